@@ -1,0 +1,156 @@
+/**
+ * The only place that writes files. Every file is born 0600 beside its target, synced, and renamed over it,
+ * so that a reader sees the old bytes or the new ones and nothing between.
+ */
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { homedir } from 'node:os'
+import path from 'node:path'
+import process from 'node:process'
+import { codeOf, failure, messageOf } from './errors.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+export interface Paths {
+  readonly home: string
+  /** config.yaml, proxy.yaml, plugins/, and where the original wrote them: tokens.json, tokens.shell, tokens.tmp. */
+  readonly config: string
+  /** Cookies, last role, token key. */
+  readonly state: string
+}
+
+/** Where things live: `--config-dir`, XDG, `%APPDATA%`. A chosen configuration folder keeps its state inside. */
+export function findPaths(env: Env, configDir?: string, platform: NodeJS.Platform = process.platform): Paths {
+  const home = env['HOME'] || env['USERPROFILE'] || homedir()
+  const windows = platform === 'win32'
+  const base = (variable: string, fallback: string): string => env[variable] || path.join(home, fallback)
+  const config = windows ? base('APPDATA', 'AppData/Roaming') : base('XDG_CONFIG_HOME', '.config')
+  const state = windows ? base('LOCALAPPDATA', 'AppData/Local') : base('XDG_STATE_HOME', '.local/state')
+  if (!configDir) return { home, config: path.join(config, 'cloudtoken'), state: path.join(state, 'cloudtoken') }
+  const chosen = path.resolve(configDir.replace(/^~(?=$|\/)/, home))
+  return { home, config: chosen, state: path.join(chosen, 'state') }
+}
+
+/** The text of a file; `undefined` when there is none. */
+export function readText(file: string): string | undefined {
+  return readBytes(file)?.toString('utf8')
+}
+
+export function readBytes(file: string): Buffer | undefined {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
+    throw failure('config', `cannot read ${file}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** Creates the folder and its parents, private to the owner. */
+export function ensureFolder(folder: string, mode = 0o700): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode })
+  } catch (error) {
+    throw failure('config', `cannot create ${folder}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** Makes an existing folder of ours private again. */
+export function makePrivate(folder: string): void {
+  ensureFolder(folder)
+  chmodSync(folder, 0o700)
+}
+
+/** Replaces the file as a whole; a symbolic link stays and its target is replaced. */
+export function writeFile(file: string, data: string | Uint8Array, mode = 0o600): void {
+  const target = followLink(file)
+  ensureFolder(path.dirname(target))
+  const temporary = path.join(path.dirname(target), `.${path.basename(target)}.${process.pid}.${unique()}`)
+  try {
+    const fd = openSync(temporary, 'wx', 0o600)
+    try {
+      writeFileSync(fd, data)
+      if (mode !== 0o600) fchmodSync(fd, mode)
+      fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+    renameSync(temporary, target)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw failure('config', `cannot write ${file}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** Reads, changes and writes under a lock that other processes respect. `change` answers `undefined` to leave the file alone. */
+export async function updateFile(
+  file: string,
+  change: (text: string | undefined) => string | undefined,
+  mode = 0o600,
+): Promise<void> {
+  await withLock(file, () => {
+    const before = readText(file)
+    const after = change(before)
+    if (after !== undefined && after !== before) writeFile(file, after, mode)
+  })
+}
+
+/** Runs `work` while no other cloudtoken holds the lock of this file; waits up to ten seconds for it. */
+export async function withLock<T>(file: string, work: () => T | Promise<T>): Promise<T> {
+  const { lock } = (await import('proper-lockfile')).default
+  const target = followLink(file)
+  ensureFolder(path.dirname(target))
+  let release: () => Promise<void>
+  try {
+    const retries = { retries: 100, factor: 1, minTimeout: 100, maxTimeout: 100 }
+    release = await lock(target, { realpath: false, stale: 10_000, retries })
+  } catch (error) {
+    const hint = `remove ${target}.lock if no other cloudtoken is running`
+    throw failure('config', `cannot lock ${file}: ${messageOf(error)}`, { hint, cause: error })
+  }
+  try {
+    return await work()
+  } finally {
+    await release()
+  }
+}
+
+/** Removing what is not there is success. */
+export function remove(file: string): void {
+  rmSync(file, { force: true, recursive: true })
+}
+
+/** Refuses a file with a secret in it that others may read, and a folder of code that others may write. */
+export function checkPrivate(file: string, forbidden: number, platform: NodeJS.Platform = process.platform): void {
+  if (platform === 'win32') return
+  const { mode } = statSync(file)
+  if ((mode & forbidden) === 0) return
+  const verb = forbidden & 0o044 ? 'read' : 'changed'
+  throw failure('config', `${file} can be ${verb} by other users`, { hint: `chmod go-rwx ${file}` })
+}
+
+function followLink(file: string): string {
+  try {
+    return realpathSync(file)
+  } catch {
+    return path.resolve(file)
+  }
+}
+
+let counter = 0
+
+function unique(): string {
+  counter += 1
+  return `${Date.now().toString(36)}${counter.toString(36)}`
+}

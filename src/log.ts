@@ -1,0 +1,81 @@
+/**
+ * What people and programs read.
+ *
+ * Results and the bare command's transcript go to stdout through `print`. Everything else goes to stderr as
+ * `cloudtoken: error: …`, then `cloudtoken: hint: …`: lower case, no full stop, and never a secret.
+ */
+import { writeSync } from 'node:fs'
+import { createConsola, type LogObject } from 'consola'
+
+export interface Log {
+  /** A line of the result or of the transcript, to stdout, as it is. */
+  print(line: string): void
+  error(message: string, hint?: string): void
+  warn(message: string, hint?: string): void
+  /** For a person who waits; silent under `--quiet`. */
+  info(message: string): void
+  /** Only under `--debug`. */
+  debug(message: string): void
+}
+
+export interface LogOptions {
+  readonly quiet?: boolean
+  readonly debug?: boolean
+  readonly stdout?: (text: string) => void
+  readonly stderr?: (text: string) => void
+}
+
+const level = { quiet: 1, normal: 3, debug: 4 }
+
+export function createLog(options: LogOptions = {}): Log {
+  const stdout = options.stdout ?? writer(1)
+  const stderr = options.stderr ?? writer(2)
+  const report = (entry: LogObject): void => {
+    const kind = entry.type === 'info' ? '' : `${entry.type === 'warn' ? 'warning' : entry.type}: `
+    for (const [index, text] of entry.args.entries()) {
+      if (text === undefined) continue
+      for (const line of redact(String(text)).split('\n')) stderr(`cloudtoken: ${index === 0 ? kind : 'hint: '}${line}\n`)
+    }
+  }
+  const logger = createConsola({
+    level: options.debug ? level.debug : options.quiet ? level.quiet : level.normal,
+    // Equal lines are folded otherwise.
+    throttle: 0,
+    reporters: [{ log: report }],
+  })
+  return {
+    print: line => stdout(`${line}\n`),
+    error: (message, hint) => logger.error(message, hint),
+    warn: (message, hint) => logger.warn(message, hint),
+    info: message => logger.info(message),
+    debug: message => logger.debug(message),
+  }
+}
+
+const secrets = new Set<string>()
+
+/** From here on every log replaces `value` by stars. Values under six characters would blank half the text. */
+export function keepSecret(value: string): void {
+  if (value.length >= 6) secrets.add(value)
+}
+
+export function redact(text: string): string {
+  let clean = text
+  for (const secret of secrets) clean = clean.replaceAll(secret, '*****')
+  return clean
+}
+
+/** Synchronous, so that nothing is lost when the process ends; a closed pipe is nobody's error. */
+function writer(fd: 1 | 2): (text: string) => void {
+  return text => {
+    let rest: Uint8Array = new TextEncoder().encode(text)
+    while (rest.length > 0) {
+      try {
+        rest = rest.subarray(writeSync(fd, rest))
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') continue
+        return
+      }
+    }
+  }
+}

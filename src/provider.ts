@@ -1,0 +1,62 @@
+/**
+ * Contract of a sign-in source. Built-in, plugin and test double are the same plain object.
+ */
+import type { Assertion } from './types.ts'
+import type { OptionTable, Settings } from './options.ts'
+import type { Http } from './http.ts'
+import type { Log } from './log.ts'
+
+export interface Provider {
+  /** What `--provider` and `plugins.auth` say. */
+  readonly name: string
+  readonly aliases?: readonly string[]
+  /** One line for lists and help. */
+  readonly summary: string
+  /** Options beyond the core table; they arrive in `settings.extra`. */
+  readonly options?: OptionTable
+  /** Rejects with a `Failure`; never prompts but through `ask`. */
+  authenticate(context: ProviderContext): Promise<Assertion>
+  /** Drops what it keeps in `store`, beyond the cookies, which the host drops. */
+  forget?(context: Pick<ProviderContext, 'settings' | 'store' | 'log'>): Promise<void>
+}
+
+export interface ProviderContext {
+  readonly settings: Settings
+  readonly username: string
+  /**
+   * Asked for only when a page wants it: file, environment, keyring, then the person.
+   * `refused: true` says that the last one was wrong: a stored one is dropped and a person is asked.
+   */
+  password(options?: { refused?: boolean }): Promise<string>
+  readonly ask: Ask
+  /** Bound to this identity's cookie jar. */
+  readonly http: Http
+  /** Small private files of this identity. */
+  readonly store: Store
+  /** In `refresh` nothing prompts: `ask` rejects with kind `person`. */
+  readonly mode: 'login' | 'refresh'
+  readonly signal: AbortSignal
+  readonly log: Log
+}
+
+export interface Choice<T> {
+  readonly value: T
+  readonly label: string
+  readonly hint?: string
+}
+
+/** The host prompts; a provider never owns the terminal. Every method rejects with kind `person` where nobody can answer. */
+export interface Ask {
+  text(message: string, initial?: string): Promise<string>
+  secret(message: string): Promise<string>
+  choose<T>(message: string, choices: readonly Choice<T>[]): Promise<T>
+  confirm(message: string, initial?: boolean): Promise<boolean>
+  /** Shown to the person; no answer expected. In `refresh` it goes to the log. */
+  tell(message: string): void
+}
+
+export interface Store {
+  read(name: string): string | undefined
+  write(name: string, text: string): void
+  remove(name: string): void
+}
