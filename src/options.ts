@@ -19,6 +19,10 @@ export interface Option {
   readonly secret?: true
   /** Only the command line may say it: an act, not a setting. */
   readonly act?: true
+  /** The only values allowed. */
+  readonly values?: readonly string[]
+  /** Bounds of an integer, both allowed. */
+  readonly range?: readonly [number, number]
 }
 
 export type OptionTable = Readonly<Record<string, Option>>
@@ -55,6 +59,7 @@ export const signInOptions = {
   consent: {
     type: 'string',
     value: 'ask|accept|refuse',
+    values: ['ask', 'accept', 'refuse'],
     default: 'ask',
     summary: 'answer to consent and terms-of-use pages',
   },
@@ -69,11 +74,17 @@ export const roleOptions = {
     type: 'integer',
     alias: ['r'],
     value: 'N',
+    range: [1, 100_000],
     summary: 'take role N of the filtered list',
   },
   role: { type: 'string', value: 'NAME|ARN', summary: 'take exactly this role' },
   refresh: { type: 'boolean', act: true, summary: 'take the role of the last run again' },
-  'session-duration': { type: 'integer', value: 'SECONDS', summary: 'length of the session, 900 to 43200' },
+  'session-duration': {
+    type: 'integer',
+    value: 'SECONDS',
+    range: [900, 43_200],
+    summary: 'length of the session, 900 to 43200',
+  },
   region: { type: 'string', value: 'REGION', summary: "region of STS and of the metadata; default: the role's partition" },
 } as const satisfies OptionTable
 
@@ -84,7 +95,8 @@ export const exporterOptions = {
   shell: {
     type: 'string',
     value: 'SHELL',
-    summary: 'sh, fish or powershell instead of the one that is running',
+    values: ['sh', 'fish', 'powershell', 'cmd', 'dotenv', 'json'],
+    summary: 'sh, fish, powershell, cmd, dotenv or json; default: the shell that is running',
   },
   profile: { type: 'string', value: 'NAME', summary: 'section of ~/.aws/credentials' },
 } as const satisfies OptionTable
@@ -97,7 +109,13 @@ export const daemonOptions = {
     default: '169.254.169.254:80',
     summary: 'where the metadata service listens; any other than the default needs no root',
   },
-  'refresh-interval': { type: 'integer', value: 'SECONDS', default: 2700, summary: 'renew at the latest after this time' },
+  'refresh-interval': {
+    type: 'integer',
+    value: 'SECONDS',
+    range: [1, 43_200],
+    default: 2700,
+    summary: 'renew at the latest after this time',
+  },
   'require-imdsv2': { type: 'boolean', summary: 'answer only requests that carry an IMDSv2 token' },
   'allow-from': {
     type: 'string',

@@ -40,6 +40,8 @@ export type Assertion =
 export interface Clock {
   /** Milliseconds since the epoch, wall clock. */
   now(): number
+  /** Milliseconds of a clock that nobody can set; it may stand still while the machine sleeps. */
+  elapsed(): number
   /** Resolves after `ms`, or as soon as `signal` aborts; never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
   /** 0 ≤ value < 1. */
