@@ -1,0 +1,95 @@
+/**
+ * The programs of others that tests work with, and how CI gets them. Elsewhere nothing is installed behind anybody's back.
+ */
+import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { say, seconds, shell, which } from './tools.ts'
+
+/** Outside the repository, so that a fresh clone finds what an earlier one has installed. */
+export const venv: string = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'cloudtoken-test', 'venv')
+
+export interface Component {
+  readonly name: string
+  readonly present: () => boolean | Promise<boolean>
+  readonly packages?: readonly string[]
+  readonly python?: readonly string[]
+}
+
+const program = (name: string) => (): boolean => which(name) !== undefined
+const sbin = (name: string) => (): boolean => which(name) !== undefined || existsSync(`/usr/sbin/${name}`)
+
+/** Programs of the Python packages first from PATH, then from the environment that CI makes. */
+export function python(name: string): string | undefined {
+  const path = join(venv, 'bin', name)
+  return existsSync(path) ? path : which(name)
+}
+
+async function imports(module: string): Promise<boolean> {
+  const interpreter = python('python3')
+  if (interpreter === undefined) return false
+  return (await shell(interpreter, ['-c', `import ${module}`], { quiet: true })).code === 0
+}
+
+export const components = {
+  simplesamlphp: {
+    name: 'SimpleSAMLphp',
+    present: () => existsSync('/usr/share/simplesamlphp/www/saml2/idp/SSOService.php') && which('php') !== undefined,
+    packages: ['simplesamlphp', 'php-cli', 'php-xml', 'php-mbstring'],
+  },
+  openssl: { name: 'openssl', present: program('openssl'), packages: ['openssl'] },
+  moto: {
+    name: 'moto_server',
+    present: () => python('moto_server') !== undefined,
+    packages: ['python3-venv'],
+    python: ['moto[server]==5.2.1'],
+  },
+  boto3: {
+    name: 'boto3',
+    present: () => imports('boto3'),
+    packages: ['python3-venv'],
+    python: ['boto3==1.43.11'],
+  },
+  aws: { name: 'AWS CLI', present: program('aws'), packages: ['awscli'] },
+  curl: { name: 'curl', present: program('curl'), packages: ['curl'] },
+  ip: { name: 'ip', present: sbin('ip'), packages: ['iproute2'] },
+  unshare: { name: 'unshare', present: program('unshare'), packages: ['util-linux'] },
+  tmux: { name: 'tmux', present: program('tmux'), packages: ['tmux'] },
+  sudo: { name: 'sudo', present: program('sudo'), packages: ['sudo'] },
+  shellcheck: { name: 'shellcheck', present: program('shellcheck'), packages: ['shellcheck'] },
+} as const satisfies Record<string, Component>
+
+export type ComponentName = keyof typeof components
+
+let refreshed = false
+
+/** Installs Debian packages as root; says so, and leaves the rest to whoever asked, who looks again. */
+export async function installPackages(names: readonly string[]): Promise<void> {
+  const absent: string[] = []
+  for (const name of new Set(names)) {
+    const { code, output } = await shell('dpkg-query', ['-W', '-f=${Status}', name], { quiet: true })
+    if (code !== 0 || !output.includes('ok installed')) absent.push(name)
+  }
+  if (absent.length === 0 || which('apt-get') === undefined || process.getuid?.() !== 0) return
+  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  const start = performance.now()
+  if (!refreshed) await shell('apt-get', ['update', '-q'], { quiet: true, env })
+  refreshed = true
+  const args = ['install', '-y', '-q', '--no-install-recommends', ...absent]
+  const { code, output } = await shell('apt-get', args, { quiet: true, env })
+  say(`${code === 0 ? 'installed' : `${output}\ncannot install`} ${absent.join(' ')}  ${seconds(start)}`)
+}
+
+/** Installs what is not there. For CI only. */
+export async function provide(names: readonly ComponentName[]): Promise<void> {
+  const absent: Component[] = []
+  for (const name of names) if (!(await components[name].present())) absent.push(components[name])
+  await installPackages(absent.flatMap(each => each.packages ?? []))
+  const modules = absent.flatMap(each => each.python ?? [])
+  if (modules.length === 0) return
+  const start = performance.now()
+  const made = existsSync(join(venv, 'bin', 'pip')) ? 0 : (await shell('python3', ['-m', 'venv', venv])).code
+  const { code } = made === 0 ? await shell(join(venv, 'bin', 'pip'), ['install', '-q', ...modules]) : { code: made }
+  say(`${code === 0 ? 'installed' : 'cannot install'} ${modules.join(' ')}  ${seconds(start)}`)
+}

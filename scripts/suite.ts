@@ -1,0 +1,56 @@
+/**
+ * Runs test files under `bun test` and says what came of them.
+ */
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { bun, nothing, root, say, seconds, shell, type Env, type Tally } from './tools.ts'
+
+interface Suite {
+  readonly name: string
+  /** Paths that start with `./`, so that bun takes them as files and not as filters. */
+  readonly files: readonly string[]
+  readonly env?: Env
+  /** Limit for one test. */
+  readonly testMs: number
+  /** Limit for all of them together. */
+  readonly suiteMs: number
+  /** Files at the same time; 1 for those that share the machine's network or users. */
+  readonly workers: number
+}
+
+/** The test files of one folder, in the form `runSuite` wants them. */
+export function testFiles(folder: string): string[] {
+  return readdirSync(join(root, folder))
+    .filter(file => file.endsWith('.test.ts'))
+    .map(file => `./${folder}/${file}`)
+    .toSorted()
+}
+
+export async function runSuite(suite: Suite): Promise<Tally> {
+  say(`\n== ${suite.name}: ${suite.files.length} files`)
+  if (suite.files.length === 0) return nothing
+  const start = performance.now()
+  const options = [`--timeout=${suite.testMs}`, ...(suite.workers > 1 ? [`--parallel=${suite.workers}`] : [])]
+  const { code, output } = await shell(bun, ['test', ...options, ...suite.files], {
+    timeoutMs: suite.suiteMs,
+    ...(suite.env && { env: suite.env }),
+  })
+  const tally = judge(output, code, suite.files.length)
+  const verdict = tally.failed === 0 ? 'ok' : 'not ok'
+  say(`${verdict}  ${suite.name}: ${tally.passed} good, ${tally.failed} bad, ${tally.skipped} left out, ${seconds(start)}`)
+  return tally
+}
+
+/**
+ * Reads the summary that `bun test` ends with: ` 3 pass`, ` 1 fail`, `Ran 4 tests across 2 files.` A run that ended badly
+ * has failed whatever the summary says: crash, time-out, a file that was not run.
+ */
+export function judge(output: string, code: number, files: number): Tally {
+  // eslint-disable-next-line no-control-regex
+  const text = output.replace(/\u001b\[[0-9;]*m/g, '')
+  const last = (word: string): number => Number([...text.matchAll(new RegExp(`^ *(\\d+) ${word}$`, 'gm'))].at(-1)?.[1] ?? 0)
+  const ran = Number([...text.matchAll(/^Ran \d+ tests? across (\d+) files?\./gm)].at(-1)?.[1] ?? 0)
+  const counted = last('fail')
+  const failed = counted === 0 && (code !== 0 || ran !== files) ? 1 : counted
+  return { passed: last('pass'), failed, skipped: last('skip') + last('todo') }
+}

@@ -1,0 +1,37 @@
+/**
+ * `bun run test:real`: the compiled binary with the real programs of others. CI installs what is missing, and there a
+ * missing one fails; elsewhere the tests that need it are left out with a line that says so.
+ */
+import process from 'node:process'
+import { join } from 'node:path'
+import { components, provide, type ComponentName } from './components.ts'
+import { runSuite, testFiles } from './suite.ts'
+import { bun, close, inCi, install, root, say, seconds, shell, stop } from './tools.ts'
+
+const names = Object.keys(components) as ComponentName[]
+const begin = performance.now()
+await install()
+if (inCi) {
+  say('== components')
+  await provide(names)
+}
+for (const name of names) {
+  if (await components[name].present()) continue
+  if (inCi) stop(`${components[name].name} is missing and could not be installed`)
+  say(`skipped what needs ${components[name].name}: it is not installed here`)
+}
+
+say('\n== build')
+if ((await shell(bun, ['scripts/build.ts'])).code !== 0) stop('the build failed')
+
+const wanted = process.argv.slice(2)
+const tally = await runSuite({
+  name: 'with real components',
+  files: testFiles('test/real').filter(file => wanted.length === 0 || wanted.some(word => file.includes(word))),
+  env: { CLOUDTOKEN_BIN: join(root, 'dist', 'cloudtoken') },
+  testMs: 120_000,
+  suiteMs: 1_200_000,
+  workers: 1,
+})
+say(`\n== all of it in ${seconds(begin)}`)
+close(tally)

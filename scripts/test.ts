@@ -1,0 +1,48 @@
+/**
+ * `bun run test`: installs, checks, compiles, then every test that needs nothing but this repository.
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { runSuite, testFiles } from './suite.ts'
+import { bun, close, install, nothing, root, say, seconds, shell, sum, type Tally } from './tools.ts'
+
+const begin = performance.now()
+say('== install')
+await install()
+
+/** `check` and `build` are scripts of their own; what they come to counts like tests. */
+async function script(name: string): Promise<Tally> {
+  say(`\n== ${name}`)
+  const folder = mkdtempSync(join(tmpdir(), 'cloudtoken-tally-'))
+  const file = join(folder, 'tally')
+  const { code } = await shell(bun, [join('scripts', `${name}.ts`)], { env: { CLOUDTOKEN_TALLY: file } })
+  const line = existsSync(file) ? readFileSync(file, 'utf8') : code === 0 ? '1 0 0' : '0 1 0'
+  rmSync(folder, { recursive: true, force: true })
+  const [passed = 0, failed = 0, skipped = 0] = line.trim().split(' ').map(Number)
+  return { passed, failed, skipped }
+}
+
+const workers = Math.min(4, availableParallelism())
+const checks = await script('check')
+const build = await script('build')
+const units = await runSuite({
+  name: 'unit, contract and property tests',
+  files: testFiles('test'),
+  testMs: 30_000,
+  suiteMs: 300_000,
+  workers,
+})
+const scenarios = { files: testFiles('test/e2e'), testMs: 60_000, suiteMs: 300_000, workers }
+const source = await runSuite({ ...scenarios, name: 'end to end, source', env: { CLOUDTOKEN_BIN: undefined } })
+const binary =
+  build.failed > 0
+    ? nothing
+    : await runSuite({
+        ...scenarios,
+        name: 'end to end, binary',
+        env: { CLOUDTOKEN_BIN: join(root, 'dist', 'cloudtoken') },
+      })
+
+say(`\n== all of it in ${seconds(begin)}`)
+close(sum([checks, build, units, source, binary]))
