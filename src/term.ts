@@ -1,0 +1,120 @@
+/**
+ * The only place that asks. Questions go to the terminal itself, not to stdin and stdout, so that
+ * `eval "$(cloudtoken env)"` can ask; without a terminal every question is a failure that says what to give instead.
+ */
+import { openSync } from 'node:fs'
+import process from 'node:process'
+import { ReadStream, WriteStream } from 'node:tty'
+import { failure } from './errors.ts'
+import type { Ask, Choice } from './provider.ts'
+
+export interface Terminal extends Ask {
+  /** False when nobody can answer. */
+  readonly interactive: boolean
+  /** The next line of stdin when something is piped into it; `undefined` at its end or when stdin is no pipe. */
+  readLine(): Promise<string | undefined>
+}
+
+export interface TerminalOptions {
+  readonly noInput: boolean
+  /** Shown to a person without asking. */
+  readonly tell: (message: string) => void
+}
+
+interface Streams {
+  readonly input: ReadStream
+  readonly output: WriteStream
+}
+
+export function createTerminal(options: TerminalOptions): Terminal {
+  let streams: Streams | undefined | null = options.noInput ? null : undefined
+  const open = (): Streams | null => (streams ??= openTerminal() ?? null)
+  // The streams stay open: a destroyed one would still swallow the next key.
+  async function question<T>(message: string, put: (on: Streams, clack: Clack) => Promise<T | symbol>): Promise<T> {
+    const on = open()
+    if (!on) throw failure('person', `a person is needed to answer "${trimmed(message)}", and there is no terminal`)
+    const clack = await import('@clack/prompts')
+    const answer = await put(on, clack)
+    on.input.unref()
+    if (clack.isCancel(answer)) throw failure('cancelled', 'cancelled')
+    return answer as T
+  }
+  return {
+    get interactive() {
+      return open() !== null
+    },
+    text: (message, initial) =>
+      question(message, (on, clack) =>
+        clack.text({ ...plain(on), message: trimmed(message), ...(initial !== undefined && { initialValue: initial }) }),
+      ),
+    secret: message => question(message, (on, clack) => clack.password({ ...plain(on), message: trimmed(message), mask: '' })),
+    confirm: (message, initial = true) =>
+      question(message, (on, clack) => clack.confirm({ ...plain(on), message, initialValue: initial })),
+    choose: (message, choices) => question(message, (on, clack) => pick(on, clack, message, choices)),
+    tell: options.tell,
+    readLine: () => (process.stdin.isTTY ? Promise.resolve(undefined) : nextLine()),
+  }
+}
+
+type Clack = typeof import('@clack/prompts')
+
+/** Type to search; digits pick the entry of that number first. */
+async function pick<T>(on: Streams, clack: Clack, message: string, choices: readonly Choice<T>[]): Promise<T | symbol> {
+  const chosen = await clack.autocomplete<number>({
+    ...plain(on),
+    message: trimmed(message),
+    maxItems: Math.max(5, Math.min(15, (on.output.rows || 24) - 6)),
+    options: choices.map((choice, index) => ({ value: index, label: choice.label, ...(choice.hint && { hint: choice.hint }) })),
+    filter: (search, option) => matches(search, `${option.label ?? ''} ${option.hint ?? ''}`),
+  })
+  if (typeof chosen !== 'number') return chosen
+  const choice = choices[chosen]
+  if (!choice) throw failure('unexpected', 'the menu answered with an entry that it does not have')
+  return choice.value
+}
+
+/** Every word must occur; a bare number means the entry so numbered. */
+function matches(search: string, text: string): boolean {
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean)
+  if (words.length === 1 && /^\d{1,4}$/.test(words[0] ?? '')) return text.trimStart().startsWith(words[0] ?? '')
+  return words.every(word => text.toLowerCase().includes(word))
+}
+
+function plain(on: Streams): Streams & { withGuide: false } {
+  return { ...on, withGuide: false }
+}
+
+function trimmed(message: string): string {
+  return message.replace(/:?\s*$/, ':')
+}
+
+/** `/dev/tty`, or the console of Windows; `undefined` without one. */
+function openTerminal(): Streams | undefined {
+  const [inputName, outputName] = process.platform === 'win32' ? ['CONIN$', 'CONOUT$'] : ['/dev/tty', '/dev/tty']
+  try {
+    const input = new ReadStream(openSync(inputName, 'r+'))
+    const output = new WriteStream(openSync(outputName, 'r+'))
+    // A terminal that was never sized says 0 columns, and every letter would get a line of its own.
+    if (!output.columns) Object.assign(output, { columns: 80, rows: 24 })
+    return { input, output }
+  } catch {
+    return undefined
+  }
+}
+
+let buffered = ''
+let lines: AsyncIterator<unknown> | undefined
+
+async function nextLine(): Promise<string | undefined> {
+  lines ??= process.stdin[Symbol.asyncIterator]()
+  while (!buffered.includes('\n')) {
+    const { done, value } = await lines.next()
+    if (done) break
+    buffered += String(value)
+  }
+  if (buffered === '') return undefined
+  const end = buffered.indexOf('\n')
+  const line = end < 0 ? buffered : buffered.slice(0, end)
+  buffered = end < 0 ? '' : buffered.slice(end + 1)
+  return line.replace(/\r$/, '')
+}
