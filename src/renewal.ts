@@ -1,0 +1,106 @@
+/**
+ * The loop that keeps one set of credentials fresh: at the latest 45 minutes after issue and 15 minutes before the end,
+ * judged by the wall clock at least every 30 seconds, so that a laptop that slept or a clock that was set is noticed.
+ */
+import { isFailure, messageOf } from './errors.ts'
+import type { Clock, Credentials } from './types.ts'
+
+const second = 1000
+const minute = 60 * second
+/** The longest look-away: after sleep or a changed clock a due renewal starts within this time. */
+const tick = 30 * second
+
+/** What the daemon shows of the loop; replaced as a whole. */
+export interface RenewalState {
+  readonly credentials: Credentials
+  /** When the next attempt is due, ms since the epoch. */
+  readonly next: number
+  /** Attempts that failed since the last success. */
+  readonly failures: number
+  readonly lastError: string | undefined
+  /** Only a person can bring new credentials; nothing is tried until they signed in. */
+  readonly needsPerson: boolean
+}
+
+export interface RenewalOptions {
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  /** Seconds after issue, at the latest. */
+  readonly interval: number
+  /** A whole sign-in and STS call for the same role; rejects with kind `person` when somebody has to act. */
+  readonly renew: (signal: AbortSignal) => Promise<Credentials>
+  /** A value that changes when a person signed in elsewhere, such as the time of the cookie file. */
+  readonly signedInElsewhere: () => unknown
+  readonly onState: (state: RenewalState) => void
+}
+
+/** When credentials of this age and end are due, ms since the epoch: a little early, by up to `jitter` (0 ≤ jitter < 1) of 2 %. */
+export function dueAt(credentials: Pick<Credentials, 'issued' | 'expiration'>, interval: number, jitter: number): number {
+  const issued = credentials.issued.getTime()
+  const life = Math.max(0, credentials.expiration.getTime() - issued)
+  const latest = life <= 30 * minute ? life / 2 : life - 15 * minute
+  const wait = Math.min(interval * second, latest)
+  return issued + wait - Math.min(wait * 0.02, minute) * jitter
+}
+
+/** How long to wait after the n-th failure in a row: from the smaller of 15 s and a tenth of what is left, doubling up to 5 min. */
+export function retryDelay(failures: number, left: number, jitter: number): number {
+  const first = Math.max(second, Math.min(15 * second, left > 0 ? left / 10 : 15 * second))
+  const delay = Math.min(5 * minute, first * 2 ** Math.min(failures - 1, 20))
+  return delay * (1 - 0.2 * jitter)
+}
+
+/** Runs until the signal aborts. One attempt at a time; never more than one wait behind the wall clock. */
+export async function keepFresh(first: Credentials, options: RenewalOptions): Promise<void> {
+  const { clock, signal } = options
+  let state: RenewalState = fresh(first)
+  let timer = startTimer(clock, state.next)
+  let seen = options.signedInElsewhere()
+  options.onState(state)
+  while (!signal.aborted) {
+    if (state.needsPerson ? seen === options.signedInElsewhere() : !timer.due()) {
+      await clock.sleep(Math.min(tick, Math.max(second, state.needsPerson ? tick : timer.left())), signal)
+      continue
+    }
+    seen = options.signedInElsewhere()
+    state = await attempt(state)
+    if (signal.aborted) return
+    // What our own sign-in wrote is not somebody else's.
+    seen = state.needsPerson ? seen : options.signedInElsewhere()
+    timer = startTimer(clock, state.next)
+    options.onState(state)
+  }
+
+  function fresh(credentials: Credentials): RenewalState {
+    // A session that ends at once, as at the end of an IdP session, must not make a storm.
+    const soonest = clock.now() + Math.min(tick, options.interval * second)
+    const next = Math.max(dueAt(credentials, options.interval, clock.random()), soonest)
+    return { credentials, next, failures: 0, lastError: undefined, needsPerson: false }
+  }
+
+  async function attempt(before: RenewalState): Promise<RenewalState> {
+    try {
+      return fresh(await options.renew(signal))
+    } catch (error) {
+      const failures = before.failures + 1
+      const left = before.credentials.expiration.getTime() - clock.now()
+      const next = clock.now() + retryDelay(failures, left, clock.random())
+      const needsPerson = isFailure(error) && (error.kind === 'person' || error.kind === 'refused' || error.kind === 'role')
+      return { credentials: before.credentials, next, failures, lastError: messageOf(error), needsPerson }
+    }
+  }
+}
+
+interface Timer {
+  due(): boolean
+  /** Milliseconds until it is due, by the clock that comes first. */
+  left(): number
+}
+
+/** Due when the wall clock says so, or when that much time has passed although somebody set the wall clock back. */
+function startTimer(clock: Clock, at: number): Timer {
+  const wait = at - clock.now()
+  const started = clock.elapsed()
+  const left = (): number => Math.min(at - clock.now(), wait - (clock.elapsed() - started))
+  return { left, due: () => left() <= 0 }
+}

@@ -1,0 +1,214 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import { failure } from '../src/errors.ts'
+import { dueAt, keepFresh, retryDelay, type RenewalOptions, type RenewalState } from '../src/renewal.ts'
+import type { Credentials } from '../src/types.ts'
+import { fakeClock, type FakeClock } from './clock.ts'
+
+const minute = 60_000
+
+function credentials(clock: FakeClock, minutes: number, name = 'one'): Credentials {
+  const issued = clock.now()
+  return {
+    accessKeyId: `ASIA${name}`,
+    secretAccessKey: 'secret',
+    sessionToken: 'token',
+    issued: new Date(issued),
+    expiration: new Date(issued + minutes * minute),
+    roleArn: 'arn:aws:iam::123456789012:role/A',
+    accountId: '123456789012',
+  }
+}
+
+function loop(clock: FakeClock, renew: RenewalOptions['renew'], more: Partial<RenewalOptions> = {}) {
+  const stop = new AbortController()
+  const states: RenewalState[] = []
+  const first = credentials(clock, 60)
+  const done = keepFresh(first, {
+    clock,
+    signal: stop.signal,
+    interval: 2700,
+    renew,
+    signedInElsewhere: () => 0,
+    onState: state => states.push(state),
+    ...more,
+  })
+  return {
+    states,
+    get last() {
+      return states.at(-1)
+    },
+    async stop() {
+      stop.abort()
+      await done
+    },
+  }
+}
+
+describe('dueAt', () => {
+  const at = (minutes: number, interval = 2700, jitter = 0): number => {
+    const issued = new Date(0)
+    return dueAt({ issued, expiration: new Date(minutes * minute) }, interval, jitter) / minute
+  }
+  test.each([
+    [60, 2700, 45],
+    [50, 2700, 35],
+    [720, 2700, 45],
+    [60, 600, 10],
+    [30, 2700, 15],
+    [15, 2700, 7.5],
+    [31, 2700, 16],
+  ])('a session of %p min with interval %p s is due after %p min', (life, interval, due) => {
+    expect(at(life, interval)).toBe(due)
+  })
+  test('is early by jitter, never by more than a minute', () => {
+    expect(at(60, 2700, 0.999)).toBeLessThan(45)
+    expect(at(60, 2700, 0.999)).toBeGreaterThan(44)
+  })
+  test('never after the margin, never before issue', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 15, max: 720 }), fc.integer({ min: 1, max: 43_200 }), fc.double({ min: 0, max: 0.99, noNaN: true }), (life, interval, jitter) => {
+        const due = at(life, interval, jitter)
+        expect(due).toBeGreaterThan(0)
+        expect(due).toBeLessThanOrEqual(life <= 30 ? life / 2 : life - 15)
+        expect(due).toBeLessThanOrEqual(interval / 60)
+      }),
+    )
+  })
+})
+
+test('retryDelay starts at the smaller of 15 s and a tenth of what is left, grows, and stops at 5 min', () => {
+  expect(retryDelay(1, 15 * minute, 0)).toBe(15_000)
+  expect(retryDelay(1, 60_000, 0)).toBe(6000)
+  expect(retryDelay(2, 15 * minute, 0)).toBe(30_000)
+  expect(retryDelay(30, 15 * minute, 0)).toBe(5 * minute)
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 60 }), fc.integer({ min: -1e7, max: 1e7 }), (failures, left) => {
+      expect(retryDelay(failures, left, 0.9)).toBeGreaterThanOrEqual(800)
+      expect(retryDelay(failures + 1, left, 0)).toBeGreaterThanOrEqual(retryDelay(failures, left, 0))
+    }),
+  )
+})
+
+describe('keepFresh', () => {
+  test('renews every 45 minutes, once each time', async () => {
+    const clock = fakeClock()
+    let calls = 0
+    const run = loop(clock, () => Promise.resolve(credentials(clock, 60, String((calls += 1)))))
+    await clock.pass(44 * minute)
+    expect(calls).toBe(0)
+    await clock.pass(2 * minute)
+    expect(calls).toBe(1)
+    expect(run.last?.credentials.accessKeyId).toBe('ASIA1')
+    await clock.pass(45 * minute)
+    expect(calls).toBe(2)
+    await run.stop()
+  })
+
+  test('keeps the valid set while renewal fails, backs off, and recovers', async () => {
+    const clock = fakeClock()
+    let down = true
+    let calls = 0
+    const run = loop(clock, () => {
+      calls += 1
+      return down ? Promise.reject(failure('network', 'the identity provider is down')) : Promise.resolve(credentials(clock, 60, 'new'))
+    })
+    await clock.pass(46 * minute)
+    expect(run.last).toMatchObject({ needsPerson: false, lastError: 'the identity provider is down' })
+    expect(run.last?.credentials.accessKeyId).toBe('ASIAone')
+    await clock.pass(60 * minute)
+    expect(calls).toBeLessThan(25)
+    down = false
+    await clock.pass(6 * minute)
+    expect(run.last).toMatchObject({ failures: 0, lastError: undefined })
+    expect(run.last?.credentials.accessKeyId).toBe('ASIAnew')
+    await run.stop()
+  })
+
+  test('a laptop that slept for three hours renews within 30 s of waking', async () => {
+    const clock = fakeClock()
+    let calls = 0
+    const run = loop(clock, () => Promise.resolve(credentials(clock, 60, String((calls += 1)))))
+    await clock.pass(minute)
+    clock.suspend(180 * minute)
+    await clock.pass(30_000)
+    expect(calls).toBe(1)
+    await run.stop()
+  })
+
+  test('a clock set back does not postpone the renewal', async () => {
+    const clock = fakeClock()
+    let calls = 0
+    const run = loop(clock, () => Promise.resolve(credentials(clock, 60, String((calls += 1)))))
+    await clock.pass(minute)
+    clock.set(clock.now() - 24 * 60 * minute)
+    await clock.pass(45 * minute)
+    expect(calls).toBe(1)
+    await run.stop()
+  })
+
+  test('a clock set forward renews once, not again and again', async () => {
+    const clock = fakeClock()
+    let calls = 0
+    const run = loop(clock, () => Promise.resolve(credentials(clock, 60, String((calls += 1)))))
+    await clock.pass(minute)
+    clock.set(clock.now() + 24 * 60 * minute)
+    await clock.pass(5 * minute)
+    expect(calls).toBe(1)
+    await run.stop()
+  })
+
+  test('when a person is needed it tries once, then waits for them to sign in', async () => {
+    const clock = fakeClock()
+    let calls = 0
+    let cookies = 1
+    let signedIn = false
+    const run = loop(
+      clock,
+      () => {
+        calls += 1
+        return signedIn ? Promise.resolve(credentials(clock, 60, 'new')) : Promise.reject(failure('person', 'the session at the identity provider has ended'))
+      },
+      { signedInElsewhere: () => cookies },
+    )
+    await clock.pass(180 * minute)
+    expect(calls).toBe(1)
+    expect(run.last?.needsPerson).toBe(true)
+    signedIn = true
+    cookies = 2
+    await clock.pass(31_000)
+    expect(calls).toBe(2)
+    expect(run.last).toMatchObject({ needsPerson: false, failures: 0 })
+    await run.stop()
+  })
+
+  test('one attempt at a time, however long it takes', async () => {
+    const clock = fakeClock()
+    let running = 0
+    let most = 0
+    const run = loop(clock, async () => {
+      running += 1
+      most = Math.max(most, running)
+      await clock.sleep(10 * minute)
+      running -= 1
+      return credentials(clock, 60)
+    })
+    await clock.pass(300 * minute)
+    expect(most).toBe(1)
+    await run.stop()
+  })
+
+  test('credentials that STS cut short do not make a storm', async () => {
+    const clock = fakeClock()
+    let calls = 0
+    const run = loop(clock, () => {
+      calls += 1
+      return Promise.resolve({ ...credentials(clock, 60), expiration: new Date(clock.now() + 500) })
+    })
+    await clock.pass(46 * minute)
+    const before = calls
+    await clock.pass(minute)
+    expect(calls - before).toBeLessThanOrEqual(2)
+    await run.stop()
+  })
+})
