@@ -1,0 +1,81 @@
+import { expect, test } from 'bun:test'
+import fc from 'fast-check'
+import { readSection, removeSection, renameSection, sectionNames, setSection } from '../src/ini.ts'
+
+const ours = 'cloudtoken-test'
+const name = fc.constantFrom('default', 'work', 'a b', 'x@y', 'täst', 'profile z')
+const end = fc.constantFrom('\n', '\r\n', '\r')
+const pad = fc.constantFrom('', ' ', '\t', '  ')
+const word = fc.string({ unit: fc.constantFrom(...'abcXYZ019=:;#[]/+ \té\u00a0\u0085') })
+const key = fc.constantFrom('region', 'Region', 'aws_access_key_id', 's3', 'x', 'X')
+const line = fc.oneof(
+  fc.tuple(pad, name, pad).map(([a, n, b]) => `${a}[${b}${n}${b}]`),
+  fc.tuple(pad, key, pad, fc.constantFrom('=', ':'), pad, word).map(parts => parts.join('')),
+  fc.tuple(fc.constantFrom('#', ';', ' #'), word).map(parts => parts.join('')),
+  fc.tuple(fc.constantFrom('  ', '\t', '    '), word).map(parts => parts.join('')),
+  pad,
+  word,
+)
+const text = fc
+  .tuple(fc.constantFrom('', '\uFEFF', '\u00EF\u00BB\u00BF'), fc.array(fc.tuple(line, end)), fc.boolean())
+  .map(([mark, lines, closed]) => {
+    const body = lines.map(([content, lineEnd]) => content + lineEnd).join('')
+    return mark + (closed ? body : body.replace(/[\r\n]+$/, ''))
+  })
+const anyText = fc.oneof(text, fc.string({ unit: 'binary' }), fc.string({ unit: fc.constantFrom(...'[]= :#\n\r\ta\f\v') }))
+const value = fc
+  .string({ unit: fc.constantFrom(...'abcZ09/+=:;#[]$%" é\'\\') })
+  .filter(candidate => candidate.trim() === candidate && !/^[#;]| [#;]/.test(candidate))
+const entries = fc.dictionary(fc.constantFrom('aws_access_key_id', 'aws_secret_access_key', 'region', 'expiration'), value)
+
+test('set, then remove: every byte as before', () => {
+  fc.assert(
+    fc.property(anyText, entries, (before, values) => {
+      fc.pre(readSection(before, ours) === undefined)
+      const after = setSection(before, ours, values)
+      expect(removeSection(after, ours)).toBe(before)
+      expect(removeSection(setSection(after, ours, { later: '1', region: 'r' }), ours)).toBe(before)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('set, then read: the values, and nobody else sees a difference', () => {
+  fc.assert(
+    fc.property(anyText, fc.oneof(name, fc.constant(ours)), entries, (before, section, values) => {
+      const after = setSection(before, section, values)
+      const expected = new Map([...(readSection(before, section) ?? []), ...Object.entries(values)])
+      expect(readSection(after, section)).toEqual(expected)
+      for (const other of sectionNames(before)) {
+        if (other !== section) expect(readSection(after, other)).toEqual(readSection(before, other))
+      }
+      expect(setSection(after, section, values)).toBe(after)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('an edit leaves the lines of everyone else alone, in their order', () => {
+  fc.assert(
+    fc.property(anyText, name, entries, (before, section, values) => {
+      const marked = setSection(before, section, values)
+      // What is left without the section is the same, whether its keys were set or not.
+      expect(removeSection(marked, section).replace(/[\r\n]+$/, '')).toBe(removeSection(before, section).replace(/[\r\n]+$/, ''))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('renaming and back: every byte as before', () => {
+  fc.assert(
+    fc.property(anyText, before => {
+      for (const section of sectionNames(before)) {
+        fc.pre(readSection(before, ours) === undefined && /^[\w @]+$/.test(section))
+        const renamed = renameSection(before, section, ours)
+        expect(readSection(renamed, ours)).toEqual(readSection(before, section))
+        expect(renameSection(renamed, ours, section)).toBe(before)
+      }
+    }),
+    { numRuns: 1000 },
+  )
+})
