@@ -59,4 +59,6 @@ export interface Store {
   read(name: string): string | undefined
   write(name: string, text: string): void
   remove(name: string): void
+  /** Where the text of that name lies, for messages; absent when the store is no folder. */
+  pathOf?(name: string): string
 }

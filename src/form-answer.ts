@@ -1,0 +1,170 @@
+/**
+ * The answers to pages that ask something: which fields get which values, who is asked, what is refused.
+ */
+import { createHash } from 'node:crypto'
+import type { HttpRequest } from './http.ts'
+import { submit, type Control, type Form, type Page } from './html.ts'
+import { chooseButton } from './form-button.ts'
+import { organizationOf, type PageChoice, type Way } from './form-choice.ts'
+import { codeOfText, formFailure, newText, refusal } from './form-failure.ts'
+import { isUsable, named } from './form-fields.ts'
+import { readMemory, remember } from './form-memory.ts'
+import type { Fields, PageKind } from './form-page.ts'
+import { scrubText } from './form-report.ts'
+import { clean } from './form-text.ts'
+import { allowSecret, hide, passwordOf, pressOnce, userNameOf, type Walk } from './form-walk.ts'
+
+const maxCodes = 3
+
+type Kind<K extends PageKind['kind']> = Extract<PageKind, { kind: K }>
+
+/** Fills in user name and password, and a code where the same form wants one; once per host. */
+export async function answerCredentials(walk: Walk, page: Page, kind: Fields & { password: Control }): Promise<HttpRequest> {
+  const target = targetOf(page, kind.form)
+  const before = walk.passwords.get(target.host) ?? walk.passwords.get(new URL(page.url).host)
+  if (before) throw refused(walk, before, page)
+  await allowSecret(walk, kind.form, target)
+  const values: Record<string, string> = {}
+  if (kind.userName) values[kind.userName.name] = await userNameOf(walk)
+  const organization = organizationOf(kind.form)
+  if (organization?.control) values[organization.control.name] = (await chooseWay(walk, page, organization)).value ?? ''
+  values[kind.password.name] = await passwordOf(walk)
+  if (kind.code) values[kind.code.name] = await askCode(walk, page, kind.code)
+  walk.passwords.set(target.host, page)
+  walk.last = 'password'
+  return send(page, kind.form, values)
+}
+
+/** A user name alone; the password comes on a page of its own. */
+export async function answerIdentifier(walk: Walk, page: Page, kind: Kind<'identifier'>): Promise<HttpRequest> {
+  const { host } = targetOf(page, kind.form)
+  const sent = walk.passwords.get(host)
+  if (sent) throw refused(walk, sent, page)
+  const before = walk.userNames.get(host)
+  if (before) {
+    const text = newText(before, page)
+    const code = codeOfText(text, walk.recipe.errorTexts) ?? 'username-refused'
+    throw formFailure(code, `${host} did not accept the user name${text && `: ${text}`}`)
+  }
+  await allowSecret(walk, kind.form, targetOf(page, kind.form))
+  walk.userNames.set(host, page)
+  return send(page, kind.form, { [kind.userName.name]: await userNameOf(walk) })
+}
+
+/** A new code for every request; a code that was sent is spent. */
+export async function answerCode(walk: Walk, page: Page, kind: Kind<'code'>): Promise<HttpRequest> {
+  const target = targetOf(page, kind.form)
+  const key = `${target.host} ${kind.code.name}`
+  const sent = walk.codes.get(key)
+  if (sent) {
+    const text = newText(sent.page, page)
+    const code = codeOfText(text, walk.recipe.errorTexts)
+    const stop = code === 'account-locked' || code === 'account-disabled' || code === 'no-access'
+    const message = `${target.host} refused the one-time code${text && `: ${scrubText(text, walk.secrets)}`}`
+    if (stop || sent.count >= maxCodes) throw formFailure(stop ? code : 'mfa-refused', message)
+    walk.context.ask.tell(message)
+  }
+  await allowSecret(walk, kind.form, target)
+  const values: Record<string, string> = {}
+  if (kind.userName && kind.userName.value === '') values[kind.userName.name] = await userNameOf(walk)
+  // A page of one's own password and a code; after a log-in page on the same host only the code is wanted.
+  if (kind.password && !walk.passwords.has(target.host)) {
+    values[kind.password.name] = await passwordOf(walk)
+    walk.passwords.set(target.host, page)
+  }
+  values[kind.code.name] = await askCode(walk, page, kind.code)
+  walk.codes.set(key, { count: (sent?.count ?? 0) + 1, page })
+  walk.last = 'code'
+  return send(page, kind.form, values)
+}
+
+export async function answerConsent(walk: Walk, page: Page, kind: Kind<'consent'>): Promise<HttpRequest> {
+  const { ask, settings, store } = walk.context
+  const host = new URL(page.url).host
+  const title = clean(page.title, 100) || 'consent'
+  pressOnce(walk, page, `consent ${fingerprint(page, kind.form)}`)
+  if (settings.consent === 'refuse') throw formFailure('consent-refused', `${host} asks for consent (${title}), which the settings refuse`)
+  const print = fingerprint(page, kind.form)
+  if (settings.consent !== 'accept' && !readMemory(store).consents.includes(print)) {
+    ask.tell(clean(page.text, 1500))
+    if (!(await ask.confirm(`${host} asks for consent: ${title}. Accept?`, false))) {
+      throw formFailure('consent-refused', `the consent that ${host} asks for was refused`)
+    }
+    remember(store, memory => ({ consents: [...memory.consents, print] }))
+  }
+  return submit(page, agreed(kind.form), {}, kind.button)
+}
+
+export async function answerChoice(walk: Walk, page: Page, kind: PageChoice): Promise<HttpRequest> {
+  pressOnce(walk, page, `choice ${kind.ways.map(way => way.label).join()}`)
+  const way = await chooseWay(walk, page, kind)
+  if (way.button || !kind.control) return submit(page, kind.form, {}, way.button)
+  const { control } = kind
+  const value = way.value ?? ''
+  if (control.type !== 'radio') return submit(page, kind.form, { [control.name]: value }, chooseButton(kind.form))
+  const controls = kind.form.controls.map(c => (c.name === control.name ? { ...c, checked: c.value === value } : c))
+  return submit(page, { ...kind.form, controls }, {}, chooseButton(kind.form))
+}
+
+/** The configured way, the one there is, the one chosen last time when nobody can be asked, or the person's choice. */
+async function chooseWay(walk: Walk, page: Page, choice: PageChoice): Promise<Way> {
+  const { ask, log, mode, settings, store } = walk.context
+  const { host } = new URL(page.url)
+  const byName = (name: string | undefined): Way | undefined =>
+    name ? choice.ways.find(way => way.names.some(own => own.toLowerCase() === name.toLowerCase())) : undefined
+  const [only, ...others] = choice.ways
+  if (only && others.length === 0) return only
+  const wish = choice.about === 'source' ? settings.authSource : settings.organization
+  const key = `${host} ${choice.about}`
+  const found = byName(wish) ?? (mode === 'refresh' ? byName(readMemory(store).choices[key]) : undefined)
+  if (found) return found
+  const what = choice.about === 'source' ? 'sign-in source' : 'organisation'
+  if (wish) log.warn(`${host} offers no ${what} “${clean(wish, 60)}”`, choice.ways.map(way => clean(way.label, 60)).join(', '))
+  const choices = choice.ways.map(way => ({ value: way, label: clean(way.label, 100) }))
+  const chosen = await ask.choose(`Choose the ${what} (${host})`, choices)
+  remember(store, memory => ({ choices: { ...memory.choices, [key]: chosen.names[0] ?? chosen.label } }))
+  return chosen
+}
+
+async function askCode(walk: Walk, page: Page, control: Control): Promise<string> {
+  const { ask } = walk.context
+  const label = clean(control.label, 80).replace(/\s*[:*]+$/, '') || 'One-time code'
+  const message = `${label} (${new URL(page.url).host})`
+  const code = (await (control.type === 'password' ? ask.secret(message) : ask.text(message))).trim()
+  if (code === '') throw formFailure('mfa-refused', 'no one-time code was given')
+  return hide(walk, code)
+}
+
+/** The page asks again for what it was given: a refusal, whatever it says. */
+function refused(walk: Walk, before: Page, page: Page): Error {
+  if (walk.last !== 'code') return refusal(before, page, walk.recipe.errorTexts)
+  const text = newText(before, page)
+  const code = codeOfText(text, walk.recipe.errorTexts) ?? 'mfa-refused'
+  return formFailure(code, `${new URL(page.url).host} refused the one-time code${text && `: ${text}`}`)
+}
+
+function send(page: Page, form: Form, values: Record<string, string>): HttpRequest {
+  // PingFederate's link sets this field by script before it submits.
+  const ping = named(form, 'pf.ok') ? { 'pf.ok': 'clicked' } : {}
+  return { ...submit(page, form, { ...ping, ...values }, chooseButton(form)), sensitive: true }
+}
+
+function targetOf(page: Page, form: Form): URL {
+  return new URL(submit(page, form).url)
+}
+
+/** Terms of use want a box ticked; attributes come ticked already, and what the person unticked before stays so. */
+function agreed(form: Form): Form {
+  const boxes = form.controls.filter(
+    control => control.type === 'checkbox' && isUsable(control) && /consentIds$|accept|agree|terms/i.test(control.name),
+  )
+  if (boxes.some(box => box.checked)) return form
+  return { ...form, controls: form.controls.map(control => (boxes.includes(control) ? { ...control, checked: true } : control)) }
+}
+
+/** The same question, wherever its one-time tokens differ. */
+function fingerprint(page: Page, form: Form): string {
+  const { host, pathname } = new URL(page.url)
+  const asked = form.controls.map(({ name, value }) => (/consentIds$/.test(name) ? `${name}=${value}` : name))
+  return createHash('sha256').update(JSON.stringify([host, pathname, page.title, asked])).digest('hex')
+}

@@ -1,0 +1,210 @@
+/**
+ * What a page is, judged by its fields and never by its address, title or place in the walk. Pure: one page in, one
+ * answer out, first match wins.
+ */
+import type { Control, Form, Page } from './html.ts'
+import { chooseButton, isNegative, isPositive, submitButtons } from './form-button.ts'
+import { choiceOf, type PageChoice } from './form-choice.ts'
+import {
+  codeControl,
+  isCaptcha,
+  isUsable,
+  named,
+  passwordControls,
+  typedControls,
+  userNameControl,
+  wantsNewPassword,
+} from './form-fields.ts'
+import { readSamlResponse, type SamlResponse } from './form-saml.ts'
+
+/** The fields of a form to be filled in; absent ones are not on the page. */
+export interface Fields {
+  readonly form: Form
+  readonly userName?: Control
+  readonly password?: Control
+  readonly code?: Control
+}
+
+export type PageKind =
+  /** A signed answer; `form` says where it goes. */
+  | { readonly kind: 'response'; readonly form: Form; readonly response: SamlResponse }
+  /** A form that a script sends by itself, with `values` as the script would set them. */
+  | { readonly kind: 'hop-form'; readonly form: Form; readonly values?: Readonly<Record<string, string>> }
+  | { readonly kind: 'hop'; readonly url: string }
+  /** A second factor in another form than a code: Duo, push, security key. */
+  | { readonly kind: 'other-factor'; readonly name: string }
+  | ({ readonly kind: 'code'; readonly code: Control } & Fields)
+  | { readonly kind: 'new-password' }
+  | { readonly kind: 'captcha' }
+  | ({ readonly kind: 'credentials'; readonly password: Control } & Fields)
+  | ({ readonly kind: 'identifier'; readonly userName: Control } & Fields)
+  | { readonly kind: 'consent'; readonly form: Form; readonly button: Control | undefined }
+  | PageChoice
+  /** Nothing to decide: one way leads on. */
+  | { readonly kind: 'continue'; readonly form: Form; readonly button: Control | undefined }
+  | { readonly kind: 'failure' }
+  | { readonly kind: 'unknown' }
+
+export function classify(page: Page): PageKind {
+  const shown = page.forms.filter(form => !form.invisible && !isErrorReport(form))
+  return (
+    response(page) ??
+    protocolHop(page) ??
+    otherFactor(page) ??
+    first(shown, form => factor(page, form)) ??
+    first(shown, form => credentials(page, form)) ??
+    first(shown, identifier) ??
+    consent(page, shown) ??
+    first(shown, choiceOf) ??
+    selfSent(page) ??
+    scriptHop(page) ??
+    (looksLikeFailure(page) ? { kind: 'failure' } : undefined) ??
+    first(shown, form => interstitial(form, shown)) ??
+    // A theme may hide its log-in form until a script has run.
+    first(page.forms, form => credentials(page, form)) ?? { kind: 'unknown' }
+  )
+}
+
+function first<T>(forms: readonly Form[], find: (form: Form) => T | undefined): T | undefined {
+  for (const form of forms) {
+    const found = find(form)
+    if (found) return found
+  }
+  return undefined
+}
+
+function response(page: Page): PageKind | undefined {
+  return first(page.forms, form => {
+    for (const control of form.controls) {
+      if (control.name !== 'SAMLResponse' || control.value.trim() === '') continue
+      const read = readSamlResponse(control.value)
+      if (read) return { kind: 'response', form, response: read }
+    }
+    return undefined
+  })
+}
+
+/** SAML request, WS-Federation, OpenID Connect form_post, Shibboleth's storage pages: sent on as they are. */
+function protocolHop(page: Page): PageKind | undefined {
+  return first(page.forms, form => {
+    const has = (name: string): boolean => Boolean(named(form, name)?.value)
+    const federation = has('SAMLRequest') || (has('wa') && has('wresult')) || ((has('code') || has('id_token')) && has('state'))
+    // A code that a person types is shown; this one is not.
+    if (federation && typedControls(form).length === 0) return { kind: 'hop-form', form }
+    if (named(form, /^shib_idp_ls_/)) return { kind: 'hop-form', form }
+    // PingID asks whether the browser speaks WebAuthn; this one does not.
+    const probe = named(form, 'isWebAuthnSupportedByBrowser')
+    return probe && { kind: 'hop-form', form, values: { [probe.name]: 'false' } }
+  })
+}
+
+function otherFactor(page: Page): PageKind | undefined {
+  const host = URL.canParse(page.url) ? new URL(page.url).hostname : ''
+  const controls = [...page.forms.flatMap(form => form.controls), ...page.loose]
+  const duo =
+    host.endsWith('.duosecurity.com') ||
+    /\bid\s*=\s*["']?duo_iframe\b/i.test(page.source) ||
+    controls.some(control => /^duo_(?:host|sig_request)$/.test(control.name) && control.value !== '')
+  if (duo) return { kind: 'other-factor', name: 'Duo' }
+  const keys = page.forms.some(form => named(form, 'authenticatorData') && named(form, 'clientDataJSON'))
+  return keys && !page.forms.some(codeControl) ? { kind: 'other-factor', name: 'a security key' } : undefined
+}
+
+/** ADFS marks the pages of its adapters: `Context`, and an `AuthMethod` that is not the password form. */
+function adapterOf(page: Page, form: Form): string | undefined {
+  const method = named(form, 'AuthMethod') ?? page.loose.find(control => control.name === 'AuthMethod')
+  if (!named(form, 'Context') || !method?.value) return undefined
+  return /^(?:Forms|Windows|Certificate)Authentication$/.test(method.value) ? undefined : method.value
+}
+
+/** Before `credentials`, because code pages like to use fields of type password. */
+function factor(page: Page, form: Form): PageKind | undefined {
+  const adapter = adapterOf(page, form)
+  const code = codeControl(form) ?? (adapter === undefined ? undefined : typedControls(form)[0])
+  if (!code) return adapter === undefined ? undefined : { kind: 'other-factor', name: adapter }
+  const password = passwordControls(form).find(control => control !== code)
+  const userName = userNameControl(form, code)
+  // With all three fields it is a log-in page that wants the code at once.
+  if (password && userName) return undefined
+  return { kind: 'code', form, code, ...(password && { password }), ...(userName && { userName }) }
+}
+
+function credentials(page: Page, form: Form): PageKind | undefined {
+  const password = passwordControls(form)[0]
+  if (!password) return undefined
+  if (wantsNewPassword(form)) return { kind: 'new-password' }
+  const widget = /\bclass\s*=\s*["'][^"'<>]*\b(?:g-recaptcha|h-captcha|cf-turnstile)\b/i.test(page.source)
+  if (widget || form.controls.some(control => isCaptcha(control) && control.value === '')) return { kind: 'captcha' }
+  const userName = userNameControl(form, password)
+  const code = codeControl(form)
+  return { kind: 'credentials', form, password, ...(userName && { userName }), ...(code && { code }) }
+}
+
+/** A user name alone, and a way on. Search boxes, address forms and forgotten passwords are none. */
+function identifier(form: Form): PageKind | undefined {
+  const userName = userNameControl(form)
+  if (!userName || typedControls(form).length !== 1 || /forgot|reset|regist|recover/i.test(form.action ?? '')) return undefined
+  if (form.controls.some(control => control.type === 'textarea')) return undefined
+  return { kind: 'identifier', form, userName }
+}
+
+const consentFields = /^(?:_shib_idp_consentIds|saveconsent|consent(?:_accepted)?|accept_terms|terms_accepted)$/
+
+/** Release of attributes, terms of use: something a person agrees to, or a pair of yes and no. */
+function consent(page: Page, forms: readonly Form[]): PageKind | undefined {
+  const refusal = forms.some(form => submitButtons(form).some(button => isNegative(`${button.name} ${button.value}`)))
+  return first(forms, form => {
+    if (typedControls(form).length > 0) return undefined
+    const yes = submitButtons(form).find(isPositive)
+    if (!yes) return undefined
+    const asks = form.controls.some(control => consentFields.test(control.name))
+    const pair = named(form, 'StateId') && yes.name === 'yes'
+    const terms = refusal && /_?(?:terms|consent|attribute|agree|accept)/i.test(`${yes.name} ${page.title} ${form.action ?? ''}`)
+    return asks || pair || terms ? { kind: 'consent', form, button: chooseButton(form) } : undefined
+  })
+}
+
+/** Sent by a script as soon as the page is there. */
+function selfSent(page: Page): PageKind | undefined {
+  const byScript = page.submitsItself || /\b(?:forms\s*\[\s*(?:0|["'][^"']*["'])\s*\]|document\s*\.\s*\w+|\))\s*\.\s*submit\s*\(/.test(page.source)
+  const form = page.forms[0]
+  if (!byScript || !form || form.controls.some(control => isUsable(control) && !/^(?:submit|button|image|reset)$/.test(control.type))) {
+    return undefined
+  }
+  return form.controls.some(control => control.type === 'hidden') ? { kind: 'hop-form', form } : undefined
+}
+
+function scriptHop(page: Page): PageKind | undefined {
+  const url = page.hop ?? page.links.find(link => /[?&]_eventId_proceed=1\b/.test(link.href))?.href
+  if (url === undefined || !URL.canParse(url, page.url)) return undefined
+  const to = new URL(url, page.url)
+  return /[?&]_eventId=(?:cancel|reject)/i.test(to.search) ? undefined : { kind: 'hop', url: to.href }
+}
+
+/** "Continue" and nothing else to do. */
+function interstitial(form: Form, forms: readonly Form[]): PageKind | undefined {
+  if (/[?&/](?:logout|signout|slo)\b/i.test(form.action ?? '')) return undefined
+  const typedIn = typedControls(form)
+  // Shibboleth's impersonation page goes on as oneself when nobody is named.
+  const onlyPrincipal = typedIn.every(control => control.name === 'principal') && named(form, /^_eventId_impersonate$/)
+  if (typedIn.length > 0 && !onlyPrincipal) return undefined
+  if (form.controls.some(control => /^(?:textarea|file|select)$/.test(control.type) && isUsable(control))) return undefined
+  const buttons = submitButtons(form)
+  const button = chooseButton(form)
+  if (!button) return undefined
+  const lonely = forms.length === 1 && buttons.length === 1 && form.controls.some(control => control.type === 'hidden')
+  return isPositive(button) || lonely ? { kind: 'continue', form, button } : undefined
+}
+
+/** The form of an error page that mails a report to the help desk is never filled in. */
+export function isErrorReport(form: Form): boolean {
+  return named(form, 'reportId') !== undefined || (named(form, 'email') !== undefined && form.controls.some(c => c.type === 'textarea'))
+}
+
+const failureTitle =
+  /\b(?:error|denied|failed|failure|forbidden|not found|stale request|unable to respond|unsupported request|invalid event|uncaught exception|prevented|refused|locked|fehler|erreur|errore|fout|feil)\b/i
+
+function looksLikeFailure(page: Page): boolean {
+  if (page.forms.some(isErrorReport)) return true
+  return page.errors.length > 0 || failureTitle.test(page.title) || (page.status >= 400 && page.text !== '')
+}

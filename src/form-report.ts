@@ -1,0 +1,122 @@
+/**
+ * A page that was not understood, kept for whoever mends it: its structure whole, its secrets gone.
+ */
+import type { Page } from './html.ts'
+import type { Store } from './provider.ts'
+import { clean, place } from './form-text.ts'
+
+const stars = '*****'
+const maxLength = 1_000_000
+
+/** Writes the scrubbed copy; answers where it lies, as far as the store can say. */
+export function savePage(store: Store, page: Page, secrets: readonly string[]): string {
+  const name = 'page.html'
+  const about = clean(`${place(page.url)} answered ${page.status}`).replaceAll('--', '- -')
+  store.write(name, `<!-- ${about} -->\n${scrubHtml(page.source, secrets)}`)
+  return store.pathOf?.(name) ?? name
+}
+
+/** Without the given secrets, in every spelling a page may give them, and without anything that looks like a token. */
+export function scrubText(text: string, secrets: readonly string[]): string {
+  return withoutSecrets(text, secrets).replace(/[A-Za-z0-9+/=_.~%-]{20,}/g, run => (/\d/.test(run) ? stars : run))
+}
+
+/**
+ * One linear pass over the source. Gone are the values of all fields but buttons and boxes, what follows `?`, `#` or
+ * `;` in addresses, the text of text areas, values of variables with a telling name, long runs that look like tokens,
+ * and the given secrets.
+ */
+export function scrubHtml(source: string, secrets: readonly string[]): string {
+  const parts: string[] = []
+  const html = source.slice(0, maxLength)
+  let at = 0
+  while (at < html.length) {
+    const start = html.indexOf('<', at)
+    if (start < 0) break
+    parts.push(scrubText(html.slice(at, start), secrets))
+    const end = tagEnd(html, start)
+    const tag = html.slice(start, end)
+    at = end
+    if (/^<[a-z]/i.test(tag)) parts.push(scrubTag(tag, secrets))
+    else parts.push(scrubText(tag, secrets))
+    const raw = /^<(script|style|textarea)\b/i.exec(tag)?.[1]?.toLowerCase()
+    if (!raw) continue
+    const close = closing(html, raw, at)
+    parts.push(raw === 'textarea' ? stars : scrubText(scrubScript(html.slice(at, close)), secrets))
+    at = close
+  }
+  parts.push(scrubText(html.slice(at), secrets))
+  return parts.join('')
+}
+
+/** Behind the `>` that ends the tag; quotes may hold others. */
+function tagEnd(html: string, start: number): number {
+  if (html.startsWith('<!--', start)) {
+    const close = html.indexOf('-->', start + 4)
+    return close < 0 ? html.length : close + 3
+  }
+  let quote = ''
+  for (let at = start + 1; at < html.length; at += 1) {
+    const char = html.charAt(at)
+    if (quote) quote = char === quote ? '' : quote
+    else if (char === '>') return at + 1
+    else if ((char === '"' || char === "'") && /[=\s]/.test(html.charAt(at - 1))) quote = char
+  }
+  return html.length
+}
+
+function closing(html: string, name: string, from: number): number {
+  const pattern = new RegExp(`</${name}\\b`, 'gi')
+  pattern.lastIndex = from
+  return pattern.exec(html)?.index ?? html.length
+}
+
+const attribute = /([^\s"'<>/=]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)/g
+
+function scrubTag(tag: string, secrets: readonly string[]): string {
+  const field = /^<(?:input|option|button)\b/i.test(tag)
+  const type = /\btype\s*=\s*["']?([a-z]+)/i.exec(tag)?.[1]?.toLowerCase() ?? (/^<input/i.test(tag) ? 'text' : 'button')
+  const keeps = /^(?:submit|button|reset|checkbox|radio|image)$/.test(type)
+  return tag.replace(attribute, (_, name: string, equals: string, quoted: string) => {
+    const mark = /^["']/.exec(quoted)?.[0] ?? ''
+    const value = mark ? quoted.slice(1, -1) : quoted
+    const lower = name.toLowerCase()
+    const blank = lower === 'value' ? field && !keeps && value !== '' : /token|secret|nonce|csrf|sig-request/.test(lower)
+    // Everything behind ?, # or ; in an address is the site's own affair.
+    const address = value.replace(/(^|[/\w=])([?#]|;(?=\w+=)|&#x3f;)[^\s'")]*/i, `$1$2${stars}`)
+    const shown = blank ? stars : /^(?:href|src|action|formaction|content|on\w+|data-.*)$/.test(lower) ? address : value
+    return `${name}${equals}${mark}${scrubText(shown, secrets)}${mark}`
+  })
+}
+
+/** `"csrfToken": "…"`, `sFT = '…'`. */
+function scrubScript(script: string): string {
+  return script
+    .replace(/((?:token|secret|passw|nonce|csrf|ticket|session|auth|state|code|ctx|sft)\w{0,30}["']?\s{0,5}[:=]\s{0,5})(["'])(?:[^"'\\\n]|\\.)*\2/gi, `$1$2${stars}$2`)
+    .replace(/\?[^\s"'<>]{1,4000}/g, `?${stars}`)
+}
+
+function withoutSecrets(text: string, secrets: readonly string[]): string {
+  let out = text
+  for (const secret of secrets.toSorted((a, b) => b.length - a.length)) {
+    for (const spelling of spellings(secret)) out = out.replaceAll(spelling, stars)
+  }
+  return out
+}
+
+function spellings(secret: string): Set<string> {
+  if (secret === '') return new Set()
+  const url = encodeURIComponent(secret)
+  const html = secret.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+  const quoted = html.replaceAll('"', '&quot;')
+  return new Set([
+    secret,
+    url,
+    url.replaceAll('%20', '+'),
+    html,
+    quoted,
+    quoted.replaceAll("'", '&#39;'),
+    quoted.replaceAll("'", '&#x27;'),
+    JSON.stringify(secret).slice(1, -1),
+  ])
+}

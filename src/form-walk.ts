@@ -1,0 +1,114 @@
+/**
+ * One sign-in under way: what was sent where, what may be sent where, and what must never be shown.
+ */
+import type { HttpRequest } from './http.ts'
+import type { Form, Page } from './html.ts'
+import type { ProviderContext } from './provider.ts'
+import { failure } from './errors.ts'
+import { keepSecret } from './log.ts'
+import { formFailure, type ErrorTexts, type FormCode } from './form-failure.ts'
+import { readMemory, remember } from './form-memory.ts'
+import { isPrivateWay, place } from './form-text.ts'
+
+/** All that tells one form-driven provider from another. */
+export interface FormRecipe {
+  /** Where the walk begins; fails with `config` when the settings do not say. */
+  entry(settings: ProviderContext['settings']): string
+  /** A finer name for an error page than its words alone allow. */
+  judge?(page: Page): FormCode | undefined
+  readonly errorTexts?: ErrorTexts
+}
+
+export interface Walk {
+  readonly context: ProviderContext
+  readonly recipe: FormRecipe
+  readonly entry: URL
+  /** Passwords and codes that were typed or read; never shown, never stored. */
+  readonly secrets: string[]
+  /** By host: the page that the password was sent from. */
+  readonly passwords: Map<string, Page>
+  /** By host: the page that the user name alone was sent from. */
+  readonly userNames: Map<string, Page>
+  /** By host and field: codes sent so far, and the page of the last one. */
+  readonly codes: Map<string, { readonly count: number; readonly page: Page }>
+  /** Buttons and links that were followed and may not be followed again. */
+  readonly pressed: Set<string>
+  /** The last secret that was sent. */
+  last: 'password' | 'code' | undefined
+  restarted: boolean
+  userName: string
+  password: string | undefined
+}
+
+export function beginWalk(context: ProviderContext, recipe: FormRecipe): Walk {
+  return {
+    context,
+    recipe,
+    entry: new URL(recipe.entry(context.settings)),
+    secrets: [],
+    passwords: new Map(),
+    userNames: new Map(),
+    codes: new Map(),
+    pressed: new Set(),
+    last: undefined,
+    restarted: false,
+    userName: context.username,
+    password: undefined,
+  }
+}
+
+/** From the entry again, as a browser whose session was lost; nothing that was sent before has been judged. */
+export function restart(walk: Walk): HttpRequest {
+  walk.restarted = true
+  walk.passwords.clear()
+  walk.userNames.clear()
+  walk.pressed.clear()
+  walk.last = undefined
+  return { url: walk.entry.href }
+}
+
+/** Marks a step that leads on once; fails when the page comes back after it. */
+export function pressOnce(walk: Walk, page: Page, what: string): void {
+  const step = `${place(page.url)} ${what}`
+  if (walk.pressed.has(step)) {
+    throw formFailure('idp-error', `${new URL(page.url).host} shows “${page.title}” again although it was answered`)
+  }
+  walk.pressed.add(step)
+}
+
+/**
+ * Passwords and codes go over https (or to this machine), in a body, to the entry host or to a host that the person
+ * approved once.
+ */
+export async function allowSecret(walk: Walk, form: Form, target: URL): Promise<void> {
+  const { context, entry } = walk
+  if (!isPrivateWay(target)) throw formFailure('insecure', `the sign-in form wants the password sent to ${place(target.href)}, unencrypted`)
+  if (form.method !== 'post') throw formFailure('insecure', `the sign-in form of ${target.host} would put the password into the address`)
+  const key = `${entry.host} ${target.host}`
+  if (target.host === entry.host || readMemory(context.store).hosts.includes(key)) return
+  const facts = `${entry.host} sends the sign-in on to ${target.host}`
+  if (context.mode === 'refresh') {
+    throw failure('person', `${facts}, which nobody has approved`, { code: 'foreign-host', hint: 'cloudtoken' })
+  }
+  const yes = await context.ask.confirm(`${facts}. Enter your password or code there?`, false)
+  if (!yes) throw formFailure('foreign-host', `${facts}, which was not approved`)
+  remember(context.store, memory => ({ hosts: [...memory.hosts, key] }))
+}
+
+export async function userNameOf(walk: Walk): Promise<string> {
+  walk.userName ||= await walk.context.ask.text('User name')
+  return walk.userName
+}
+
+export async function passwordOf(walk: Walk): Promise<string> {
+  walk.password ??= await walk.context.password()
+  if (walk.password === '') throw failure('config', 'the password is empty', { hint: 'cloudtoken --password-prompt' })
+  return hide(walk, walk.password)
+}
+
+/** From here on the value appears in no log, no message and no saved page. */
+export function hide(walk: Walk, secret: string): string {
+  keepSecret(secret)
+  if (!walk.secrets.includes(secret)) walk.secrets.push(secret)
+  return secret
+}
