@@ -38,7 +38,9 @@ async function shellFiles(): Promise<string[]> {
   const { output } = await shell('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { quiet: true })
   return output.split('\n').filter(file => {
     if (file === '' || !existsSync(join(root, file))) return false
-    return /\.(sh|bash)$/.test(file) || /^#!.*\b(sh|bash|dash)\b/.test(readFileSync(join(root, file), 'utf8').slice(0, 80))
+    return (
+      /\.(sh|bash)$/.test(file) || /^#!.*\b(sh|bash|dash)\b/.test(readFileSync(join(root, file), 'utf8').slice(0, 80))
+    )
   })
 }
 

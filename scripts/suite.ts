@@ -37,7 +37,9 @@ export async function runSuite(suite: Suite): Promise<Tally> {
   })
   const tally = judge(output, code, suite.files.length)
   const verdict = tally.failed === 0 ? 'ok' : 'not ok'
-  say(`${verdict}  ${suite.name}: ${tally.passed} good, ${tally.failed} bad, ${tally.skipped} left out, ${seconds(start)}`)
+  say(
+    `${verdict}  ${suite.name}: ${tally.passed} good, ${tally.failed} bad, ${tally.skipped} left out, ${seconds(start)}`,
+  )
   return tally
 }
 
@@ -48,7 +50,8 @@ export async function runSuite(suite: Suite): Promise<Tally> {
 export function judge(output: string, code: number, files: number): Tally {
   // eslint-disable-next-line no-control-regex
   const text = output.replace(/\u001b\[[0-9;]*m/g, '')
-  const last = (word: string): number => Number([...text.matchAll(new RegExp(`^ *(\\d+) ${word}$`, 'gm'))].at(-1)?.[1] ?? 0)
+  const last = (word: string): number =>
+    Number([...text.matchAll(new RegExp(`^ *(\\d+) ${word}$`, 'gm'))].at(-1)?.[1] ?? 0)
   const ran = Number([...text.matchAll(/^Ran \d+ tests? across (\d+) files?\./gm)].at(-1)?.[1] ?? 0)
   const counted = last('fail')
   const failed = counted === 0 && (code !== 0 || ran !== files) ? 1 : counted

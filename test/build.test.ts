@@ -29,7 +29,10 @@ beforeAll(() => {
     ].join('\n'),
   )
   writeFileSync(join(hostile, 'bunfig.toml'), 'preload = ["./preload.ts"]\n')
-  writeFileSync(join(hostile, 'preload.ts'), `require('node:fs').appendFileSync(${JSON.stringify(trace)}, 'preloaded')\n`)
+  writeFileSync(
+    join(hostile, 'preload.ts'),
+    `require('node:fs').appendFileSync(${JSON.stringify(trace)}, 'preloaded')\n`,
+  )
   writeFileSync(join(hostile, 'tsconfig.json'), '{"compilerOptions":{"paths":{"*":["./preload.ts"]}}}')
   writeFileSync(join(hostile, 'package.json'), '{"name":"cloudtoken","version":"6.6.6"}')
 })
@@ -99,7 +102,11 @@ describe('in a hostile directory', () => {
     const empty = join(folder, 'empty')
     mkdirSync(empty)
     rmSync(trace, { force: true })
-    for (const args of [['--version'], ['--help'], ['--provider', 'form', '--url', 'https://127.0.0.1:9/', '--no-input']]) {
+    for (const args of [
+      ['--version'],
+      ['--help'],
+      ['--provider', 'form', '--url', 'https://127.0.0.1:9/', '--no-input'],
+    ]) {
       const there = await start(program, args, hostile)
       expect(there).toEqual(await start(program, args, empty))
     }

@@ -83,7 +83,8 @@ describe('floors', () => {
     const elsewhere: string[] = []
     for (const [name, text] of sources) {
       for (const path of importsOf(text)) {
-        const known = !path.startsWith('.') || path === '../package.json' || sources.has(path.slice(2).replace(/\.ts$/, ''))
+        const known =
+          !path.startsWith('.') || path === '../package.json' || sources.has(path.slice(2).replace(/\.ts$/, ''))
         if (!known) elsewhere.push(`${name} imports ${path}`)
       }
     }
@@ -97,14 +98,17 @@ describe('floors', () => {
       if (!start || !end) throw new Error('not placed')
       return isUphill(start, end)
     }
-    expect([uphill('a', 'z'), uphill('c', 'a'), uphill('b', 'b-x'), uphill('b-x', 'b-y')]).toEqual([false, false, false, false])
+    expect([uphill('a', 'z'), uphill('c', 'a'), uphill('b', 'b-x'), uphill('b-x', 'b-y')]).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ])
     expect([uphill('z', 'a'), uphill('a', 'c'), uphill('b-x', 'b')]).toEqual([true, true, true])
     expect(placeOf('nowhere', floors)).toBeUndefined()
-    expect(importsOf(`import a from './a.ts'\nawait import('./b.ts') // from './c.ts'\nexport type { D } from './d.ts'`)).toEqual([
-      './a.ts',
-      './b.ts',
-      './d.ts',
-    ])
+    expect(
+      importsOf(`import a from './a.ts'\nawait import('./b.ts') // from './c.ts'\nexport type { D } from './d.ts'`),
+    ).toEqual(['./a.ts', './b.ts', './d.ts'])
   })
 })
 
@@ -130,7 +134,9 @@ const writing =
 
 describe('single owners', () => {
   test('only runtime knows which runtime it is', () => {
-    expect(filesWith(/\b(?:Bun|Deno)\s*[.?\[]|globalThis\s*\.\s*(?:Bun|Deno)\b|['"]bun(?::[\w-]+)?['"]/)).toEqual(['runtime'])
+    expect(filesWith(/\b(?:Bun|Deno)\s*[.?[]|globalThis\s*\.\s*(?:Bun|Deno)\b|['"]bun(?::[\w-]+)?['"]/)).toEqual([
+      'runtime',
+    ])
   })
 
   test('only run starts processes', () => {

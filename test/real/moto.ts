@@ -44,7 +44,12 @@ export async function startMoto(): Promise<Moto> {
   }
 }
 
-async function handOn(inner: string, assumed: string[], request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handOn(
+  inner: string,
+  assumed: string[],
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const chunks: Uint8Array[] = []
   for await (const chunk of request) if (chunk instanceof Uint8Array) chunks.push(chunk)
   let body = Buffer.concat(chunks)
@@ -79,7 +84,8 @@ interface Refusal {
 /** Rewrites the assertion for the one role that is asked for, or says in the words of STS why not. */
 function narrow(form: URLSearchParams): Refusal | undefined {
   const text = Buffer.from(form.get('SAMLAssertion') ?? '', 'base64').toString('utf8')
-  const [role = '', provider = ''] = [form.get('RoleArn') ?? '', form.get('PrincipalArn') ?? '']
+  const role = form.get('RoleArn') ?? ''
+  const provider = form.get('PrincipalArn') ?? ''
   const offered = attributeValues(text, 'Role').map(value => value.split(',').map(part => part.trim()))
   if (!text.includes('<saml:Assertion')) {
     return { status: 400, code: 'InvalidIdentityToken', message: 'Invalid base64 SAMLResponse' }
@@ -102,7 +108,8 @@ const namespace = 'https://aws.amazon.com/SAML/Attributes'
 
 /** As SimpleSAMLphp writes them; this reads test data, not anything hostile. */
 function attributeValues(text: string, name: string): string[] {
-  const element = new RegExp(`<saml:Attribute Name="${namespace}/${name}".*?</saml:Attribute>`, 's').exec(text)?.[0] ?? ''
+  const element =
+    new RegExp(`<saml:Attribute Name="${namespace}/${name}".*?</saml:Attribute>`, 's').exec(text)?.[0] ?? ''
   return [...element.matchAll(/<saml:AttributeValue[^>]*>([^<]*)</g)].map(match => match[1] ?? '')
 }
 

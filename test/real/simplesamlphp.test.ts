@@ -1,10 +1,16 @@
 /** The helpers themselves: real pages lead to a real assertion, and STS takes it. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
-import { createBrowser, formsOf, type Browser, type Form, type Page } from './browser.ts'
+import { createBrowser, formsOf, type Browser, type Form, type Page } from '../browser.ts'
 import { startMoto } from './moto.ts'
 import { present } from './present.ts'
-import { alice, aliceRoles, startSimpleSamlPhp, type SimpleSamlPhp, type SimpleSamlPhpOptions } from './simplesamlphp.ts'
+import {
+  alice,
+  aliceRoles,
+  startSimpleSamlPhp,
+  type SimpleSamlPhp,
+  type SimpleSamlPhpOptions,
+} from './simplesamlphp.ts'
 
 const here = await present('simplesamlphp', 'openssl')
 const both = here && (await present('moto'))

@@ -70,7 +70,8 @@ export async function startSimpleSamlPhp(options: SimpleSamlPhpOptions = {}): Pr
   const port = await freePort()
   const base = `http://127.0.0.1:${port}/simplesaml/`
   const entityId = `${base}saml2/idp/metadata.php`
-  for (const name of ['config', 'metadata', 'cert', 'log', 'data', 'tmp', 'sessions', 'web']) mkdirSync(join(folder, name))
+  for (const name of ['config', 'metadata', 'cert', 'log', 'data', 'tmp', 'sessions', 'web'])
+    mkdirSync(join(folder, name))
   symlinkSync(program, join(folder, 'web', 'simplesaml'))
   await signingKey(join(folder, 'cert'))
   writePhp(join(folder, 'config', 'config'), 'config', configuration(folder, base, options))
@@ -114,7 +115,18 @@ function writePhp(stem: string, variable: string, value: object): void {
 
 async function signingKey(folder: string): Promise<void> {
   const files = ['-keyout', join(folder, 'idp.key'), '-out', join(folder, 'idp.crt')]
-  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=idp.example.org', ...files]
+  const request = [
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-days',
+    '2',
+    '-subj',
+    '/CN=idp.example.org',
+    ...files,
+  ]
   await promisify(execFile)('openssl', request)
 }
 

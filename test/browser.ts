@@ -56,7 +56,8 @@ export function formsOf(page: Page): Form[] {
       const [name, type] = [control.getAttribute('name') ?? '', control.getAttribute('type') ?? 'text']
       if (name === '') continue
       if (type === 'submit') buttons.push(name)
-      else if (type !== 'checkbox' || control.hasAttribute('checked')) fields[name] = control.getAttribute('value') ?? ''
+      else if (type !== 'checkbox' || control.hasAttribute('checked'))
+        fields[name] = control.getAttribute('value') ?? ''
     }
     const action = new URL(form.getAttribute('action') ?? '', page.url).href
     return { action, method: (form.getAttribute('method') ?? 'get').toLowerCase(), fields, buttons }
