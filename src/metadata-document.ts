@@ -1,0 +1,87 @@
+/**
+ * What the metadata service serves: pages under paths, and the forms EC2 gives to listings, JSON and dates.
+ */
+import type { Credentials } from './types.ts'
+
+/** What the service knows at one moment; replaced as a whole, never changed. */
+export interface MetadataSnapshot {
+  /** Absent before the first sign-in: no role is attached then. */
+  readonly credentials?: Credentials | undefined
+  /** What is said once the credentials have ended, such as `{code: 'SignInRequired', message: '…; run: cloudtoken'}`. */
+  readonly trouble?: { readonly code: string; readonly message: string } | undefined
+}
+
+/** All pages by path: `/`, `/latest/meta-data/ami-id`; without a slash at the end. */
+export type Pages = ReadonlyMap<string, Page>
+
+/** Turns a snapshot into pages; asked once for each snapshot. */
+export type MetadataSource = (snapshot: MetadataSnapshot) => Pages
+
+export interface Page {
+  readonly body: string | Uint8Array<ArrayBuffer>
+  /** Ready to be copied into the response. */
+  readonly headers: Headers
+  /** From `at` on, in milliseconds since the epoch, the other page stands here. */
+  readonly end?: { readonly at: number; readonly then: Page }
+}
+
+/** A folder of the tree; its order is the order of the listing. */
+export type Directory = ReadonlyMap<string, Page | Directory>
+
+interface PageOptions {
+  readonly modified: Date
+  readonly type?: string
+  readonly end?: Page['end']
+}
+
+/** Headers as EC2 sends them, save `Connection: close`: clients may keep the connection. */
+export function createPage(body: string | Uint8Array, options: PageOptions): Page {
+  const bytes = typeof body === 'string' ? body : Uint8Array.from(body)
+  const length = typeof bytes === 'string' ? new TextEncoder().encode(bytes).length : bytes.length
+  const headers = new Headers({
+    'Content-Type': options.type ?? 'text/plain',
+    // Said here too, since an answer to HEAD has no body to count.
+    'Content-Length': String(length),
+    'Accept-Ranges': 'none',
+    'Last-Modified': options.modified.toUTCString(),
+    Server: 'EC2ws',
+  })
+  return { body: bytes, headers, ...(options.end && { end: options.end }) }
+}
+
+export function createDirectory(entries: Readonly<Record<string, Page | Directory>>): Directory {
+  return new Map(Object.entries(entries))
+}
+
+/** Puts a page, or a folder with its listing and all below it, under `path`. */
+export function place(pages: Map<string, Page>, path: string, node: Page | Directory, modified: Date): void {
+  if (!isDirectory(node)) {
+    pages.set(path, node)
+    return
+  }
+  const names = [...node].map(([name, child]) => (isDirectory(child) && !isNumbered(name) ? `${name}/` : name))
+  pages.set(path, createPage(names.join('\n'), { modified }))
+  for (const [name, child] of node) {
+    place(pages, `${path}/${isNumbered(name) ? name.slice(0, name.indexOf('=')) : name}`, child, modified)
+  }
+}
+
+/** Public keys are listed as `0=NAME` and found under `0`. */
+export function isNumbered(name: string): boolean {
+  return /^\d+=/.test(name)
+}
+
+function isDirectory(node: Page | Directory): node is Directory {
+  return node instanceof Map
+}
+
+/** Two spaces, `"Key" : "value"`. */
+export function toJson(value: Readonly<Record<string, string | null>>): string {
+  const lines = Object.entries(value).map(([key, item]) => `  ${JSON.stringify(key)} : ${JSON.stringify(item)}`)
+  return `{\n${lines.join(',\n')}\n}`
+}
+
+/** `2026-11-22T10:00:00Z`: clients of EC2 take no fraction; cut, never rounded up. */
+export function toTimestamp(date: Date): string {
+  return `${date.toISOString().slice(0, 19)}Z`
+}

@@ -1,0 +1,73 @@
+/**
+ * `iam/`: the credentials. Whatever else is served, this part is always ours.
+ *
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
+ */
+import { createHash } from 'node:crypto'
+import { parseArn, roleName } from './arn.ts'
+import { createDirectory, createPage, place, toJson, toTimestamp } from './metadata-document.ts'
+import type { MetadataSnapshot, Page } from './metadata-document.ts'
+import type { Credentials } from './types.ts'
+
+/**
+ * Puts `PREFIX/iam` and `PREFIX/iam/security-credentials-extended` (not listed, since crawlers read each leaf
+ * of `iam` as JSON) in place; nothing before the first sign-in. `prefix`: `/latest/meta-data`.
+ */
+export function placeIam(pages: Map<string, Page>, prefix: string, snapshot: MetadataSnapshot): void {
+  const { credentials } = snapshot
+  if (!credentials) return
+  const modified = credentials.issued
+  const role = roleName(credentials.roleArn)
+  const iam = createDirectory({
+    info: createPage(toJson(instanceProfile(credentials)), { modified }),
+    'security-credentials': createDirectory({ [role]: credentialsPage(snapshot, credentials, {}) }),
+  })
+  const extended = createDirectory({
+    [role]: credentialsPage(snapshot, credentials, { AccountId: credentials.accountId }),
+  })
+  place(pages, `${prefix}/iam`, iam, modified)
+  place(pages, `${prefix}/iam/security-credentials-extended`, extended, modified)
+}
+
+function credentialsPage(
+  { trouble }: MetadataSnapshot,
+  credentials: Credentials,
+  more: Readonly<Record<string, string>>,
+): Page {
+  const modified = credentials.issued
+  const expiration = toTimestamp(credentials.expiration)
+  const success = {
+    Code: 'Success',
+    LastUpdated: toTimestamp(modified),
+    Type: 'AWS-HMAC',
+    AccessKeyId: credentials.accessKeyId,
+    SecretAccessKey: credentials.secretAccessKey,
+    Token: credentials.sessionToken,
+    Expiration: expiration,
+    ...more,
+  }
+  // Still 200: that is how EC2 reports it, and SDKs show Code and Message.
+  const ended = {
+    Code: trouble?.code ?? 'CredentialsExpired',
+    Message: trouble?.message ?? `the credentials of ${roleName(credentials.roleArn)} ended at ${expiration}; run: cloudtoken`,
+    LastUpdated: toTimestamp(modified),
+  }
+  const then = createPage(toJson(ended), { modified: credentials.expiration })
+  return createPage(toJson(success), { modified, end: { at: Date.parse(expiration), then } })
+}
+
+/** The role has no instance profile; one of its name stands in. */
+function instanceProfile({ issued, roleArn, accountId }: Credentials): Record<string, string> {
+  return {
+    Code: 'Success',
+    LastUpdated: toTimestamp(issued),
+    InstanceProfileArn: `arn:${parseArn(roleArn)?.partition ?? 'aws'}:iam::${accountId}:instance-profile/${roleName(roleArn)}`,
+    InstanceProfileId: `AIPA${uniqueId(roleArn)}`,
+  }
+}
+
+/** 17 letters of the alphabet of IAM ids, the same for the same ARN. */
+function uniqueId(arn: string): string {
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
+  return [...createHash('sha256').update(arn).digest().subarray(0, 17)].map(byte => letters[byte % 32]).join('')
+}

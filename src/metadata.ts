@@ -1,0 +1,126 @@
+/**
+ * The EC2 instance metadata service, versions 1 and 2: method and path to an answer, from memory alone.
+ *
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
+ */
+import { Hono } from 'hono'
+import type { MetadataSnapshot, MetadataSource, Pages } from './metadata-document.ts'
+import type { Tokens } from './metadata-token.ts'
+
+export interface MetadataOptions {
+  /** Asked at every request; must not wait for anything. */
+  snapshot(): MetadataSnapshot
+  readonly source: MetadataSource
+  readonly tokens: Tokens
+  /** Answer only requests that carry a token (IMDSv2 only). */
+  readonly requireToken?: boolean
+  /** Milliseconds since the epoch, wall clock. */
+  now?(): number
+}
+
+/** `path` as it was sent, see `ServeOptions.fetch`; the guard has had its say. */
+export type Handler = (request: Request, path: string) => Response | Promise<Response>
+
+const tokenPath = '/latest/api/token'
+const tokenHeader = 'X-Aws-Ec2-Metadata-Token'
+const ttlHeader = 'X-Aws-Ec2-Metadata-Token-Ttl-Seconds'
+const longestTtl = 21_600
+
+export function createMetadata(options: MetadataOptions): Handler {
+  const { tokens, requireToken = false, now = Date.now } = options
+  const pages = createView(options)
+
+  function issueToken(request: Request): Response {
+    const ttl = request.headers.get(ttlHeader) ?? ''
+    const seconds = /^\d{1,5}$/.test(ttl) ? Number(ttl) : 0
+    if (seconds < 1 || seconds > longestTtl) return errorPage(400, 'Bad Request')
+    const token = tokens.issue(seconds)
+    const headers = { ...plain, 'Content-Length': String(token.length), [ttlHeader]: String(seconds) }
+    return new Response(token, { headers })
+  }
+
+  function read(request: Request, path: string): Response {
+    const token = request.headers.get(tokenHeader)
+    const remaining = token === null ? undefined : tokens.remaining(token)
+    // A token makes it a request of version 2, and then the token has to be good.
+    if (remaining === undefined && (token !== null || requireToken)) return errorPage(401, 'Unauthorized')
+    const found = pages().get(path)
+    const page = found?.end && found.end.at <= now() ? found.end.then : found
+    const response = page ? new Response(page.body, { headers: page.headers }) : errorPage(404, 'Not Found')
+    if (remaining !== undefined) response.headers.set(ttlHeader, String(remaining))
+    // The runtimes add it, but not to every answer to HEAD.
+    if (request.method === 'HEAD') response.headers.set('Date', new Date().toUTCString())
+    return response
+  }
+
+  const app = new Hono<{ Bindings: { path: string } }>({ getPath: (_, call) => call?.env?.path ?? '' })
+  app.put(tokenPath, c => issueToken(c.req.raw))
+  // Only the latest version hands out tokens.
+  app.put('/:version/api/token', () => errorPage(403, 'Forbidden'))
+  app.get(tokenPath, () => notAllowed(tokenPath))
+  // The one handler of all other reads: a second one on the same path would cost every request a promise.
+  app.get('*', c => read(c.req.raw, c.req.path))
+  app.notFound(c => notAllowed(c.req.path))
+  app.onError(() => errorPage(500, 'Internal Server Error'))
+
+  return (request, path) => {
+    const canonical = canonicalPath(path)
+    return canonical === undefined ? errorPage(400, 'Bad Request') : app.fetch(request, { path: canonical })
+  }
+}
+
+/** One slash between segments, none at the end, each segment decoded once; `undefined` for what is no path. */
+export function canonicalPath(path: string): string | undefined {
+  if (!path.startsWith('/')) return undefined
+  if (path === '/' || (!path.includes('%') && !path.includes('//') && !path.endsWith('/'))) return path
+  const segments = path.split('/').filter(segment => segment !== '')
+  try {
+    return `/${segments.map(segment => decodeURIComponent(segment).replaceAll('/', '%2F')).join('/')}`
+  } catch {
+    return undefined
+  }
+}
+
+/** The pages of the current snapshot, made again only when it has changed. */
+function createView({ snapshot, source }: MetadataOptions): () => Pages {
+  let last: MetadataSnapshot | undefined
+  let pages: Pages = new Map()
+  return () => {
+    const next = snapshot()
+    if (next === last) return pages
+    if (last === undefined || next.credentials !== last.credentials || next.trouble !== last.trouble) pages = source(next)
+    last = next
+    return pages
+  }
+}
+
+const plain = { 'Content-Type': 'text/plain', Server: 'EC2ws' }
+
+/** The page that EC2 shows; scripts look for `404 - Not Found` in it. */
+export function errorPage(status: number, phrase: string): Response {
+  const title = `${status} - ${phrase}`
+  const body = `<?xml version="1.0" encoding="iso-8859-1"?>
+<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"
+   "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">
+<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">
+ <head>
+  <title>${title}</title>
+ </head>
+ <body>
+  <h1>${title}</h1>
+ </body>
+</html>
+`
+  return new Response(body, {
+    status,
+    headers: { 'Content-Type': 'text/html', 'Content-Length': String(body.length), Server: 'EC2ws' },
+  })
+}
+
+function notAllowed(path: string): Response {
+  const allow = path === tokenPath ? 'OPTIONS, PUT' : 'GET, HEAD'
+  return new Response(null, {
+    status: 405,
+    headers: { ...plain, Allow: allow, 'Content-Length': '0', Connection: 'close' },
+  })
+}

@@ -1,0 +1,213 @@
+/**
+ * The only file that names Bun or Deno: serving HTTP, and starting this same program again.
+ */
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { codeOf, failure, messageOf } from './errors.ts'
+
+export interface ServeOptions {
+  /** An IP address or a name of this machine, IPv6 without brackets. */
+  readonly hostname: string
+  /** 0 takes a free one. */
+  readonly port: number
+  /**
+   * `peer` is the address of the caller as the kernel reports it. `path` is the path as it was sent, neither
+   * decoded nor resolved, without query; empty for a target with dot segments, or that is no path at all.
+   */
+  fetch(request: Request, peer: string, path: string): Response | Promise<Response>
+  /** Answer to a request whose `fetch` failed. */
+  onError(error: unknown): Response
+}
+
+export interface Served {
+  readonly hostname: string
+  readonly port: number
+  /** Closes the listener and every connection. */
+  stop(): Promise<void>
+}
+
+/** Listens, or fails with kind `address`. */
+export function serve(options: ServeOptions): Served {
+  try {
+    return bun ? serveWithBun(bun, options) : serveWithDeno(required(deno), options)
+  } catch (error) {
+    throw addressFailure(error, options)
+  }
+}
+
+/** Is this a self-contained binary? */
+export function isCompiled(): boolean {
+  return bun ? bun.isStandaloneExecutable === true : deno?.build?.standalone === true
+}
+
+/** What starts this same program again; its own arguments go after `args`. */
+export function selfCommand(): { command: string; args: readonly string[] } {
+  const command = process.execPath
+  if (isCompiled()) return { command, args: [] }
+  // A bundle is its own main file; the source has it beside this one.
+  const main = import.meta.url.endsWith('.ts') ? new URL('./main.ts', import.meta.url) : import.meta.url
+  return { command, args: bun ? [fileURLToPath(main)] : ['run', '-A', fileURLToPath(main)] }
+}
+
+/** Seconds a connection may be silent: long enough for the connection pools of clients. */
+const idleTimeout = 60
+
+/** No request to us has a body worth reading. */
+const largestBody = 64 * 1024
+
+/** Deeper paths than that are not ours. */
+const deepestPath = 12
+
+type BunHandler = (request: Request, server: { requestIP(request: Request): { address: string } | null }) => unknown
+
+interface BunServer {
+  readonly hostname: string
+  readonly port: number
+  stop(closeConnections: boolean): Promise<void>
+}
+
+interface BunRuntime {
+  readonly isStandaloneExecutable?: boolean
+  serve(options: {
+    hostname: string
+    port: number
+    idleTimeout: number
+    maxRequestBodySize: number
+    development: boolean
+    routes: Record<string, BunHandler>
+    fetch: BunHandler
+    error(error: unknown): Response
+  }): BunServer
+}
+
+interface DenoRuntime {
+  readonly build?: { readonly standalone?: boolean }
+  serve(
+    options: {
+      hostname: string
+      port: number
+      signal: AbortSignal
+      onListen(): void
+      onError(error: unknown): Response
+    },
+    handler: (request: Request, info: { remoteAddr: { hostname: string } }) => Response | Promise<Response>,
+  ): { readonly addr: { hostname: string; port: number }; readonly finished: Promise<void> }
+}
+
+const bun = globalOf<BunRuntime>('Bun')
+const deno = globalOf<DenoRuntime>('Deno')
+
+function globalOf<T>(name: string): T | undefined {
+  return Reflect.get(globalThis, name)
+}
+
+function required<T>(runtime: T | undefined): T {
+  if (runtime === undefined) throw failure('unexpected', 'cloudtoken runs on Bun or on Deno')
+  return runtime
+}
+
+/**
+ * Bun resolves dot segments before `request.url` is seen. Its router still counts the segments that were sent, so
+ * there is a route for every depth, and a path that is shorter than its route had dots in it. What no route
+ * fits (doubled slashes, great depth) arrives resolved, which is harmless where paths name no files.
+ */
+function serveWithBun(runtime: BunRuntime, options: ServeOptions): Served {
+  const answer =
+    (depth: number | undefined): BunHandler =>
+    (request, server) => {
+      const path = pathOf(request.url)
+      const honest = depth === undefined || slashesIn(path) === depth
+      return options.fetch(request, server.requestIP(request)?.address ?? '', honest ? path : '')
+    }
+  const routes: Record<string, BunHandler> = {}
+  let pattern = ''
+  for (let depth = 1; depth <= deepestPath; depth += 1) {
+    pattern += `/:s${depth}`
+    routes[pattern] = answer(depth)
+    routes[`${pattern}/`] = answer(depth + 1)
+  }
+  const server = runtime.serve({
+    hostname: options.hostname,
+    port: options.port,
+    idleTimeout,
+    maxRequestBodySize: largestBody,
+    // The error page of development shows source.
+    development: false,
+    routes,
+    fetch: answer(undefined),
+    error: options.onError,
+  })
+  return { hostname: server.hostname, port: server.port, stop: () => server.stop(true) }
+}
+
+function serveWithDeno(runtime: DenoRuntime, options: ServeOptions): Served {
+  const controller = new AbortController()
+  const server = runtime.serve(
+    {
+      hostname: options.hostname,
+      port: options.port,
+      signal: controller.signal,
+      // It prints a line otherwise.
+      onListen() {},
+      onError: options.onError,
+    },
+    (request, info) => options.fetch(request, info.remoteAddr.hostname, pathOf(request.url)),
+  )
+  return {
+    hostname: server.addr.hostname,
+    port: server.addr.port,
+    stop: () => {
+      controller.abort()
+      return server.finished
+    },
+  }
+}
+
+/** With a malformed Host, Bun's `request.url` is the bare target. */
+function pathOf(url: string): string {
+  const start = url.startsWith('/') ? 0 : url.startsWith('http://') ? url.indexOf('/', 7) : -1
+  if (start === -1) return ''
+  let end = start
+  for (; end < url.length; end += 1) {
+    const code = url.charCodeAt(end)
+    if (code === 0x3f || code === 0x23) break
+  }
+  const path = url.slice(start, end)
+  return hasDots(path) ? '' : path
+}
+
+function hasDots(path: string): boolean {
+  // Nearly every path has neither.
+  if (!path.includes('/.') && !path.includes('%') && !path.includes('\\')) return false
+  return /(?:^|[/\\])(?:\.|%2e){1,2}(?:[/\\]|$)/i.test(path)
+}
+
+function slashesIn(path: string): number {
+  let count = 0
+  for (let index = 0; index < path.length; index += 1) if (path.charCodeAt(index) === 0x2f) count += 1
+  return count
+}
+
+/** https://man7.org/linux/man-pages/man2/bind.2.html; older Deno reports a missing address as EINVAL. */
+function addressFailure(error: unknown, { hostname, port }: ServeOptions): Error {
+  const where = `${hostname.includes(':') ? `[${hostname}]` : hostname}:${port}`
+  const elsewhere = `--listen 127.0.0.1:${port < 1024 ? 8080 + (port % 10) : port + 1}`
+  const code = codeOf(error)
+  const known = (message: string, hint: string): Error =>
+    failure('address', `cannot listen on ${where}: ${message}`, { hint, code: code ?? 'listen', cause: error })
+  switch (code) {
+    case 'EADDRNOTAVAIL':
+    case 'EINVAL':
+      return known(
+        'this machine does not have that address',
+        hostname === '169.254.169.254' ? 'sudo cloudtoken link up' : elsewhere,
+      )
+    case 'EACCES':
+    case 'EPERM':
+      return known(`port ${port} needs root`, `sudo cloudtoken -d, or ${elsewhere}`)
+    case 'EADDRINUSE':
+      return known('another program listens there', `cloudtoken status, or ${elsewhere}`)
+    default:
+      return known(messageOf(error), elsewhere)
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * One listener: the guard, then the handler, then a line for the access log.
+ */
+import ipaddr from 'ipaddr.js'
+import { failure } from './errors.ts'
+import { createGuard } from './guard.ts'
+import type { Guard, GuardOptions, Listen } from './guard.ts'
+import type { Handler } from './metadata.ts'
+import { serve } from './runtime.ts'
+
+/** What the access log knows of a request; formatted only where a line is wanted. */
+export interface Access {
+  readonly peer: string
+  readonly method: string
+  readonly url: string
+  readonly status: number
+  /** Milliseconds since the epoch. */
+  readonly at: number
+}
+
+export interface ServeMetadataOptions {
+  readonly listen: Listen
+  /** The guard is made here, since it has to know the port that was taken. */
+  readonly guard?: Omit<GuardOptions, 'listen'>
+  readonly handler: Handler
+  /** Called after each answer; batching is the caller's. */
+  onAccess?(access: Access): void
+}
+
+export interface MetadataServer extends Listen {
+  /** `http://169.254.169.254`, or with the port where it is not 80. */
+  readonly url: string
+  stop(): Promise<void>
+}
+
+/** Fails with `address` when it cannot listen, with `config` for a bad range or host of the guard. */
+export async function serveMetadata(options: ServeMetadataOptions): Promise<MetadataServer> {
+  const { handler, onAccess } = options
+  let guard: Guard = createGuard({ ...options.guard, listen: options.listen })
+  const answer = (request: Request, peer: string, path: string): Response | Promise<Response> =>
+    guard(request, peer) ?? handler(request, path)
+  const server = serve({
+    ...options.listen,
+    fetch: onAccess ? withAccess(answer, onAccess) : answer,
+    // What went wrong is nobody's business on this port.
+    onError: () => new Response(null, { status: 500, headers: { 'Content-Length': '0', Connection: 'close' } }),
+  })
+  const listen = { hostname: options.listen.hostname, port: server.port }
+  if (options.listen.port === 0) guard = createGuard({ ...options.guard, listen })
+  return { ...listen, url: `http://${formatListen(listen)}`, stop: server.stop }
+}
+
+type Answer = (request: Request, peer: string, path: string) => Response | Promise<Response>
+
+function withAccess(answer: Answer, onAccess: (access: Access) => void): Answer {
+  return (request, peer, path) => {
+    const done = (response: Response): Response => {
+      onAccess({ peer, method: request.method, url: request.url, status: response.status, at: Date.now() })
+      return response
+    }
+    const response = answer(request, peer, path)
+    return response instanceof Promise ? response.then(done) : done(response)
+  }
+}
+
+/** `169.254.169.254 - - [07/04/2017 11:17:06] "GET http://169.254.169.254/latest/meta-data/ HTTP/1.1" 200`, local time. */
+export function formatAccess({ peer, method, url, status, at }: Access): string {
+  const date = new Date(at)
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const day = `${two(date.getDate())}/${two(date.getMonth() + 1)}/${date.getFullYear()}`
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+  // A query may hold what somebody took for a parameter; quotes and control characters would forge lines.
+  const [target = ''] = url.split(/[?#]/)
+  const clean = target.replace(/[^!-~]|["\\]/g, '?').slice(0, 500)
+  return `${peer || '-'} - - [${day} ${time}] "${method} ${clean} HTTP/1.1" ${status}`
+}
+
+/** `HOST:PORT`, IPv6 in brackets; port 0 takes a free one. Fails with `usage`. */
+export function parseListen(text: string): Listen {
+  const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/@]+)):(\d{1,5})$/.exec(text.trim()) ?? []
+  const hostname = bracketed ?? plain
+  const port = Number(digits)
+  const isHost = bracketed === undefined ? plain !== undefined : ipaddr.IPv6.isValid(bracketed)
+  if (hostname === undefined || !isHost || !(port <= 65_535)) {
+    const hint = '--listen 127.0.0.1:8080'
+    throw failure('usage', `${JSON.stringify(text)} is not HOST:PORT`, { hint })
+  }
+  return { hostname, port }
+}
+
+/** The other way round; without the port where it is 80. */
+function formatListen({ hostname, port }: Listen): string {
+  const host = hostname.includes(':') ? `[${hostname}]` : hostname
+  return port === 80 ? host : `${host}:${port}`
+}
