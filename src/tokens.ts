@@ -1,0 +1,96 @@
+/**
+ * Credentials as files and the metadata service show them: eleven keys, as the first Cloudtoken wrote them.
+ */
+import { accountOf, isRoleArn } from './arn.ts'
+import type { Credentials } from './types.ts'
+
+/** Content of `tokens.json`; the names of the metadata service where it has one. Times as `awsTime` writes them. */
+export interface Tokens {
+  readonly AccessKeyId: string
+  readonly AccountId: string
+  readonly Code: 'Success'
+  readonly Expiration: string
+  readonly Issuer: string
+  /** ARN of the role. */
+  readonly LastRole: string
+  readonly LastUpdated: string
+  /** ARN of the provider; empty when the role was not assumed with SAML. */
+  readonly SAMLProvider: string
+  readonly SecretAccessKey: string
+  readonly Token: string
+  readonly Type: 'AWS-HMAC'
+}
+
+/** `YYYY-MM-DDTHH:MM:SSZ`. The fraction is cut off: some SDKs refuse it, and a time is never stretched. */
+export function awsTime(date: Date): string {
+  return date.toISOString().replace(/\.\d+Z$/, 'Z')
+}
+
+export function toTokens(credentials: Credentials): Tokens {
+  return {
+    AccessKeyId: credentials.accessKeyId,
+    AccountId: credentials.accountId,
+    Code: 'Success',
+    Expiration: awsTime(credentials.expiration),
+    Issuer: credentials.issuer ?? '',
+    LastRole: credentials.roleArn,
+    LastUpdated: awsTime(credentials.issued),
+    SAMLProvider: credentials.samlProvider ?? '',
+    SecretAccessKey: credentials.secretAccessKey,
+    Token: credentials.sessionToken,
+    Type: 'AWS-HMAC',
+  }
+}
+
+/** Reads what `toTokens` wrote, or the original. Anything incomplete or odd is `undefined`, never half a set. */
+export function fromTokens(text: string): Credentials | undefined {
+  const values = parse(text)
+  if (!values) return undefined
+  const word = (key: string): string => {
+    const value = values[key]
+    return typeof value === 'string' ? value : ''
+  }
+  const accessKeyId = word('AccessKeyId')
+  const secretAccessKey = word('SecretAccessKey')
+  const sessionToken = word('Token')
+  const roleArn = word('LastRole')
+  const expiration = parseTime(word('Expiration'))
+  const issued = parseTime(word('LastUpdated'))
+  // These end in shells, INI files and headers: no blanks, no line ends, no control characters.
+  if (![accessKeyId, secretAccessKey, sessionToken].every(value => /^[!-~]+$/.test(value))) return undefined
+  if (!isRoleArn(roleArn) || !expiration || !issued) return undefined
+  const samlProvider = printable(word('SAMLProvider'))
+  const issuer = printable(word('Issuer'))
+  return {
+    accessKeyId,
+    secretAccessKey,
+    sessionToken,
+    expiration,
+    issued,
+    roleArn,
+    accountId: accountOf(roleArn),
+    ...(samlProvider && { samlProvider }),
+    ...(issuer && { issuer }),
+  }
+}
+
+function parse(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function printable(value: string): string {
+  return /^\P{Control}*$/u.test(value) ? value : ''
+}
+
+/** ISO 8601 with seconds, in UTC unless it says otherwise, as SAML and AWS write it; `undefined` for all else. */
+export function parseTime(text: string): Date | undefined {
+  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?$/.exec(text.trim())
+  if (!match) return undefined
+  const date = new Date(`${match[1]}${match[2]?.slice(0, 4) ?? ''}${match[3] ?? 'Z'}`)
+  return Number.isNaN(date.getTime()) ? undefined : date
+}
