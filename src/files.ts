@@ -10,6 +10,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -140,11 +141,22 @@ export function checkPrivate(file: string, forbidden: number, platform: NodeJS.P
   throw failure('config', `${file} can be ${verb} by other users`, { hint: `chmod go-rwx ${file}` })
 }
 
-function followLink(file: string): string {
+function followLink(file: string, hops = 0): string {
   try {
     return realpathSync(file)
   } catch {
+    const link = readLink(file)
+    // A link whose target is yet to be made.
+    if (link !== undefined && hops < 40) return followLink(path.resolve(path.dirname(file), link), hops + 1)
     return path.resolve(file)
+  }
+}
+
+function readLink(file: string): string | undefined {
+  try {
+    return readlinkSync(file)
+  } catch {
+    return undefined
   }
 }
 

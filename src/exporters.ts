@@ -1,0 +1,43 @@
+/**
+ * The exporters by name. The only place that knows which there are; each is loaded when somebody asks for it.
+ */
+import type { Exporter } from './exporter.ts'
+import { unknownName } from './names.ts'
+
+interface Entry {
+  readonly name: string
+  /** Short forms, and the packages of the original. */
+  readonly aliases: readonly string[]
+  load(): Promise<Exporter>
+}
+
+const entries: readonly Entry[] = [
+  {
+    name: 'export_credentials_json',
+    aliases: ['json', 'json_exporter'],
+    load: async () => (await import('./exporter-json.ts')).exportJson,
+  },
+  {
+    name: 'export_credentials_shell',
+    aliases: ['shell', 'shell_exporter'],
+    load: async () => (await import('./exporter-shell.ts')).exportShell,
+  },
+  {
+    name: 'export_credentials_awscli',
+    aliases: ['awscli', 'export_credentials_cli', 'awscli_exporter'],
+    load: async () => (await import('./exporter-awscli.ts')).exportAwscli,
+  },
+]
+
+/** By name or alias, dashes as good as underscores. Rejects by `config` for a name that is none. */
+export async function findExporter(name: string): Promise<Exporter> {
+  const wanted = name.replaceAll('-', '_')
+  const entry = entries.find(candidate => candidate.name === wanted || candidate.aliases.includes(wanted))
+  if (!entry) throw unknownName(`there is no exporter ${JSON.stringify(name)}`, wanted, exporterNames())
+  return entry.load()
+}
+
+/** Full names, in the order of the documents. */
+export function exporterNames(): string[] {
+  return entries.map(entry => entry.name)
+}
