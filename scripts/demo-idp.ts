@@ -121,7 +121,8 @@ function responsePage(state: State, issuer: string, user: string): string {
   )
 }
 
-function assertionOf(issuer: string, user: string, person: DemoPerson | undefined): string {
+/** The XML of a response for one person, valid for five minutes from now. */
+export function assertionOf(issuer: string, user: string, person: DemoPerson | undefined): string {
   const iso = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+/, '')
   const [now, later] = [iso(Date.now()), iso(Date.now() + 300_000)]
   const pairs = (person?.roles ?? []).map(role => `${role},${role.replace(/:role\/.*/, ':saml-provider/demo')}`)

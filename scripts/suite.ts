@@ -1,7 +1,7 @@
 /**
  * Runs test files under `bun test` and says what came of them.
  */
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { bun, nothing, root, say, seconds, shell, type Env, type Tally } from './tools.ts'
 
@@ -20,6 +20,7 @@ interface Suite {
 
 /** The test files of one folder, in the form `runSuite` wants them. */
 export function testFiles(folder: string): string[] {
+  if (!existsSync(join(root, folder))) return []
   return readdirSync(join(root, folder))
     .filter(file => file.endsWith('.test.ts'))
     .map(file => `./${folder}/${file}`)

@@ -1,0 +1,131 @@
+/**
+ * The compiled daemon under load, beside a compiled program that is nothing but `Bun.serve` with a constant.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import process from 'node:process'
+import { load } from './bench-load.ts'
+import { median } from './bench-startup.ts'
+import { compile } from './build.ts'
+import { startDemoIdp } from './demo-idp.ts'
+import { startDemoSts } from './demo-sts.ts'
+import { root, shell } from './tools.ts'
+
+export interface DaemonNumbers {
+  /** Requests a second at 16 connections. */
+  readonly perSecond: number
+  readonly barePerSecond: number
+  /** Milliseconds at 200 connections. */
+  readonly p99: number
+  /** Resident memory in MB after the same load. */
+  readonly resident: number
+  readonly bareResident: number
+  /** Resident memory in MB early and late in a long run. */
+  readonly early: { readonly requests: number; readonly resident: number }
+  readonly late: { readonly requests: number; readonly resident: number }
+}
+
+interface Serving {
+  readonly child: ChildProcess
+  readonly port: number
+  readonly path: string
+}
+
+const role = 'arn:aws:iam::123456789012:role/developer'
+const rounds = 5
+const roundMs = 1000
+const warmUp = 10_000
+
+/** `soak` is the number of requests of the long run. */
+export async function measureDaemon(folder: string, soak: number): Promise<DaemonNumbers> {
+  const idp = await startDemoIdp({ alice: { password: 'secret', roles: [role] } })
+  const sts = await startDemoSts()
+  const serving: Serving[] = []
+  try {
+    const bare = await startBare(folder)
+    serving.push(bare)
+    const daemon = await startDaemon(folder, idp.url, sts.origin)
+    serving.push(daemon)
+
+    for (const each of serving) await load({ ...each, connections: 16, requests: warmUp })
+    const [resident, bareResident] = [await residentMb(daemon.child), await residentMb(bare.child)]
+    const [speed, bareSpeed]: [number[], number[]] = [[], []]
+    for (let round = 0; round < rounds; round += 1) {
+      bareSpeed.push((await load({ ...bare, connections: 16, ms: roundMs })).perSecond)
+      speed.push((await load({ ...daemon, connections: 16, ms: roundMs })).perSecond)
+    }
+    const { p99 } = await load({ ...daemon, connections: 200, ms: 3 * roundMs })
+
+    const second = await startDaemon(folder, idp.url, sts.origin)
+    serving.push(second)
+    const first = await load({ ...second, connections: 16, requests: warmUp })
+    const early = { requests: first.requests, resident: await residentMb(second.child) }
+    const rest = await load({ ...second, connections: 16, requests: soak - warmUp })
+    const late = { requests: first.requests + rest.requests, resident: await residentMb(second.child) }
+    return { perSecond: median(speed), barePerSecond: median(bareSpeed), p99, resident, bareResident, early, late }
+  } finally {
+    for (const { child } of serving) {
+      if (child.exitCode !== null) continue
+      child.kill('SIGTERM')
+      await once(child, 'exit')
+    }
+    await idp.stop()
+    await sts.stop()
+  }
+}
+
+async function startBare(folder: string): Promise<Serving> {
+  const source = join(folder, 'bare.ts')
+  const port = await freePort()
+  writeFileSync(source, `Bun.serve({ hostname: '127.0.0.1', port: ${port}, fetch: () => new Response('developer') })\n`)
+  await compile(source, join(folder, 'bare'))
+  const child = spawn(join(folder, 'bare'), { stdio: 'ignore' })
+  return ready({ child, port, path: '/' })
+}
+
+async function startDaemon(folder: string, url: string, sts: string): Promise<Serving> {
+  const port = await freePort()
+  writeFileSync(join(folder, 'password'), 'secret\n', { mode: 0o600 })
+  const signIn = ['--provider', 'simplesamlphp', '--url', url, '--username', 'alice', '--password-file', 'password']
+  const child = spawn(
+    join(root, 'dist', 'cloudtoken'),
+    ['-d', '--quiet', '--listen', `127.0.0.1:${port}`, '--role', role, '--skip-keyring', ...signIn],
+    {
+      cwd: folder,
+      env: { PATH: process.env['PATH'], HOME: folder, AWS_ENDPOINT_URL_STS: sts },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  )
+  return ready({ child, port, path: '/latest/meta-data/iam/security-credentials/' })
+}
+
+async function ready(serving: Serving): Promise<Serving> {
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    if (serving.child.exitCode !== null) throw new Error(`ended with exit code ${serving.child.exitCode}`)
+    const response = await fetch(`http://127.0.0.1:${serving.port}${serving.path}`).catch(() => undefined)
+    if (response?.ok) return serving
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+  serving.child.kill('SIGKILL')
+  throw new Error(`nobody answers on port ${serving.port}`)
+}
+
+async function residentMb(child: ChildProcess): Promise<number> {
+  const pid = String(child.pid)
+  if (process.platform === 'linux') {
+    return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+  }
+  return Number((await shell('ps', ['-o', 'rss=', '-p', pid], { quiet: true })).output) / 1024
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
