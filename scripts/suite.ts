@@ -49,7 +49,6 @@ export async function runSuite(suite: Suite): Promise<Tally> {
  * has failed whatever the summary says: crash, time-out, a file that was not run.
  */
 export function judge(output: string, code: number, files: number): Tally {
-  // eslint-disable-next-line no-control-regex
   const text = output.replace(/\u001b\[[0-9;]*m/g, '')
   const last = (word: string): number =>
     Number([...text.matchAll(new RegExp(`^ *(\\d+) ${word}$`, 'gm'))].at(-1)?.[1] ?? 0)
