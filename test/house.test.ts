@@ -132,11 +132,13 @@ function filesThatUse(module: string): string[] {
 const writing =
   /^(?:\*.*|fs|promises|(?:f?write|append|copy|cp|rename|rm|unlink|mkdir|mkdtemp|symlink|link|f?truncate|[fl]?chmod|[fl]?chown|[fl]?utimes|createWrite)\w*)$/
 
+const runtimeName = /\b(?:Bun|Deno)\b|['"]bun(?::[\w-]+)?['"]/
+/** A call or a reference; a method that is merely called `fetch` is none. */
+const fetching = /(?<![.\w])fetch\((?![^()]*\)\s*:)|globalThis\.fetch\b|(?:[=,]|\?\?)\s*fetch\b(?!\s*[:(])/
+
 describe('single owners', () => {
   test('only runtime knows which runtime it is', () => {
-    expect(filesWith(/\b(?:Bun|Deno)\s*[.?[]|globalThis\s*\.\s*(?:Bun|Deno)\b|['"]bun(?::[\w-]+)?['"]/)).toEqual([
-      'runtime',
-    ])
+    expect(filesWith(runtimeName)).toEqual(['runtime'])
   })
 
   test('only run starts processes', () => {
@@ -160,7 +162,7 @@ describe('single owners', () => {
   })
 
   test('only http fetches', () => {
-    expect(filesWith(/(?<![.\w])fetch\(|globalThis\.fetch\b/)).toEqual(['http'])
+    expect(filesWith(fetching)).toEqual(['http'])
   })
 
   test('only main and cli end the process', () => {
@@ -175,6 +177,13 @@ describe('single owners', () => {
     expect(namesFrom(`import * as fs from 'node:fs'`, 'node:fs').some(name => writing.test(name))).toBe(true)
     expect(['writeFileSync', 'rmSync', 'createWriteStream', 'fchmodSync'].every(name => writing.test(name))).toBe(true)
     expect(['readFileSync', 'statSync', 'existsSync', 'openSync'].some(name => writing.test(name))).toBe(false)
+    expect(['await fetch(url)', 'get = fetch', 'options.fetch ?? fetch'].every(code => fetching.test(code))).toBe(true)
+    expect(
+      ['fetch(request: Request): Response', 'options.fetch(x)', 'fetch: f'].some(code => fetching.test(code)),
+    ).toBe(false)
+    expect(["Reflect.get(globalThis, 'Bun')", "'bun:sqlite'", 'Deno.serve'].every(code => runtimeName.test(code))).toBe(
+      true,
+    )
   })
 
   test('no index, no default export', () => {
