@@ -21,6 +21,7 @@ export interface LinkDeps {
   readonly pid: number
   /** Folders in which root looks for programs. */
   readonly path: readonly string[]
+  readonly exists: (file: string) => boolean
   readonly sleep: (ms: number) => Promise<unknown>
 }
 
@@ -108,7 +109,8 @@ export function deviceName(platform: NodeJS.Platform = process.platform): string
 export function linkDeps(overrides: Partial<LinkDeps> = {}): LinkDeps {
   const platform = overrides.platform ?? process.platform
   const { folder, path: folders } = platformOf(platform)
-  return { run, start, platform, folder, path: folders, pid: process.pid, sleep: ms => delay(ms), ...overrides }
+  const sleep = (ms: number): Promise<void> => delay(ms)
+  return { run, start, platform, folder, path: folders, pid: process.pid, exists: existsSync, sleep, ...overrides }
 }
 
 /** Surroundings of a command run as root: nothing of the user's, and messages nobody translates. */
@@ -121,7 +123,7 @@ export function rootEnv(deps: LinkDeps): Record<string, string> {
 export function toolCommand(line: readonly [string, ...string[]], deps: LinkDeps): [string, ...string[]] {
   const [name, ...args] = line
   const { join } = deps.platform === 'win32' ? path.win32 : path.posix
-  const file = deps.path.map(folder => join(folder, name)).find(candidate => existsSync(candidate))
+  const file = deps.path.map(folder => join(folder, name)).find(candidate => deps.exists(candidate))
   if (file) return [file, ...args]
   const hint = platformOf(deps.platform).install
   throw failure('address', `the program ${name} is missing`, { hint, code: 'address-tool' })

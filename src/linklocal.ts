@@ -2,8 +2,9 @@
  * The link-local address of the instance metadata service: 169.254.169.254 on the loopback device, with the machine
  * left as it was found. Linux forgets it at the next boot, and so do macOS and `store=active` on Windows.
  */
+import { accessSync, constants } from 'node:fs'
 import { isIPv4 } from 'node:net'
-import { failure, isFailure, messageOf } from './errors.ts'
+import { codeOf, failure, isFailure, messageOf } from './errors.ts'
 import { withLock } from './files.ts'
 import {
   deviceName,
@@ -156,9 +157,11 @@ async function owner(deps: LinkDeps): Promise<Pick<LinkRecord, 'pid' | 'started'
 async function locked<T>(address: string, deps: LinkDeps, work: () => Promise<T>): Promise<T> {
   try {
     makeFolder(deps)
+    // The lock would be tried for ten seconds.
+    accessSync(deps.folder, constants.W_OK)
     return await withLock(recordFile(address, deps), work)
   } catch (error) {
-    if (isFailure(error) && error.kind === 'config')
+    if ((isFailure(error) && error.kind === 'config') || codeOf(error) === 'EACCES')
       throw refused(`cannot configure ${address}`, messageOf(error), deps)
     throw error
   }
