@@ -28,7 +28,7 @@ export function recordText(record: LinkRecord): string {
   return JSON.stringify(record)
 }
 
-/** `undefined` for none, and for one that root did not write. */
+/** `undefined` for none, and for one that an ordinary user may have written. */
 export function readRecord(address: string, deps: LinkDeps): LinkRecord | undefined {
   const file = recordFile(address, deps)
   const text = readText(file)
@@ -99,9 +99,9 @@ export async function startTime(pid: number, deps: LinkDeps): Promise<string | u
   }
 }
 
-/** Neither a link nor in the hands of an ordinary user. */
+/** Neither a link nor in the hands of a user who is neither root nor who we are (a service with ambient capabilities). */
 function isTrusted(file: string, deps: LinkDeps): boolean {
   if (deps.platform === 'win32') return true
   const { mode, uid } = lstatSync(file)
-  return (mode & 0o170000) !== 0o120000 && uid === 0 && (mode & 0o022) === 0
+  return (mode & 0o170000) !== 0o120000 && (uid === 0 || uid === process.geteuid?.()) && (mode & 0o022) === 0
 }

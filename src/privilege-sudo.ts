@@ -11,7 +11,6 @@ import process from 'node:process'
 import { failure } from './errors.ts'
 import { checkPrivate, readText, remove, writeFile } from './files.ts'
 import { coreOptions, type OptionTable } from './options.ts'
-import { sudoVariables } from './privilege.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -35,6 +34,9 @@ interface SudoOptions {
   /** Where sudo is looked for. */
   readonly path?: readonly string[]
 }
+
+/** What sudo and its like tell about the caller; nothing that we start is to act on it. */
+export const sudoVariables = /^(SUDO|DOAS|PKEXEC)_/
 
 const flag = '--handover='
 const places = ['/run/wrappers/bin', '/usr/bin', '/bin', '/usr/local/bin']

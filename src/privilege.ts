@@ -5,6 +5,7 @@
 import process from 'node:process'
 import { failure, messageOf } from './errors.ts'
 import { readText } from './files.ts'
+import { sudoVariables } from './privilege-sudo.ts'
 import { run as realRun, type Run } from './run.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -107,9 +108,6 @@ export function dropPrivileges(user: User, env: NodeJS.ProcessEnv = process.env)
   for (const name of Object.keys(env)) if (sudoVariables.test(name)) delete env[name]
   Object.assign(env, { HOME: user.home, USER: user.name, LOGNAME: user.name })
 }
-
-/** What sudo and its like tell about the caller; nothing that we start is to act on it. */
-export const sudoVariables = /^(SUDO|DOAS|PKEXEC)_/
 
 function canReturn(): boolean {
   return [process.setuid, process.seteuid].some(become => {
