@@ -107,14 +107,14 @@ export async function updateFile(
   })
 }
 
-/** Runs `work` while no other cloudtoken holds the lock of this file; waits up to ten seconds for it. */
-export async function withLock<T>(file: string, work: () => T | Promise<T>): Promise<T> {
+/** Runs `work` while no other cloudtoken holds the lock of this file; waits up to `patience` ms for it. */
+export async function withLock<T>(file: string, work: () => T | Promise<T>, patience = 10_000): Promise<T> {
   const { lock } = (await import('proper-lockfile')).default
   const target = followLink(file)
   ensureFolder(path.dirname(target))
   let release: () => Promise<void>
   try {
-    const retries = { retries: 100, factor: 1, minTimeout: 100, maxTimeout: 100 }
+    const retries = { retries: Math.ceil(patience / 50), factor: 1, minTimeout: 50, maxTimeout: 50 }
     release = await lock(target, { realpath: false, stale: 10_000, retries })
   } catch (error) {
     const hint = `remove ${target}.lock if no other cloudtoken is running`

@@ -10,10 +10,14 @@ import { createConsola, type LogObject } from 'consola'
 export interface Log {
   /** A line of the result or of the transcript, to stdout, as it is. */
   print(line: string): void
+  /** The same without an end of line: a question of the transcript, whose answer follows it. */
+  write(text: string): void
   error(message: string, hint?: string): void
   warn(message: string, hint?: string): void
   /** For a person who waits; silent under `--quiet`. */
   info(message: string): void
+  /** Lines of the access log, to stderr as they are. */
+  access(text: string): void
   /** Only under `--debug`. */
   debug(message: string): void
 }
@@ -45,6 +49,8 @@ export function createLog(options: LogOptions = {}): Log {
   })
   return {
     print: line => stdout(`${line}\n`),
+    write: stdout,
+    access: stderr,
     error: (message, hint) => logger.error(message, hint),
     warn: (message, hint) => logger.warn(message, hint),
     info: message => logger.info(message),

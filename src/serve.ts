@@ -30,6 +30,8 @@ export interface ServeMetadataOptions {
 export interface MetadataServer extends Listen {
   /** `http://169.254.169.254`, or with the port where it is not 80. */
   readonly url: string
+  /** A new guard: who may ask is known only once the configuration has been read. */
+  restrict(guard: Omit<GuardOptions, 'listen'>): void
   stop(): Promise<void>
 }
 
@@ -47,7 +49,12 @@ export async function serveMetadata(options: ServeMetadataOptions): Promise<Meta
   })
   const listen = { hostname: options.listen.hostname, port: server.port }
   if (options.listen.port === 0) guard = createGuard({ ...options.guard, listen })
-  return { ...listen, url: `http://${formatListen(listen)}`, stop: server.stop }
+  return {
+    ...listen,
+    url: `http://${formatListen(listen)}`,
+    restrict: next => void (guard = createGuard({ ...next, listen })),
+    stop: server.stop,
+  }
 }
 
 type Answer = (request: Request, peer: string, path: string) => Response | Promise<Response>

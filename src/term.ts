@@ -2,7 +2,7 @@
  * The only place that asks. Questions go to the terminal itself, not to stdin and stdout, so that
  * `eval "$(cloudtoken env)"` can ask; without a terminal every question is a failure that says what to give instead.
  */
-import { openSync } from 'node:fs'
+import { fstatSync, openSync } from 'node:fs'
 import process from 'node:process'
 import { ReadStream, WriteStream } from 'node:tty'
 import { failure } from './errors.ts'
@@ -11,7 +11,9 @@ import type { Ask, Choice } from './provider.ts'
 export interface Terminal extends Ask {
   /** False when nobody can answer. */
   readonly interactive: boolean
-  /** The next line of stdin when something is piped into it; `undefined` at its end or when stdin is no pipe. */
+  /** True when a pipe, a socket or a file stands at stdin, so that an answer may come from there. */
+  readonly piped: boolean
+  /** The next line of a piped stdin; `undefined` at its end. */
   readLine(): Promise<string | undefined>
 }
 
@@ -30,14 +32,17 @@ export function createTerminal(options: TerminalOptions): Terminal {
   let streams: Streams | undefined | null = options.noInput ? null : undefined
   const open = (): Streams | null => (streams ??= openTerminal() ?? null)
   // The streams stay open: a destroyed one would still swallow the next key.
-  async function question<T>(message: string, put: (on: Streams, clack: Clack) => Promise<T | symbol>): Promise<T> {
+  async function question<T>(
+    message: string,
+    put: (on: Streams, clack: Clack) => Promise<T | Cancelled>,
+  ): Promise<T> {
     const on = open()
     if (!on) throw failure('person', `a person is needed to answer "${trimmed(message)}", and there is no terminal`)
     const clack = await import('@clack/prompts')
     const answer = await put(on, clack)
     on.input.unref()
     if (clack.isCancel(answer)) throw failure('cancelled', 'cancelled')
-    return answer as T
+    return answer
   }
   return {
     get interactive() {
@@ -52,14 +57,18 @@ export function createTerminal(options: TerminalOptions): Terminal {
       question(message, (on, clack) => clack.confirm({ ...plain(on), message, initialValue: initial })),
     choose: (message, choices) => question(message, (on, clack) => pick(on, clack, message, choices)),
     tell: options.tell,
-    readLine: () => (process.stdin.isTTY ? Promise.resolve(undefined) : nextLine()),
+    get piped() {
+      return isPiped()
+    },
+    readLine: () => (isPiped() ? nextLine() : Promise.resolve(undefined)),
   }
 }
 
 type Clack = typeof import('@clack/prompts')
+type Cancelled = Extract<Awaited<ReturnType<Clack['text']>>, symbol>
 
 /** Type to search; digits pick the entry of that number first. */
-async function pick<T>(on: Streams, clack: Clack, message: string, choices: readonly Choice<T>[]): Promise<T | symbol> {
+async function pick<T>(on: Streams, clack: Clack, message: string, choices: readonly Choice<T>[]): Promise<T | Cancelled> {
   const chosen = await clack.autocomplete<number>({
     ...plain(on),
     message: trimmed(message),
@@ -99,6 +108,15 @@ function openTerminal(): Streams | undefined {
     return { input, output }
   } catch {
     return undefined
+  }
+}
+
+function isPiped(): boolean {
+  try {
+    const stdin = fstatSync(0)
+    return stdin.isFIFO() || stdin.isSocket() || (stdin.isFile() && stdin.size > 0)
+  } catch {
+    return false
   }
 }
 

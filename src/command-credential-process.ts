@@ -1,0 +1,36 @@
+/**
+ * `credential-process` for ~/.aws/config: one JSON object on stdout, remembered for the quick path of `main`.
+ *
+ * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+ */
+import type { Context } from './command-context.ts'
+import { obtainCredentials } from './command-obtain.ts'
+import { writeFile } from './files.ts'
+import { modified, quickFile, type QuickAnswer } from './quick.ts'
+import { dueAt } from './renewal.ts'
+import { awsTime } from './tokens.ts'
+
+/** `words`: the command's own, as the quick path will meet them again. */
+export async function credentialProcessCommand(context: Context, words: readonly string[]): Promise<number> {
+  const { credentials, dependsOn } = await obtainCredentials(context)
+  const output = `${JSON.stringify({
+    Version: 1,
+    AccessKeyId: credentials.accessKeyId,
+    SecretAccessKey: credentials.secretAccessKey,
+    SessionToken: credentials.sessionToken,
+    Expiration: awsTime(credentials.expiration),
+    AccountId: credentials.accountId,
+  })}\n`
+  context.log.write(output)
+  const place = quickFile(words, context.env)
+  if (place) {
+    const answer: QuickAnswer = {
+      key: place.key,
+      until: dueAt(credentials, context.settings.refreshInterval, 0),
+      files: dependsOn.map(file => [file, modified(file)] as const),
+      output,
+    }
+    writeFile(place.file, JSON.stringify(answer))
+  }
+  return 0
+}

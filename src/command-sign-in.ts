@@ -1,0 +1,104 @@
+/**
+ * The bare command: sign in, choose a role, hand the credentials to the exporters. `-l` and `-n` stop at the list.
+ */
+import { roleLines, chooseRole, filterRoles, offeredRoles } from './roles.ts'
+import { accountOf } from './arn.ts'
+import type { SamlResponse } from './assertion.ts'
+import { sessionOf, type Context } from './command-context.ts'
+import { failure } from './errors.ts'
+import type { Session } from './session.ts'
+import type { Credentials, Role } from './types.ts'
+
+export async function signInCommand(context: Context): Promise<number> {
+  const signal = new AbortController().signal
+  const session = await sessionOf(context)
+  const { settings, log } = context
+  if (settings.list || settings.numbersOnly) return await listRoles(context, session, signal)
+  const { credentials } = await takeRole(context, session, signal)
+  await session.export(credentials, false)
+  log.info(`credentials until ${localTime(credentials.expiration)}`)
+  return 0
+}
+
+/** Signs in, settles the role with the transcript's words, and assumes it. */
+export async function takeRole(
+  context: Context,
+  session: Session,
+  signal: AbortSignal,
+): Promise<{ credentials: Credentials; role: Role }> {
+  const signedIn = await session.signIn('login', signal)
+  if (signedIn.kind === 'credentials') {
+    const { credentials } = signedIn
+    return { credentials, role: { roleArn: credentials.roleArn, providerArn: credentials.samlProvider ?? '' } }
+  }
+  const role = await settleRole(context, session, signedIn.assertion)
+  const credentials = await session.assume(role, signedIn.assertion, 'login', signal)
+  session.rememberRole(role)
+  context.log.print(`Using role ${role.roleArn}`)
+  return { credentials, role }
+}
+
+async function settleRole(context: Context, session: Session, assertion: SamlResponse): Promise<Role> {
+  const { settings, log, terminal } = context
+  const last = settings.refresh ? session.lastRole() : undefined
+  if (settings.refresh && !last) throw failure('role', 'there is no last role to take again', { hint: 'cloudtoken' })
+  const wanted = { last, role: settings.role, roleNumber: settings.roleNumber, filter: settings.filter }
+  for (const warning of assertion.warnings) log.debug(warning)
+  const choice = chooseRole(offeredRoles(assertion, wanted), wanted)
+  if (choice.role) {
+    if (choice.auto) log.print(`Auto selecting matching role: ${choice.role.roleArn}`)
+    return choice.role
+  }
+  log.print('Available roles to choose from:')
+  const piped = await readNumber(context, choice.menu)
+  if (piped) return piped
+  const names = await session.accountNames(assertion, context.config.accounts)
+  const labels = roleLines(choice.menu)
+  const choices = choice.menu.map((role, index) => {
+    const name = names.get(accountOf(role.roleArn))
+    return { value: role, label: (labels[index] ?? role.roleArn).trim(), ...(name && { hint: name }) }
+  })
+  return await terminal.choose('Enter number of role you want: ', choices)
+}
+
+/** The announcement's list and question, answered by a line of stdin; `undefined` when none comes and a terminal is there. */
+async function readNumber({ log, terminal }: Context, roles: readonly Role[]): Promise<Role | undefined> {
+  if (terminal.interactive && !terminal.piped) return undefined
+  for (const text of [...roleLines(roles), '', '']) log.print(text)
+  for (;;) {
+    log.write('Enter number of role you want: ')
+    const line = await terminal.readLine()
+    log.print(line ?? '')
+    if (line === undefined) break
+    const role = /^\d{1,6}$/.test(line.trim()) ? roles[Number(line.trim()) - 1] : undefined
+    if (role) return role
+    log.print('Select a valid option.')
+  }
+  if (terminal.interactive) return undefined
+  throw failure('person', 'a role has to be chosen, and there is neither a terminal nor a number on stdin', {
+    hint: `cloudtoken --role ${roles[0]?.roleArn ?? 'ARN'}`,
+  })
+}
+
+async function listRoles({ settings, config, log }: Context, session: Session, signal: AbortSignal): Promise<number> {
+  const signedIn = await session.signIn('login', signal)
+  if (signedIn.kind === 'credentials') throw failure('role', 'this sign-in brings one set of credentials, not a list of roles')
+  const all = offeredRoles(signedIn.assertion)
+  const roles = settings.filter ? filterRoles(all, settings.filter) : all
+  const names = await session.accountNames(signedIn.assertion, config.accounts)
+  if (settings.json) log.print(JSON.stringify(roles.map((role, index) => described(role, index + 1, names)), undefined, 2))
+  else if (settings.numbersOnly) for (const index of roles.keys()) log.print(String(index + 1))
+  else for (const line of roleLines(roles, names)) log.print(line)
+  return 0
+}
+
+function described(role: Role, number: number, names: ReadonlyMap<string, string>): object {
+  const account = accountOf(role.roleArn)
+  return { number, roleArn: role.roleArn, providerArn: role.providerArn, account, accountName: names.get(account) ?? null }
+}
+
+/** `14:05`, or with the date when it is another day. */
+function localTime(date: Date): string {
+  const today = new Date().toDateString() === date.toDateString()
+  return date.toLocaleString('sv-SE', today ? { timeStyle: 'short' } : { dateStyle: 'short', timeStyle: 'short' })
+}

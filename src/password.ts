@@ -1,0 +1,82 @@
+/**
+ * Where the password comes from, asked for only when a page wants it: option or environment, file, OS keyring, the person.
+ */
+import { failure } from './errors.ts'
+import { checkPrivate, readText } from './files.ts'
+import type { Keyring } from './keyring.ts'
+import { keepSecret, type Log } from './log.ts'
+import type { Settings } from './options.ts'
+import type { Ask } from './provider.ts'
+
+export interface PasswordSource {
+  /** `refused`: the last one was wrong; a stored one is forgotten and a person is asked. */
+  get(options?: { refused?: boolean }): Promise<string>
+  /** True when the last one came from the keyring, which may hold an old one. */
+  wasStored(): boolean
+  /** The sign-in worked: keep what the person typed. */
+  accepted(): Promise<void>
+}
+
+export interface PasswordOptions {
+  readonly settings: Settings
+  readonly username: string
+  readonly keyring: Keyring
+  readonly ask: Pick<Ask, 'secret'>
+  readonly log: Log
+}
+
+export function createPasswordSource({ settings, username, keyring, ask, log }: PasswordOptions): PasswordSource {
+  const service = settings.keyringName
+  let source: 'given' | 'stored' | 'typed' | undefined
+  let typed: string | undefined
+  return {
+    async get({ refused = false } = {}) {
+      if (refused && source === 'stored') {
+        await keyring.remove(service, username)
+        log.warn(`the password in the keyring for ${username} was refused and has been removed`)
+      }
+      const found = refused ? undefined : await findPassword()
+      const password = found ?? (await askPerson())
+      keepSecret(password)
+      return password
+    },
+    wasStored: () => source === 'stored',
+    async accepted() {
+      if (typed === undefined || settings.skipKeyring) return
+      const saved = await keyring.write(service, username, typed)
+      typed = undefined
+      if (saved) log.info('saved the password in the OS keyring')
+      else log.debug('No supported keyring backend found - unable to store password.')
+    },
+  }
+
+  async function findPassword(): Promise<string | undefined> {
+    if (settings.passwordPrompt) return undefined
+    source = 'given'
+    if (settings.password !== undefined) return settings.password
+    if (settings.passwordFile !== undefined) return readPasswordFile(settings.passwordFile)
+    if (settings.skipKeyring) return undefined
+    const stored = await keyring.read(service, username)
+    if (stored === undefined) return undefined
+    source = 'stored'
+    return stored
+  }
+
+  async function askPerson(): Promise<string> {
+    let answer = ''
+    while (answer === '') answer = await ask.secret('Password: ')
+    source = 'typed'
+    typed = answer
+    return answer
+  }
+}
+
+/** The whole content without the final line ends, as the original read it. */
+function readPasswordFile(file: string): string {
+  const text = readText(file)
+  if (text === undefined) throw failure('config', `no password file ${file}`)
+  checkPrivate(file, 0o077)
+  const password = text.trimEnd()
+  if (password === '') throw failure('config', `the password file ${file} is empty`)
+  return password
+}
