@@ -1,6 +1,12 @@
 /**
  * The only place that fetches pages. Redirects by hand, cookies kept, time limited.
  */
+import type { CookieJar } from 'tough-cookie'
+import { failure, isFailure } from './errors.ts'
+import { charsetOf, decode } from './http-charset.ts'
+import { networkFailure } from './http-trouble.ts'
+import type { Log } from './log.ts'
+import type { Clock } from './types.ts'
 
 export interface HttpRequest {
   readonly url: string
@@ -12,7 +18,7 @@ export interface HttpRequest {
 }
 
 export interface HttpResponse {
-  /** Where the answer came from, after redirects. */
+  /** Where the answer came from, after redirects; without fragment. */
   readonly url: string
   readonly status: number
   readonly headers: Headers
@@ -22,5 +28,310 @@ export interface HttpResponse {
 }
 
 export interface Http {
+  /**
+   * Follows redirects and answers whatever the status is; rejects with a `Failure` of kind `network`, with code `dns`,
+   * `refused`, `reset`, `unreachable`, `tls…`, `timeout`, `redirect`, `too-large` or `insecure`. A GET is sent again after a
+   * reset connection, and after 429 or 503 when the server says when.
+   */
   request(request: HttpRequest): Promise<HttpResponse>
+}
+
+export interface HttpClient extends Http {
+  /** All cookies, those of the session included, as JSON to be kept private; `undefined` when there is none. */
+  serializeCookies(): Promise<string | undefined>
+  clearCookies(): Promise<void>
+  /** How many milliseconds the clock of the last server was ahead of ours, give or take a second. */
+  skewMs(): number | undefined
+}
+
+export interface HttpOptions {
+  /** What `serializeCookies` said in an earlier run; anything else counts as no cookies. */
+  readonly cookies?: string | undefined
+  readonly userAgent?: string | undefined
+  /** Limit of each exchange from connection to last byte; 60 s by default. */
+  readonly timeoutMs?: number
+  /** Largest body accepted; 8 MB by default. */
+  readonly maxBytes?: number
+  readonly signal?: AbortSignal | undefined
+  readonly clock?: Pick<Clock, 'now' | 'sleep'>
+  readonly log?: Pick<Log, 'debug'>
+  /** For a runtime whose own one resends a POST when a kept connection breaks: one without kept connections. */
+  readonly fetch?: (url: string, init: RequestInit) => Promise<Response>
+}
+
+/**
+ * Browser-like, since Ping, Entra and Duo turn others away; not on Windows and not Internet Explorer, since those get
+ * Windows Integrated Authentication from ADFS; and with our name in it.
+ */
+const defaultAgent = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0 cloudtoken'
+
+const maxRedirects = 10
+const maxTries = 3
+/** The longest wait that a server may ask for. */
+const longestPause = 30_000
+
+const realClock: Pick<Clock, 'now' | 'sleep'> = {
+  now: () => Date.now(),
+  sleep(ms, signal) {
+    return new Promise(resolve => {
+      const timer = setTimeout(done, ms)
+      function done(): void {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', done)
+        resolve()
+      }
+      signal?.addEventListener('abort', done, { once: true })
+    })
+  },
+}
+
+/** A client with a cookie jar of its own. */
+export function createHttp(options: HttpOptions = {}): HttpClient {
+  const { timeoutMs = 60_000, maxBytes = 8 * 1024 * 1024, signal, clock = realClock, log } = options
+  const fetchPage = options.fetch ?? fetch
+  let loading: Promise<CookieJar> | undefined
+  let stored = options.cookies
+  let skew: number | undefined
+
+  function cookieJar(): Promise<CookieJar> {
+    loading ??= loadJar(stored)
+    return loading
+  }
+
+  async function request(first: HttpRequest): Promise<HttpResponse> {
+    let current: Outgoing = { ...first, url: webUrl(first.url), method: first.method ?? 'GET' }
+    for (let redirects = 0; ; redirects += 1) {
+      const response = await persist(current)
+      const location = isRedirect(response.status) ? response.headers.get('location') : null
+      if (location === null) return response
+      if (redirects === maxRedirects) throw refusal(`${hostOf(current)} redirects more than ${maxRedirects} times`, 'redirect')
+      current = redirected(current, response.status, location)
+    }
+  }
+
+  /** Tries again where that is harmless. */
+  async function persist(outgoing: Outgoing): Promise<HttpResponse> {
+    const harmless = outgoing.method !== 'POST' && !outgoing.sensitive
+    for (let attempt = 1; ; attempt += 1) {
+      const last = !harmless || attempt === maxTries
+      let pause: number | undefined
+      try {
+        const response = await exchange(outgoing)
+        pause = last ? undefined : retryAfter(response, clock.now())
+        if (pause === undefined) return response
+      } catch (error) {
+        if (last || !isFailure(error) || error.code !== 'reset') throw error
+        pause = 250 * attempt
+      }
+      log?.debug(`${stepOf(outgoing)} on ${hostOf(outgoing)}: again in ${pause} ms`)
+      await clock.sleep(pause, signal)
+      signal?.throwIfAborted()
+    }
+  }
+
+  /** One request, one answer. */
+  async function exchange(outgoing: Outgoing): Promise<HttpResponse> {
+    signal?.throwIfAborted()
+    checkSafe(outgoing)
+    const jar = await cookieJar()
+    const headers = new Headers({
+      accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
+      'accept-language': 'en',
+      'user-agent': options.userAgent ?? defaultAgent,
+      ...outgoing.headers,
+    })
+    const cookies = [headers.get('cookie') ?? '', await jar.getCookieString(outgoing.url)].filter(Boolean).join('; ')
+    if (cookies !== '') headers.set('cookie', cookies)
+    const limit = new AbortController()
+    const cancel = (): void => limit.abort()
+    signal?.addEventListener('abort', cancel, { once: true })
+    let state: 'waiting' | 'reading' = 'waiting'
+    let expired = false
+    const timer = setTimeout(() => {
+      expired = true
+      limit.abort()
+    }, timeoutMs)
+    try {
+      const response = await fetchPage(outgoing.url, {
+        method: outgoing.method,
+        headers,
+        redirect: 'manual',
+        signal: limit.signal,
+        // On a kept connection that breaks, a runtime may send the request a second time.
+        keepalive: outgoing.method !== 'POST',
+        ...(outgoing.body !== undefined && { body: bodyOf(outgoing.body) }),
+      })
+      state = 'reading'
+      const date = Date.parse(response.headers.get('date') ?? '')
+      if (!Number.isNaN(date)) skew = date - clock.now()
+      for (const cookie of response.headers.getSetCookie()) {
+        await jar.setCookie(cookie, outgoing.url, { ignoreError: true, loose: true })
+      }
+      log?.debug(`${outgoing.method} ${new URL(outgoing.url).origin}${new URL(outgoing.url).pathname}: ${response.status}`)
+      const bytes = await readBody(response, outgoing, maxBytes)
+      const text = decode(bytes, charsetOf(response.headers, bytes))
+      return { url: outgoing.url, status: response.status, headers: response.headers, bytes, text }
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (isFailure(error)) throw error
+      if (!expired) throw networkFailure(error, hostOf(outgoing), stepOf(outgoing))
+      const missing = state === 'waiting' ? 'did not answer' : 'did not finish its answer'
+      const message = `${hostOf(outgoing)} ${missing} within ${timeoutMs / 1000} s (${stepOf(outgoing)})`
+      throw failure('network', message, { code: 'timeout', hint: 'check the network and the VPN, then try again' })
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', cancel)
+    }
+  }
+
+  return {
+    request,
+    async serializeCookies() {
+      const { cookies = [], ...jar } = (await (await cookieJar()).serialize()) ?? {}
+      return cookies.length === 0 ? undefined : JSON.stringify({ ...jar, cookies })
+    },
+    async clearCookies() {
+      stored = undefined
+      loading = undefined
+    },
+    skewMs: () => skew,
+  }
+}
+
+interface Outgoing extends HttpRequest {
+  readonly method: 'GET' | 'POST' | 'HEAD'
+}
+
+/** localhost and everything under it, 127.0.0.0/8, ::1; brackets of IPv6 are welcome. */
+export function isLoopback(hostname: string): boolean {
+  const host = hostname.toLowerCase().replace(/^\[|\]$/g, '').replace(/\.$/, '')
+  if (host === 'localhost' || host.endsWith('.localhost') || host === '::1') return true
+  return /^(?:::ffff:)?127(?:\.\d{1,3}){3}$/.test(host) || /^::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}$/.test(host)
+}
+
+/** Scheme, host and port agree; the port of the scheme may be written or not. False for anything but web addresses. */
+export function sameOrigin(a: string, b: string): boolean {
+  if (!URL.canParse(a) || !URL.canParse(b)) return false
+  const { origin } = new URL(a)
+  return origin !== 'null' && origin === new URL(b).origin
+}
+
+/** The cookies of the text, but none of its flags. */
+async function loadJar(text: string | undefined): Promise<CookieJar> {
+  const { CookieJar } = await import('tough-cookie')
+  const empty = new CookieJar(undefined, { looseMode: true, allowSecureOnLocal: true, prefixSecurity: 'silent' })
+  if (text === undefined) return empty
+  try {
+    const kept: unknown = JSON.parse(text)
+    const cookies = typeof kept === 'object' && kept !== null && 'cookies' in kept ? kept.cookies : []
+    return await CookieJar.deserialize({ ...empty.serializeSync(), cookies })
+  } catch {
+    return empty
+  }
+}
+
+/** 303 makes a GET of everything, 301 and 302 of a POST; 307 and 308 keep method and body. */
+function redirected(from: Outgoing, status: number, location: string): Outgoing {
+  if (!URL.canParse(location, from.url)) throw refusal(`${hostOf(from)} redirects to an address that is none`, 'redirect')
+  const target = new URL(location, from.url)
+  if (target.protocol !== 'https:' && target.protocol !== 'http:') {
+    throw refusal(`${hostOf(from)} redirects to ${target.protocol}, which is not a web page`, 'redirect')
+  }
+  const source = new URL(from.url)
+  if (source.protocol === 'https:' && target.protocol === 'http:' && !(isLoopback(source.hostname) && isLoopback(target.hostname))) {
+    throw refusal(`${hostOf(from)} redirects from https to http at ${target.host}`, 'insecure')
+  }
+  const abroad = source.origin !== target.origin
+  const keepsBody = status === 307 || status === 308
+  if (keepsBody && abroad && from.sensitive) {
+    throw refusal(`${hostOf(from)} wants to send the password on to another host, ${target.host}`, 'redirect')
+  }
+  const method = keepsBody || from.method === 'HEAD' ? from.method : 'GET'
+  const headers = Object.entries(from.headers ?? {}).flatMap(([name, value]) => {
+    const lower = name.toLowerCase()
+    if (method !== from.method && /^(?:content-|origin$)/.test(lower)) return []
+    if (abroad && /^(?:authorization|cookie|origin)$/.test(lower)) return []
+    return [[name, abroad && lower === 'referer' ? `${source.origin}/` : value] as const]
+  })
+  const { body, sensitive } = from
+  return {
+    url: webUrl(target.href),
+    method,
+    headers: Object.fromEntries(headers),
+    ...(method === from.method && body !== undefined && { body }),
+    ...(method === from.method && sensitive && { sensitive }),
+  }
+}
+
+function isRedirect(status: number): boolean {
+  return [301, 302, 303, 307, 308].includes(status)
+}
+
+/** RFC 9110, section 10.2.3: seconds or a date. `undefined` when the answer is to be taken as it is. */
+function retryAfter(response: HttpResponse, now: number): number | undefined {
+  const value = response.headers.get('retry-after')?.trim()
+  if (!value || (response.status !== 429 && response.status !== 503)) return undefined
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now
+  return ms <= longestPause ? Math.max(ms, 0) : undefined
+}
+
+/** No fragment, no user name and password in it. */
+function webUrl(address: string): string {
+  const url = URL.canParse(address) ? new URL(address) : undefined
+  if (url?.protocol !== 'https:' && url?.protocol !== 'http:') {
+    throw failure('network', 'the address to go to is no http or https URL', { code: 'redirect' })
+  }
+  url.hash = ''
+  url.username = ''
+  url.password = ''
+  return url.href
+}
+
+function checkSafe({ url, sensitive }: Outgoing): void {
+  const { protocol, hostname, host } = new URL(url)
+  if (!sensitive || protocol === 'https:' || isLoopback(hostname)) return
+  throw refusal(`${host} wants a password or a code over http, where others can read it`, 'insecure')
+}
+
+/** Redirect bodies say nothing; a broken one is no trouble. */
+async function readBody(response: Response, outgoing: Outgoing, maxBytes: number): Promise<Uint8Array> {
+  if (!response.body) return new Uint8Array()
+  if (isRedirect(response.status) && response.headers.has('location')) {
+    await response.body.cancel().catch(() => {})
+    return new Uint8Array()
+  }
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body) {
+    size += chunk.length
+    if (size > maxBytes) {
+      const message = `the answer of ${hostOf(outgoing)} is larger than ${Math.floor(maxBytes / 1024)} kB (${stepOf(outgoing)})`
+      throw failure('network', message, { code: 'too-large' })
+    }
+    chunks.push(chunk)
+  }
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return bytes
+}
+
+function bodyOf(body: string | Uint8Array): string | Uint8Array<ArrayBuffer> {
+  return typeof body === 'string' ? body : new Uint8Array(body)
+}
+
+function refusal(message: string, code: string): Error {
+  return failure('network', message, { code, hint: 'check the address; if it is right, tell whoever runs that server' })
+}
+
+function hostOf({ url }: Outgoing): string {
+  return new URL(url).host
+}
+
+/** Without the query, which may hold secrets. */
+function stepOf({ method, url }: Outgoing): string {
+  return `${method} ${new URL(url).pathname}`
 }

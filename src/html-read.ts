@@ -1,0 +1,295 @@
+/**
+ * Collects forms, controls, links, texts and scripts from one walk over a page.
+ */
+import { walkHtml, type Tag } from './html-dom.ts'
+import { classesOf, isErrorElement, isErrorIcon, isHidden } from './html-error.ts'
+import type { Link } from './html-page.ts'
+import { excerpt, fold, isBlock, type Place } from './html-text.ts'
+
+export interface FormDraft {
+  readonly tag: Tag
+  readonly hidden: boolean
+  /** Innermost open element at the start tag; the form is its child. */
+  readonly parent: Frame | undefined
+  /** How many elements were open at the start tag. */
+  readonly depth: number
+}
+
+export interface ControlDraft {
+  readonly tag: Tag
+  readonly type: string
+  /** By place in the source; an explicit `form="id"` is settled later. */
+  readonly owner: FormDraft | undefined
+  readonly disabled: boolean
+  readonly hidden: boolean
+  /** The outermost element around it that is hidden. */
+  readonly cover: Frame | undefined
+  readonly options: OptionDraft[]
+  readonly label: LabelDraft | undefined
+  /** Texts on both sides, up to the controls before and after. */
+  readonly before: string
+  after: string
+  /** Content of a textarea, text on a button. */
+  text: string
+}
+
+export interface OptionDraft {
+  readonly tag: Tag
+  readonly disabled: boolean
+  text: string
+}
+
+export interface LabelDraft {
+  readonly target: string | undefined
+  text: string
+}
+
+export interface Frame {
+  readonly tag: Tag
+  readonly start: Place
+  /** The outermost hidden element, this one included. */
+  readonly cover: Frame | undefined
+  readonly disabled: boolean
+  readonly control: ControlDraft | undefined
+  readonly option: OptionDraft | undefined
+  readonly label: LabelDraft | undefined
+  readonly inHead: boolean
+  readonly troubled: boolean
+  /** The nearest form element among its ancestors in the tree of a browser. */
+  inside: FormDraft | undefined
+  error: boolean
+  /** An element in it has told the error already. */
+  told: boolean
+  hasField: boolean
+  hasLegend: boolean
+}
+
+export interface Draft {
+  readonly forms: FormDraft[]
+  readonly controls: ControlDraft[]
+  readonly labels: LabelDraft[]
+  readonly links: Link[]
+  readonly errors: string[]
+  /** Text of elements with an id. */
+  readonly byId: Map<string, string>
+  readonly scripts: { readonly code: string; readonly inHead: boolean }[]
+  readonly onload: string[]
+  /** `content` of each meta refresh. */
+  readonly refreshes: string[]
+  base: string | undefined
+  title: string | undefined
+  text: string
+}
+
+const silent = new Set(['script', 'style', 'title', 'select', 'option', 'optgroup', 'textarea', 'datalist', 'object', 'head'])
+const tableParts = new Set(['table', 'tbody', 'thead', 'tfoot', 'tr'])
+/** Elements that an end tag of a form closes along the way. */
+const impliedEnd = new Set(['dd', 'dt', 'li', 'optgroup', 'option', 'p', 'rb', 'rp', 'rt', 'rtc'])
+
+const longestText = 2000
+
+export async function readDraft(source: string): Promise<Draft> {
+  const draft: Draft = {
+    forms: [],
+    controls: [],
+    labels: [],
+    links: [],
+    errors: [],
+    byId: new Map(),
+    scripts: [],
+    onload: [],
+    refreshes: [],
+    base: undefined,
+    title: undefined,
+    text: '',
+  }
+  let all = ''
+  let seen = ''
+  let content = ''
+  let open: FormDraft | undefined
+  let sinceControl = 0
+  const frames: Frame[] = []
+
+  const here = (): Place => ({ all: all.length, seen: seen.length })
+  // Capped, or a thousand nested elements would cost a million characters each.
+  const shownSince = ({ seen: from }: Place): string => fold(seen.slice(from, from + longestText))
+  const textSince = (place: Place): string => shownSince(place) || fold(all.slice(place.all, place.all + longestText))
+  const breakLine = (): void => {
+    all += '\n'
+    seen += '\n'
+  }
+
+  const endAfter = (): void => {
+    const last = draft.controls.at(-1)
+    if (last && last.after === '') last.after = fold(firstLine(seen.slice(sinceControl)))
+  }
+
+  const readControl = (tag: Tag, parent: Frame | undefined, cover: Frame | undefined): ControlDraft => {
+    endAfter()
+    const control: ControlDraft = {
+      tag,
+      type: typeOf(tag),
+      owner: open ?? parent?.inside,
+      disabled: tag.attributes.has('disabled') || (parent?.disabled ?? false),
+      hidden: isHidden(tag) || isDecoy(tag),
+      cover,
+      options: [],
+      label: parent?.label,
+      before: fold(lastLine(seen.slice(sinceControl))),
+      after: '',
+      text: '',
+    }
+    sinceControl = seen.length
+    draft.controls.push(control)
+    return control
+  }
+
+  await walkHtml(source, {
+    enter(tag) {
+      const parent = frames.at(-1)
+      if (isBlock(tag.name)) breakLine()
+      const { name, attributes } = tag
+      const isControl = /^(?:input|button|select|textarea)$/.test(name)
+      const control = isControl ? readControl(tag, parent, parent?.cover) : parent?.control
+      const option = name === 'option' ? { tag, disabled: attributes.has('disabled') || inDisabledGroup(frames), text: '' } : undefined
+      if (option) control?.options.push(option)
+      const label = name === 'label' ? { target: attributes.get('for'), text: '' } : undefined
+      if (label) draft.labels.push(label)
+      const frame: Frame = {
+        tag,
+        start: here(),
+        cover: parent?.cover,
+        disabled: disables(tag, parent, frames.at(-2)),
+        control,
+        option: option ?? parent?.option,
+        label: label ?? parent?.label,
+        inHead: name === 'head' || (parent?.inHead ?? false),
+        troubled: classesOf(tag).includes('has-error') || (parent?.troubled ?? false),
+        inside: parent?.inside,
+        error: isErrorElement(tag, parent?.troubled ?? false),
+        told: false,
+        hasField: isControl && !/^(?:button|submit|reset|image|hidden)$/.test(typeOf(tag)),
+        hasLegend: false,
+      }
+      frames.push(!frame.cover && isHidden(tag) ? coverItself(frame) : frame)
+      if (parent && isErrorIcon(tag)) parent.error = true
+      if (name === 'body') draft.onload.push(attributes.get('onload') ?? '')
+      if (name === 'base') draft.base ??= attributes.get('href')
+      if (name === 'meta' && attributes.get('http-equiv')?.trim().toLowerCase() === 'refresh') {
+        draft.refreshes.push(attributes.get('content') ?? '')
+      }
+      if (name === 'script' || name === 'title') content = ''
+    },
+
+    leave(tag) {
+      const frame = frames.pop()
+      const parent = frames.at(-1)
+      if (!frame) return
+      const { name, attributes } = tag
+      const id = attributes.get('id')
+      const wanted = id || name === 'label' || name === 'button' || name === 'a' || name === 'area'
+      const text = wanted ? textSince(frame.start) : ''
+      if (id && !draft.byId.has(id)) draft.byId.set(id, text)
+      if (name === 'script' && isJavaScript(tag)) draft.scripts.push({ code: content, inHead: frame.inHead })
+      if (name === 'title') draft.title ??= fold(content)
+      if (name === 'label' && frame.label) frame.label.text = text
+      if (name === 'button' && frame.control) frame.control.text = text
+      if (frame.control?.tag === tag) sinceControl = seen.length
+      if ((name === 'a' || name === 'area') && (attributes.has('href') || attributes.has('onclick'))) {
+        draft.links.push({ id: id ?? '', href: attributes.get('href') ?? '', text, onclick: attributes.get('onclick') ?? '' })
+      }
+      const shown = frame.error && !frame.told && !frame.hasField ? excerpt(shownSince(frame.start).replace(/[×✕]/g, '')) : ''
+      if (shown !== '' && !draft.errors.includes(shown)) draft.errors.push(shown)
+      if (parent) {
+        parent.told ||= frame.told || shown !== ''
+        parent.hasField ||= frame.hasField
+      }
+      if (isBlock(name)) breakLine()
+    },
+
+    text(data) {
+      const frame = frames.at(-1)
+      const name = frame?.tag.name ?? ''
+      if (frame?.option) frame.option.text += data
+      else if (name === 'textarea' && frame?.control) frame.control.text += data
+      else if (name === 'script' || name === 'title') content += data
+      else if (!silent.has(name)) {
+        all += data
+        if (!frame?.cover) seen += data
+      }
+    },
+
+    formStart(tag) {
+      breakLine()
+      if (open) return
+      open = { tag, hidden: isHidden(tag) || frames.at(-1)?.cover !== undefined, parent: frames.at(-1), depth: frames.length }
+      draft.forms.push(open)
+    },
+
+    formEnd() {
+      breakLine()
+      if (open) stayInside(open, frames)
+      open = undefined
+    },
+  })
+  endAfter()
+  draft.text = fold(seen)
+  return draft
+}
+
+/**
+ * Elements that are still open at `</form>` stay children of the form, and a control in them belongs to it when no other
+ * form is open. In tables the form element is left at once and has no children.
+ */
+function stayInside(form: FormDraft, frames: readonly Frame[]): void {
+  if (frames[form.depth - 1] !== form.parent || tableParts.has(form.parent?.tag.name ?? '')) return
+  let end = frames.length
+  while (end > form.depth && impliedEnd.has(frames[end - 1]?.tag.name ?? '')) end -= 1
+  const inside = end > form.depth ? form : form.parent?.inside
+  for (const frame of frames.slice(form.depth)) frame.inside = inside
+}
+
+function coverItself(frame: Frame): Frame {
+  const covered: { -readonly [K in keyof Frame]: Frame[K] } = { ...frame }
+  covered.cover = covered
+  return covered
+}
+
+function typeOf(tag: Tag): string {
+  if (tag.name === 'select' || tag.name === 'textarea') return tag.name
+  const type = tag.attributes.get('type')?.trim().toLowerCase() ?? ''
+  if (tag.name === 'button') return /^(?:button|reset)$/.test(type) ? type : 'submit'
+  return type || 'text'
+}
+
+/** A field for password managers and robots, which a person never meets. */
+function isDecoy({ attributes }: Tag): boolean {
+  return attributes.get('aria-hidden')?.toLowerCase() === 'true' && Number(attributes.get('tabindex') ?? 0) < 0
+}
+
+/** A disabled fieldset disables what is in it, except in its first legend. */
+function disables(tag: Tag, parent: Frame | undefined, grandparent: Frame | undefined): boolean {
+  if (tag.name === 'legend' && parent?.tag.name === 'fieldset' && !parent.hasLegend) {
+    parent.hasLegend = true
+    return grandparent?.disabled ?? false
+  }
+  return (parent?.disabled ?? false) || (tag.name === 'fieldset' && tag.attributes.has('disabled'))
+}
+
+function inDisabledGroup(frames: readonly Frame[]): boolean {
+  const group = frames.at(-1)?.tag
+  return group?.name === 'optgroup' && group.attributes.has('disabled')
+}
+
+function isJavaScript({ attributes }: Tag): boolean {
+  const type = attributes.get('type')?.trim().toLowerCase() ?? ''
+  return type === '' || type === 'module' || /(?:java|ecma)script/.test(type)
+}
+
+function lastLine(text: string): string {
+  return text.split('\n').findLast(line => line.trim() !== '') ?? ''
+}
+
+function firstLine(text: string): string {
+  return text.trimStart().split('\n', 1)[0] ?? ''
+}
