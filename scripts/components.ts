@@ -57,6 +57,13 @@ export const components = {
   unshare: { name: 'unshare', present: program('unshare'), packages: ['util-linux'] },
   tmux: { name: 'tmux', present: program('tmux'), packages: ['tmux'] },
   sudo: { name: 'sudo', present: program('sudo'), packages: ['sudo'] },
+  fish: { name: 'fish', present: program('fish'), packages: ['fish'] },
+  zsh: { name: 'zsh', present: program('zsh'), packages: ['zsh'] },
+  keyring: {
+    name: 'GNOME Keyring',
+    present: () => ['gnome-keyring-daemon', 'secret-tool', 'dbus-daemon'].every(each => which(each) !== undefined),
+    packages: ['gnome-keyring', 'libsecret-tools', 'dbus'],
+  },
   shellcheck: { name: 'shellcheck', present: program('shellcheck'), packages: ['shellcheck'] },
 } as const satisfies Record<string, Component>
 
@@ -72,7 +79,8 @@ export async function installPackages(names: readonly string[]): Promise<void> {
     if (code !== 0 || !output.includes('ok installed')) absent.push(name)
   }
   if (absent.length === 0 || which('apt-get') === undefined || process.getuid?.() !== 0) return
-  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  // In runlevel 1 a package does not start its services: SimpleSAMLphp brings a web server nobody asked for.
+  const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
   const start = performance.now()
   if (!refreshed) await shell('apt-get', ['update', '-q'], { quiet: true, env })
   refreshed = true
