@@ -95,12 +95,7 @@ function passOn(page: Page, { form, response }: Extract<PageKind, { kind: 'respo
   const stated = form.action?.trim()
   const target = stated && !/^javascript:/i.test(stated) ? request.url : (response.destination ?? response.recipient ?? request.url)
   if (!isAwsSignIn(target)) return sendForm(page, request)
-  const { base64, status, statusMessage } = response
-  if (status && status !== 'Success') {
-    const said = clean([status, statusMessage].filter(Boolean).join(': '))
-    throw formFailure('no-access', `${hostOf(page)} answered AWS with a refusal: ${said}`)
-  }
-  return { kind: 'saml', response: base64 }
+  return { kind: 'saml', response: response.base64 }
 }
 
 /** What a page sends on by itself may hold tokens and assertions: never from https into the clear. */

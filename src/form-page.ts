@@ -58,10 +58,9 @@ export function classify(page: Page): PageKind {
     first(shown, choiceOf) ??
     selfSent(page) ??
     scriptHop(page) ??
+    first(shown, onlyContinue) ??
     (looksLikeFailure(page) ? { kind: 'failure' } : undefined) ??
-    first(shown, form => interstitial(form, shown)) ??
-    // A theme may hide its log-in form until a script has run.
-    first(page.forms, form => credentials(page, form)) ?? { kind: 'unknown' }
+    first(shown, form => interstitial(form, shown)) ?? { kind: 'unknown' }
   )
 }
 
@@ -164,14 +163,12 @@ function consent(page: Page, forms: readonly Form[]): PageKind | undefined {
   })
 }
 
-/** Sent by a script as soon as the page is there. */
+/** Sent by a script as soon as the page is there: nothing in it that a person would see to. */
 function selfSent(page: Page): PageKind | undefined {
-  const byScript = page.submitsItself || /\b(?:forms\s*\[\s*(?:0|["'][^"']*["'])\s*\]|document\s*\.\s*\w+|\))\s*\.\s*submit\s*\(/.test(page.source)
-  const form = page.forms[0]
-  if (!byScript || !form || form.controls.some(control => isUsable(control) && !/^(?:submit|button|image|reset)$/.test(control.type))) {
-    return undefined
-  }
-  return form.controls.some(control => control.type === 'hidden') ? { kind: 'hop-form', form } : undefined
+  if (!page.submitsItself) return undefined
+  const silent = /^(?:hidden|submit|button|image|reset)$/
+  const form = page.forms.find(({ controls }) => controls.length > 0 && controls.every(c => silent.test(c.type)))
+  return form && { kind: 'hop-form', form }
 }
 
 function scriptHop(page: Page): PageKind | undefined {
@@ -179,6 +176,13 @@ function scriptHop(page: Page): PageKind | undefined {
   if (url === undefined || !URL.canParse(url, page.url)) return undefined
   const to = new URL(url, page.url)
   return /[?&]_eventId=(?:cancel|reject)/i.test(to.search) ? undefined : { kind: 'hop', url: to.href }
+}
+
+/** Hidden fields and a button of that very name, as on SimpleSAMLphp's "too short interval" page. */
+function onlyContinue(form: Form): PageKind | undefined {
+  const [button, ...others] = submitButtons(form)
+  if (!button || others.length > 0 || button.name !== 'continue') return undefined
+  return form.controls.every(c => c.type === 'hidden' || c === button) ? { kind: 'continue', form, button } : undefined
 }
 
 /** "Continue" and nothing else to do. */

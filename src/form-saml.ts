@@ -1,6 +1,6 @@
 /**
- * What the walk must know of a SAMLResponse: that it is one, where it is meant to go, and whether it says no. Roles and
- * times are read elsewhere.
+ * What the walk must know of a SAMLResponse: that it is one, and where it is meant to go. Its verdict, roles and times
+ * are read elsewhere.
  */
 import { Buffer } from 'node:buffer'
 import { parseXml, walkXml, type XmlElement } from './xml.ts'
@@ -11,9 +11,6 @@ export interface SamlResponse {
   readonly destination?: string
   /** `SubjectConfirmationData@Recipient`, the first there is. */
   readonly recipient?: string
-  /** Last part of the innermost status code: `Success`, `AuthnFailed`, `RequestDenied`. */
-  readonly status?: string
-  readonly statusMessage?: string
 }
 
 /** `undefined` unless the field decodes to XML with the root `Response`. White space and percent-encoding are undone. */
@@ -54,19 +51,8 @@ function rootOf(base64: string): XmlElement | undefined {
 
 function describe(root: XmlElement): Omit<SamlResponse, 'base64'> {
   const destination = root.attributes.get('Destination')
-  let recipient: string | undefined
-  let status: string | undefined
-  let statusMessage: string | undefined
-  for (const element of walkXml(root)) {
-    if (element.name === 'SubjectConfirmationData') recipient ??= element.attributes.get('Recipient')
-    // The second, inner code is the finer one.
-    if (element.name === 'StatusCode') status = element.attributes.get('Value')?.replace(/^.*:/s, '')
-    if (element.name === 'StatusMessage') statusMessage = element.text
-  }
-  return {
-    ...(destination && { destination }),
-    ...(recipient && { recipient }),
-    ...(status && { status }),
-    ...(statusMessage && { statusMessage }),
-  }
+  const recipient = [...walkXml(root)]
+    .find(element => element.name === 'SubjectConfirmationData' && element.attributes.has('Recipient'))
+    ?.attributes.get('Recipient')
+  return { ...(destination && { destination }), ...(recipient && { recipient }) }
 }
