@@ -9,6 +9,7 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import type { Readable } from 'node:stream'
 import { startDemoIdp } from './demo-idp.ts'
 import { startDemoSts } from './demo-sts.ts'
 import { bun, install, root, say, seconds, shell } from './tools.ts'
@@ -51,18 +52,15 @@ async function demo(): Promise<void> {
   const listen = `127.0.0.1:${await freePort()}`
   const args = ['-d', '--listen', listen, '--role', roles[2] ?? '', ...signIn]
   say(`$ cloudtoken ${args.join(' ')}`)
-  const daemon = spawn(join(root, 'dist', 'cloudtoken'), args, {
-    cwd: home,
-    env,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
+  const daemon = spawn(join(root, 'dist', 'cloudtoken'), args, { cwd: home, env, stdio: ['ignore', 'pipe', 'inherit'] })
   undo.push(() => daemon.kill('SIGKILL'))
+  await ready(daemon, daemon.stdout)
   const metadata = `http://${listen}/latest`
-  await answers(`${metadata}/meta-data`, daemon)
 
   say('\n# read it back: by hand, with a session token as the SDKs do')
   const token = await read(`${metadata}/api/token`, { 'x-aws-ec2-metadata-token-ttl-seconds': '60' }, 'PUT')
   const headers = { 'x-aws-ec2-metadata-token': token }
+  say(`$ curl ${metadata}/meta-data\n${await read(`${metadata}/meta-data`, headers)}`)
   const role = await read(`${metadata}/meta-data/iam/security-credentials/`, headers)
   say(`$ curl ${metadata}/meta-data/iam/security-credentials/\n${role}`)
   say(`$ curl ${metadata}/meta-data/iam/security-credentials/${role}`)
@@ -105,18 +103,20 @@ async function show(args: readonly string[], env: Record<string, string | undefi
   if (code !== 0) throw new Error(`cloudtoken ended with exit code ${code}`)
 }
 
-async function answers(url: string, daemon: ChildProcess): Promise<void> {
-  const deadline = Date.now() + patienceMs
-  for (;;) {
-    if (daemon.exitCode !== null) throw new Error(`the daemon ended with exit code ${daemon.exitCode}`)
-    const good = await fetch(url, { signal: AbortSignal.timeout(1000) }).then(
-      response => response.ok,
-      () => false,
-    )
-    if (good) return
-    if (Date.now() > deadline) throw new Error(`nobody answers at ${url}`)
-    await new Promise(resolve => setTimeout(resolve, 50))
-  }
+/** Shows what the daemon prints; resolves with the line it ends its greeting with. */
+function ready(daemon: ChildProcess, output: Readable): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error('the daemon does not come up')), patienceMs)
+    daemon.on('exit', code => reject(new Error(`the daemon ended with exit code ${code}`)))
+    let text = ''
+    output.setEncoding('utf8').on('data', (chunk: string) => {
+      process.stdout.write(chunk)
+      text += chunk
+      if (!/^-{54}$/m.test(text)) return
+      clearTimeout(late)
+      resolve()
+    })
+  })
 }
 
 async function read(url: string, headers: Record<string, string>, method = 'GET'): Promise<string> {
