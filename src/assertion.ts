@@ -58,7 +58,7 @@ export function readAssertion(base64: string): SamlResponse {
   const time = (element: XmlElement, name: string): Date | undefined => {
     const text = element.attributes.get(name)
     const date = text === undefined ? undefined : parseTime(text)
-    if (text !== undefined && !date) warnings.push(`${element.name} has a ${name} that is no time: ${quote(text)}`)
+    if (text !== undefined && !date) warnings.push(`${name} of ${element.name} is no time, ignored: ${quote(text)}`)
     return date
   }
   const named = (...names: string[]): XmlElement[] => elements.filter(element => names.includes(element.name))

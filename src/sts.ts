@@ -65,7 +65,7 @@ export async function assumeRoleWithSaml(options: AssumeRoleWithSaml): Promise<C
     })
     log.debug(`asking ${target.endpoint} for ${role.roleArn}, ${seconds} seconds`)
     try {
-      const result = await client.send(command, signal ? { abortSignal: signal } : {})
+      const result = await abortable(client.send(command), signal)
       const clock = clockNote(skewMs, 5 * 60_000)
       if (clock) log.warn(`${clock}: AWS refuses requests of a clock that is off`, 'set the clock of this machine')
       return readCredentials(result, role, now())
@@ -97,8 +97,7 @@ export async function callerIdentity(credentials: Credentials, options: StsOptio
   const { accessKeyId, secretAccessKey, sessionToken } = credentials
   const client = createSts({ ...target, http: options.http, onDate, credentials: { accessKeyId, secretAccessKey, sessionToken } })
   try {
-    const { signal } = options
-    const result = await client.send(new GetCallerIdentityCommand({}), signal ? { abortSignal: signal } : {})
+    const result = await abortable(client.send(new GetCallerIdentityCommand({})), options.signal)
     const { Account: account, Arn: arn, UserId: userId } = result
     if (account && arn && userId) return { account, arn, userId }
     throw incomplete()
@@ -114,6 +113,20 @@ export function checkDuration(seconds: number | undefined): number | undefined {
   throw failure('usage', `--session-duration must be 900 to 43200 seconds, not ${seconds}`, {
     hint: '--session-duration 3600',
   })
+}
+
+/** The call itself goes on to its end, but nobody waits for it. */
+async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return await work
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(signal.reason)
+  if (signal.aborted) abort()
+  else signal.addEventListener('abort', abort)
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
 }
 
 /** The regional endpoint of the role's partition, or AWS_ENDPOINT_URL_STS. */
