@@ -32,7 +32,9 @@ export const exportAwscli: Exporter = {
   },
   async forget({ paths, env }) {
     await edit(credentialsFile(paths, env), text =>
-      sectionNames(text).filter(name => isOurs(readSection(text, name))).reduce(takeBack, text),
+      sectionNames(text)
+        .filter(name => isOurs(readSection(text, name)))
+        .reduce(takeBack, text),
     )
   },
 }
@@ -103,7 +105,11 @@ function freeName(text: string, profile: string, now: Date): string {
   return name
 }
 
-function warnOfShadows(paths: ExporterContext['paths'], env: ExporterContext['env'], log: ExporterContext['log']): void {
+function warnOfShadows(
+  paths: ExporterContext['paths'],
+  env: ExporterContext['env'],
+  log: ExporterContext['log'],
+): void {
   for (const file of [credentialsFile(paths, env), awsFile('AWS_CONFIG_FILE', 'config', paths, env)]) {
     const text = readBytes(file)?.toString('latin1') ?? ''
     const names = sectionNames(text).filter(name => /^(profile[ \t]+)?default$/.test(name))

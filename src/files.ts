@@ -20,6 +20,7 @@ import {
 import { homedir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
 import { codeOf, failure, messageOf } from './errors.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -89,7 +90,7 @@ export function writeFile(file: string, data: string | Uint8Array, mode = 0o600)
     }
     renameSync(temporary, target)
   } catch (error) {
-    rmSync(temporary, { force: true })
+    discard(temporary)
     throw failure('config', `cannot write ${file}: ${messageOf(error)}`, { cause: error })
   }
 }
@@ -112,18 +113,26 @@ export async function withLock<T>(file: string, work: () => T | Promise<T>, pati
   const { lock } = (await import('proper-lockfile')).default
   const target = followLink(file)
   ensureFolder(path.dirname(target))
-  let release: () => Promise<void>
-  try {
-    const retries = { retries: Math.ceil(patience / 50), factor: 1, minTimeout: 50, maxTimeout: 50 }
-    release = await lock(target, { realpath: false, stale: 10_000, retries })
-  } catch (error) {
-    const hint = `remove ${target}.lock if no other cloudtoken is running`
+  const release = await retry(() => lock(target, { realpath: false, stale: 10_000 }), patience).catch(error => {
+    const hint = codeOf(error) === 'ELOCKED' ? `remove ${target}.lock if no other cloudtoken is running` : undefined
     throw failure('config', `cannot lock ${file}: ${messageOf(error)}`, { hint, cause: error })
-  }
+  })
   try {
     return await work()
   } finally {
     await release()
+  }
+}
+
+/** Waits for another holder only: a folder that cannot be written is no more writable in ten seconds. */
+async function retry<T>(take: () => Promise<T>, patience: number): Promise<T> {
+  for (let waited = 0; ; waited += 50) {
+    try {
+      return await take()
+    } catch (error) {
+      if (codeOf(error) !== 'ELOCKED' || waited >= patience) throw error
+      await delay(50)
+    }
   }
 }
 
@@ -139,6 +148,15 @@ export function checkPrivate(file: string, forbidden: number, platform: NodeJS.P
   if ((mode & forbidden) === 0) return
   const verb = forbidden & 0o044 ? 'read' : 'changed'
   throw failure('config', `${file} can be ${verb} by other users`, { hint: `chmod go-rwx ${file}` })
+}
+
+/** On a read-only file system even removing nothing fails; the first reason is the one to tell. */
+function discard(temporary: string): void {
+  try {
+    rmSync(temporary, { force: true })
+  } catch {
+    // Never made, or as unreachable as its folder.
+  }
 }
 
 function followLink(file: string, hops = 0): string {

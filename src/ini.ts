@@ -54,7 +54,8 @@ export function readSection(text: string, name: string): Map<string, string> | u
   for (const line of lines) {
     const { kind, key } = line
     if (kind === 'property') entries.set(key, (split(line.text)?.value ?? '').replace(inlineComment, ''))
-    if (kind === 'continuation') entries.set(key, `${entries.get(key) ?? ''}\n${trim(line.text).replace(inlineComment, '')}`)
+    if (kind === 'continuation')
+      entries.set(key, `${entries.get(key) ?? ''}\n${trim(line.text).replace(inlineComment, '')}`)
   }
   for (const [key, value] of entries) entries.set(key, value.replace(outerBlank, ''))
   return entries
@@ -68,11 +69,16 @@ export function setSection(text: string, name: string, entries: SectionEntries):
   check(name, entries)
   const sheet = read(text)
   if (sheet.lines.some(line => line.section === name)) {
-    const changed = Object.entries(entries).reduce((lines, [key, value]) => setKey(lines, name, key, value), sheet.lines)
+    const changed = Object.entries(entries).reduce(
+      (lines, [key, value]) => setKey(lines, name, key, value),
+      sheet.lines,
+    )
     return write(sheet, changed)
   }
   const separator = sheet.lines.length > 0 ? [newLine('')] : []
-  const properties = Object.entries(entries).flatMap(([key, value]) => (value === undefined ? [] : [property(key, value)]))
+  const properties = Object.entries(entries).flatMap(([key, value]) =>
+    value === undefined ? [] : [property(key, value)],
+  )
   return write(sheet, [...sheet.lines, ...separator, newLine(`[${name}]`), ...properties])
 }
 
@@ -102,7 +108,10 @@ export function renameSection(text: string, from: string, to: string): string {
   const sheet = read(text)
   const lines = sheet.lines.map(line =>
     line.kind === 'header' && line.section === from
-      ? { ...line, text: line.text.replace(headerPattern, (_, open: string, __, close: string) => `${open}${to}${close}`) }
+      ? {
+          ...line,
+          text: line.text.replace(headerPattern, (_, open: string, __, close: string) => `${open}${to}${close}`),
+        }
       : line,
   )
   return write(sheet, lines)
@@ -160,7 +169,8 @@ function setKey(lines: readonly Line[], name: string, key: string, value: string
   }
   return lines.flatMap((line, index) => {
     if (index === place) return fresh
-    const same = line.section === name && line.key === lower && (line.kind === 'property' || line.kind === 'continuation')
+    const same =
+      line.section === name && line.key === lower && (line.kind === 'property' || line.kind === 'continuation')
     return same ? [] : [line]
   })
 }
@@ -199,7 +209,8 @@ function trim(text: string): string {
 function check(name: string, entries: SectionEntries): void {
   if (!nameShape.test(name)) throw failure('config', `a profile cannot be called ${JSON.stringify(name)}`)
   for (const [key, value = ''] of Object.entries(entries)) {
-    const broken = !keyShape.test(key) || /[\r\n\0]|^[#;]/.test(value) || inlineComment.test(value) || trim(value) !== value
+    const broken =
+      !keyShape.test(key) || /[\r\n\0]|^[#;]/.test(value) || inlineComment.test(value) || trim(value) !== value
     if (broken) throw failure('config', `the value of ${JSON.stringify(key)} cannot be written to a profile`)
   }
 }

@@ -61,7 +61,8 @@ export function createKeyring({ platform, run, env, note = () => {} }: KeyringOp
       const result = await run(command, args, { input, env, timeoutMs: patience })
       if (result.code === 0 || (purpose !== 'write' && backend.missing(result))) return result
       // What a tool says about a write could quote its input.
-      const detail = purpose === 'write' ? `exit code ${result.code}` : firstLine(result.stderr) || `exit code ${result.code}`
+      const detail =
+        purpose === 'write' ? `exit code ${result.code}` : firstLine(result.stderr) || `exit code ${result.code}`
       note(result.code === 127 ? `${noBackend}: ${command} is not installed` : `the keyring did not answer: ${detail}`)
     } catch (error) {
       note(`the keyring did not answer: ${messageOf(error)}`)
@@ -120,13 +121,19 @@ const security = '/usr/bin/security'
 
 /** The signed tool of the system: an entry it made, it reads without asking again after each of our releases. */
 const keychain: Backend = {
-  read: (service, account) => ({ command: security, args: ['find-generic-password', '-s', service, '-a', account, '-g'] }),
+  read: (service, account) => ({
+    command: security,
+    args: ['find-generic-password', '-s', service, '-a', account, '-g'],
+  }),
   write: (service, account, secret) => {
     const hex = Buffer.from(secret).toString('hex')
     const words = ['add-generic-password', '-U', '-s', service, '-a', account, '-X', hex].map(securityWord)
     return { command: security, args: ['-i'], input: `${words.join(' ')}\n` }
   },
-  remove: (service, account) => ({ command: security, args: ['delete-generic-password', '-s', service, '-a', account] }),
+  remove: (service, account) => ({
+    command: security,
+    args: ['delete-generic-password', '-s', service, '-a', account],
+  }),
   probe: () => ({ command: security, args: ['default-keychain'] }),
   // `-w` would print hexadecimal digits without saying so; `-g` says so: `password: 0x70C3A4  "p\303\244"`.
   secret: ({ stderr }) => {
@@ -190,7 +197,12 @@ function credentialVault(windows: string): Backend {
       return call(find(`$entry.RetrievePassword(); ${print}`), service, account)
     },
     write: (service, account, secret) =>
-      call('$vault.Add((New-Object Windows.Security.Credentials.PasswordCredential($service, $account, (word))))', service, account, secret),
+      call(
+        '$vault.Add((New-Object Windows.Security.Credentials.PasswordCredential($service, $account, (word))))',
+        service,
+        account,
+        secret,
+      ),
     remove: (service, account) => call(find('$vault.Remove($entry)'), service, account),
     probe: () => call('exit 0', 'cloudtoken', 'probe'),
     secret: ({ stdout }) => Buffer.from(stdout.trim(), 'base64').toString('utf8') || undefined,

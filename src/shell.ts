@@ -8,7 +8,15 @@ export const shells = ['sh', 'fish', 'powershell', 'cmd', 'dotenv', 'json'] as c
 
 export type Shell = (typeof shells)[number]
 
-const aliases: Readonly<Record<string, Shell>> = { bash: 'sh', zsh: 'sh', dash: 'sh', ksh: 'sh', ash: 'sh', pwsh: 'powershell', env: 'dotenv' }
+const aliases: Readonly<Record<string, Shell>> = {
+  bash: 'sh',
+  zsh: 'sh',
+  dash: 'sh',
+  ksh: 'sh',
+  ash: 'sh',
+  pwsh: 'powershell',
+  env: 'dotenv',
+}
 
 /** The family of what `--shell` says (`bash`, `pwsh`, `/usr/bin/fish`, `cmd.exe`); `undefined` for one that is not known. */
 export function shellNamed(name: string): Shell | undefined {
@@ -33,7 +41,8 @@ export function detectShell(env: Readonly<Record<string, string | undefined>>, p
  */
 export function assignments(shell: Shell, entries: Readonly<Record<string, string | undefined>>): string {
   for (const name of Object.keys(entries)) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw failure('config', `${JSON.stringify(name)} is not the name of a variable`)
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+      throw failure('config', `${JSON.stringify(name)} is not the name of a variable`)
   }
   if (shell === 'json') {
     for (const value of Object.values(entries)) if (value !== undefined) checkValue(value)
@@ -109,7 +118,8 @@ function powershell(value: string): string {
 
 /** For a batch file that is run with `call`. Quoted, or by carets where the value has quotes itself. */
 function cmd(value: string): string {
-  if (/[\r\n]/.test(value)) throw failure('config', 'cmd cannot set a value with line breaks', { hint: '--shell powershell' })
+  if (/[\r\n]/.test(value))
+    throw failure('config', 'cmd cannot set a value with line breaks', { hint: '--shell powershell' })
   const doubled = value.replaceAll('%', '%%')
   return value.includes('"') ? doubled.replace(/[\^&|<>()"]/g, '^$&') : `"${doubled}"`
 }

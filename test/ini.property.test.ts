@@ -22,11 +22,18 @@ const text = fc
     const body = lines.map(([content, lineEnd]) => content + lineEnd).join('')
     return mark + (closed ? body : body.replace(/[\r\n]+$/, ''))
   })
-const anyText = fc.oneof(text, fc.string({ unit: 'binary' }), fc.string({ unit: fc.constantFrom(...'[]= :#\n\r\ta\f\v') }))
+const anyText = fc.oneof(
+  text,
+  fc.string({ unit: 'binary' }),
+  fc.string({ unit: fc.constantFrom(...'[]= :#\n\r\ta\f\v') }),
+)
 const value = fc
   .string({ unit: fc.constantFrom(...'abcZ09/+=:;#[]$%" é\'\\') })
   .filter(candidate => candidate.trim() === candidate && !/^[#;]| [#;]/.test(candidate))
-const entries = fc.dictionary(fc.constantFrom('aws_access_key_id', 'aws_secret_access_key', 'region', 'expiration'), value)
+const entries = fc.dictionary(
+  fc.constantFrom('aws_access_key_id', 'aws_secret_access_key', 'region', 'expiration'),
+  value,
+)
 
 test('set, then remove: every byte as before', () => {
   fc.assert(
@@ -60,7 +67,9 @@ test('an edit leaves the lines of everyone else alone, in their order', () => {
     fc.property(anyText, name, entries, (before, section, values) => {
       const marked = setSection(before, section, values)
       // What is left without the section is the same, whether its keys were set or not.
-      expect(removeSection(marked, section).replace(/[\r\n]+$/, '')).toBe(removeSection(before, section).replace(/[\r\n]+$/, ''))
+      expect(removeSection(marked, section).replace(/[\r\n]+$/, '')).toBe(
+        removeSection(before, section).replace(/[\r\n]+$/, ''),
+      )
     }),
     { numRuns: 1000 },
   )

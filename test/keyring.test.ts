@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { Buffer } from 'node:buffer'
 import { createKeyring, type KeyringOptions } from '../src/keyring.ts'
 import { run as reallyRun, type Run, type RunResult } from '../src/run.ts'
 
@@ -48,7 +49,9 @@ describe('macOS', () => {
 
   test('writes by a line on stdin, in hexadecimal, and reads it back', async () => {
     const hex = Buffer.from(secret).toString('hex')
-    const { keyring, calls } = stage('darwin', ({ args }) => (args[0] === '-i' ? {} : { stderr: `password: 0x${hex}  "…"\n` }))
+    const { keyring, calls } = stage('darwin', ({ args }) =>
+      args[0] === '-i' ? {} : { stderr: `password: 0x${hex}  "…"\n` },
+    )
     expect(await keyring.write('cloudtoken', account, secret)).toBe(true)
     expect(calls[0]).toEqual({
       command: '/usr/bin/security',
@@ -59,20 +62,28 @@ describe('macOS', () => {
   })
 
   test('a write that the tool only pretends to have done is false', async () => {
-    const { keyring, notes } = stage('darwin', ({ args }) => (args[0] === '-i' ? {} : { code: 44, stderr: 'not found' }))
+    const { keyring, notes } = stage('darwin', ({ args }) =>
+      args[0] === '-i' ? {} : { code: 44, stderr: 'not found' },
+    )
     expect(await keyring.write('cloudtoken', account, secret)).toBe(false)
     expect(notes).toEqual(['the keyring did not keep the password'])
   })
 
   test('an entry that is not there: undefined, and removed already', async () => {
-    const { keyring, notes } = stage('darwin', () => ({ code: 44, stderr: 'security: SecKeychainSearchCopyNext: not found' }))
+    const { keyring, notes } = stage('darwin', () => ({
+      code: 44,
+      stderr: 'security: SecKeychainSearchCopyNext: not found',
+    }))
     expect(await keyring.read('cloudtoken', 'a')).toBeUndefined()
     expect(await keyring.remove('cloudtoken', 'a')).toBe(true)
     expect(notes).toEqual([])
   })
 
   test('a locked keychain is no error', async () => {
-    const { keyring, notes } = stage('darwin', () => ({ code: 36, stderr: 'security: interaction is not allowed\nmore\n' }))
+    const { keyring, notes } = stage('darwin', () => ({
+      code: 36,
+      stderr: 'security: interaction is not allowed\nmore\n',
+    }))
     expect(await keyring.read('cloudtoken', 'a')).toBeUndefined()
     expect(await keyring.remove('cloudtoken', 'a')).toBe(false)
     expect(await keyring.available()).toBe(false)
@@ -104,12 +115,20 @@ describe('Linux', () => {
   })
 
   test('no bus, and no tool: said, not thrown', async () => {
-    const bus = stage('linux', () => ({ code: 1, stderr: 'secret-tool: Cannot autolaunch D-Bus without X11 $DISPLAY\n' }))
+    const bus = stage('linux', () => ({
+      code: 1,
+      stderr: 'secret-tool: Cannot autolaunch D-Bus without X11 $DISPLAY\n',
+    }))
     expect(await bus.keyring.available()).toBe(false)
     expect(await bus.keyring.write('cloudtoken', 'a', 'secret')).toBe(false)
     expect(bus.notes[0]).toBe('the keyring did not answer: secret-tool: Cannot autolaunch D-Bus without X11 $DISPLAY')
     const notes: string[] = []
-    const keyring = createKeyring({ platform: 'linux', run: reallyRun, env: { PATH: '/nowhere' }, note: text => notes.push(text) })
+    const keyring = createKeyring({
+      platform: 'linux',
+      run: reallyRun,
+      env: { PATH: '/nowhere' },
+      note: text => notes.push(text),
+    })
     expect(await keyring.read('cloudtoken', 'a')).toBeUndefined()
     expect(notes).toEqual(['No supported keyring backend found: secret-tool is not installed'])
   })
@@ -125,9 +144,13 @@ describe('Linux', () => {
 
 describe('Windows', () => {
   test('scripts are constant; everything that varies comes by stdin', async () => {
-    const { keyring, calls } = stage('win32', ({ input }) => ({ stdout: input?.includes(base64(secret)) ? '' : base64(secret) }), {
-      SystemRoot: 'D:\\Win',
-    })
+    const { keyring, calls } = stage(
+      'win32',
+      ({ input }) => ({ stdout: input?.includes(base64(secret)) ? '' : base64(secret) }),
+      {
+        SystemRoot: 'D:\\Win',
+      },
+    )
     expect(await keyring.write('cloudtoken', account, secret)).toBe(true)
     const [write, read] = calls
     expect(write?.command).toBe('D:\\Win\\System32\\WindowsPowerShell\\v1.0\\powershell.exe')

@@ -18,7 +18,8 @@ describe('names of shells', () => {
 })
 
 describe('detecting the shell', () => {
-  const windows = 'C:\\Program Files\\WindowsPowerShell\\Modules;C:\\Windows\\system32\\WindowsPowerShell\\v1.0\\Modules'
+  const windows =
+    'C:\\Program Files\\WindowsPowerShell\\Modules;C:\\Windows\\system32\\WindowsPowerShell\\v1.0\\Modules'
   test.each([
     [{ SHELL: '/bin/bash' }, 'linux', 'sh'],
     [{ SHELL: '/usr/bin/fish' }, 'darwin', 'fish'],
