@@ -84,6 +84,7 @@ export async function startGuardProcess(address: string, deps: LinkDeps = linkDe
   const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
   // A guard that somebody killed closes the pipe; release() will tell.
   child.stdin?.on('error', () => {})
+  child.on('error', () => {})
   guards.add(child)
   await ready(child, address)
   child.unref()
@@ -103,18 +104,31 @@ export async function startGuardProcess(address: string, deps: LinkDeps = linkDe
 
 function ready(child: ChildProcess, address: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const fail = (why: string): void => {
+    const timer = setTimeout(fail, 5000, 'the guard process does not answer')
+    function settle(): void {
+      clearTimeout(timer)
+      child.off('error', failed)
+      child.off('exit', ended)
+      child.stdout?.destroy()
+    }
+    function fail(why: string): void {
+      settle()
       child.stdin?.destroy()
       guards.delete(child)
       reject(failure('address', `cannot guard ${address}: ${why}`, { code: 'address-guard' }))
     }
-    child.once('error', error => fail(messageOf(error)))
-    child.once('exit', code => fail(`the guard process ended with exit code ${code ?? 'unknown'}`))
+    function failed(error: Error): void {
+      fail(messageOf(error))
+    }
+    function ended(code: number | null): void {
+      fail(`the guard process ended with exit code ${code ?? 'unknown'}`)
+    }
+    child.once('error', failed)
+    child.once('exit', ended)
     child.stdout?.once('data', () => {
-      child.stdout?.destroy()
+      settle()
       resolve()
     })
-    void timeout(5000).then(() => fail('the guard process does not answer'))
   })
 }
 
