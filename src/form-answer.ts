@@ -6,7 +6,7 @@ import type { HttpRequest } from './http.ts'
 import { submit, type Control, type Form, type Page } from './html.ts'
 import { chooseButton } from './form-button.ts'
 import { organizationOf, type PageChoice, type Way } from './form-choice.ts'
-import { codeOfText, formFailure, newText, refusal } from './form-failure.ts'
+import { codeOfText, formFailure, hostOf, newText, refusal } from './form-failure.ts'
 import { isUsable, named } from './form-fields.ts'
 import { readMemory, remember } from './form-memory.ts'
 import type { Fields, PageKind } from './form-page.ts'
@@ -19,9 +19,13 @@ const maxCodes = 3
 type Kind<K extends PageKind['kind']> = Extract<PageKind, { kind: K }>
 
 /** Fills in user name and password, and a code where the same form wants one; once per host. */
-export async function answerCredentials(walk: Walk, page: Page, kind: Fields & { password: Control }): Promise<HttpRequest> {
+export async function answerCredentials(
+  walk: Walk,
+  page: Page,
+  kind: Fields & { password: Control },
+): Promise<HttpRequest> {
   const target = targetOf(page, kind.form)
-  const before = walk.passwords.get(target.host) ?? walk.passwords.get(new URL(page.url).host)
+  const before = walk.passwords.get(target.host) ?? walk.passwords.get(hostOf(page))
   if (before) throw refused(walk, before, page)
   await allowSecret(walk, kind.form, target)
   const values: Record<string, string> = {}
@@ -80,11 +84,12 @@ export async function answerCode(walk: Walk, page: Page, kind: Kind<'code'>): Pr
 
 export async function answerConsent(walk: Walk, page: Page, kind: Kind<'consent'>): Promise<HttpRequest> {
   const { ask, settings, store } = walk.context
-  const host = new URL(page.url).host
+  const host = hostOf(page)
   const title = clean(page.title, 100) || 'consent'
-  pressOnce(walk, page, `consent ${fingerprint(page, kind.form)}`)
-  if (settings.consent === 'refuse') throw formFailure('consent-refused', `${host} asks for consent (${title}), which the settings refuse`)
+  if (settings.consent === 'refuse')
+    throw formFailure('consent-refused', `${host} asks for consent (${title}), which the settings refuse`)
   const print = fingerprint(page, kind.form)
+  pressOnce(walk, page, `consent ${print}`)
   if (settings.consent !== 'accept' && !readMemory(store).consents.includes(print)) {
     ask.tell(clean(page.text, 1500))
     if (!(await ask.confirm(`${host} asks for consent: ${title}. Accept?`, false))) {
@@ -119,7 +124,8 @@ async function chooseWay(walk: Walk, page: Page, choice: PageChoice): Promise<Wa
   const found = byName(wish) ?? (mode === 'refresh' ? byName(readMemory(store).choices[key]) : undefined)
   if (found) return found
   const what = choice.about === 'source' ? 'sign-in source' : 'organisation'
-  if (wish) log.warn(`${host} offers no ${what} “${clean(wish, 60)}”`, choice.ways.map(way => clean(way.label, 60)).join(', '))
+  if (wish)
+    log.warn(`${host} offers no ${what} “${clean(wish, 60)}”`, choice.ways.map(way => clean(way.label, 60)).join(', '))
   const choices = choice.ways.map(way => ({ value: way, label: clean(way.label, 100) }))
   const chosen = await ask.choose(`Choose the ${what} (${host})`, choices)
   remember(store, memory => ({ choices: { ...memory.choices, [key]: chosen.names[0] ?? chosen.label } }))
@@ -129,7 +135,7 @@ async function chooseWay(walk: Walk, page: Page, choice: PageChoice): Promise<Wa
 async function askCode(walk: Walk, page: Page, control: Control): Promise<string> {
   const { ask } = walk.context
   const label = clean(control.label, 80).replace(/\s*[:*]+$/, '') || 'One-time code'
-  const message = `${label} (${new URL(page.url).host})`
+  const message = `${label} (${hostOf(page)})`
   const code = (await (control.type === 'password' ? ask.secret(message) : ask.text(message))).trim()
   if (code === '') throw formFailure('mfa-refused', 'no one-time code was given')
   return hide(walk, code)
@@ -140,7 +146,7 @@ function refused(walk: Walk, before: Page, page: Page): Error {
   if (walk.last !== 'code') return refusal(before, page, walk.recipe.errorTexts)
   const text = newText(before, page)
   const code = codeOfText(text, walk.recipe.errorTexts) ?? 'mfa-refused'
-  return formFailure(code, `${new URL(page.url).host} refused the one-time code${text && `: ${text}`}`)
+  return formFailure(code, `${hostOf(page)} refused the one-time code${text && `: ${text}`}`)
 }
 
 function send(page: Page, form: Form, values: Record<string, string>): HttpRequest {
@@ -159,12 +165,17 @@ function agreed(form: Form): Form {
     control => control.type === 'checkbox' && isUsable(control) && /consentIds$|accept|agree|terms/i.test(control.name),
   )
   if (boxes.some(box => box.checked)) return form
-  return { ...form, controls: form.controls.map(control => (boxes.includes(control) ? { ...control, checked: true } : control)) }
+  return {
+    ...form,
+    controls: form.controls.map(control => (boxes.includes(control) ? { ...control, checked: true } : control)),
+  }
 }
 
 /** The same question, wherever its one-time tokens differ. */
 function fingerprint(page: Page, form: Form): string {
   const { host, pathname } = new URL(page.url)
-  const asked = form.controls.map(({ name, value }) => (/consentIds$/.test(name) ? `${name}=${value}` : name))
-  return createHash('sha256').update(JSON.stringify([host, pathname, page.title, asked])).digest('hex')
+  const asked = form.controls.map(({ name, value }) => (name.endsWith('consentIds') ? `${name}=${value}` : name))
+  return createHash('sha256')
+    .update(JSON.stringify([host, pathname, page.title, asked]))
+    .digest('hex')
 }

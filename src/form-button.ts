@@ -27,7 +27,9 @@ export function isNegative(text: string): boolean {
 
 /** Says in so many words that it leads on. */
 export function isPositive(button: Control): boolean {
-  return !isDeclining(button) && words(`${button.name} ${button.value} ${button.label}`).some(word => positive.has(word))
+  return (
+    !isDeclining(button) && words(`${button.name} ${button.value} ${button.label}`).some(word => positive.has(word))
+  )
 }
 
 /** Submit buttons that could be pressed; the visible ones when there are any. */

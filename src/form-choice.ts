@@ -28,7 +28,8 @@ export interface PageChoice {
 
 /** SimpleSAMLphp: `src-BASE64` up to 1.x, `sourceChoice[KEY]` since 2.0; discovery pages: `idp_ENTITYID`. */
 const sourceName = /^(?:src-(?<encoded>.+)|sourceChoice\[(?<key>.+)\]|source\[(?<old>.+)\]|idp_(?<idp>.+))$/
-const organizationName = /^(?:organi[sz]ation|org|idpentityid|user_idp|entityid|origin|homerealm|realm|domain|institution)$/i
+const organizationName =
+  /^(?:organi[sz]ation|org|idpentityid|user_idp|entityid|origin|homerealm|realm|domain|institution)$/i
 const languageName = /lang|locale|^hl$/i
 
 export function choiceOf(form: Form): PageChoice | undefined {
@@ -44,7 +45,10 @@ export function organizationOf(form: Form): PageChoice | undefined {
 function sources(form: Form): PageChoice | undefined {
   const ways = submitButtons(form).flatMap(button => {
     const groups = sourceName.exec(button.name)?.groups
-    const key = groups?.['encoded'] === undefined ? (groups?.['key'] ?? groups?.['old'] ?? groups?.['idp']) : decoded(groups['encoded'])
+    const key =
+      groups?.['encoded'] === undefined
+        ? (groups?.['key'] ?? groups?.['old'] ?? groups?.['idp'])
+        : decoded(groups['encoded'])
     if (key === undefined) return []
     const label = button.label || button.value || key
     return [{ names: [key, label, button.name], label, button }]
@@ -63,7 +67,8 @@ function onlySelect(form: Form): PageChoice | undefined {
   if (select) return selectChoice(form, select)
   const radios = form.controls.filter(c => isUsable(c) && c.type === 'radio')
   const [control] = radios
-  if (!control || radios.length < 2 || radios.some(c => c.name !== control.name) || /consent/i.test(control.name)) return undefined
+  if (!control || radios.length < 2 || radios.some(c => c.name !== control.name) || /consent/i.test(control.name))
+    return undefined
   const ways = radios.map(({ value, label }) => ({ names: [value, label], label: label || value, value }))
   return { kind: 'choice', about: 'source', form, control, ways }
 }

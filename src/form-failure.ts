@@ -3,7 +3,7 @@
  */
 import { failure, type Failure, type FailureKind } from './errors.ts'
 import type { Page } from './html.ts'
-import { clean, inserted, place } from './form-text.ts'
+import { clean, inserted } from './form-text.ts'
 
 /** Stable names for programs. */
 export type FormCode =
@@ -60,11 +60,26 @@ export function formFailure(code: FormCode, message: string, hint?: string): Fai
 
 const known: ErrorTexts = [
   [/state information (?:was )?lost|\bNOSTATE\b|stale request|\bno state\b/i, 'state-lost'],
-  [/metadata not found|unable to locate metadata|METADATANOTFOUND|unable to respond|unsupported request/i, 'sp-unknown'],
-  [/\blocked\b|lock(?:ed)?[- ]?out|too many (?:failed |unsuccessful )?(?:log-?in |sign-?in )?(?:attempts|tries)|gesperrt|verrouill|bloquead|bloccat|låst/i, 'account-locked'],
-  [/password (?:has |is )?expired|expired password|(?:must|need to) (?:change|reset) your password|(?:passwor[td]|kennwort)\b.{0,20}\babgelaufen|mot de passe.{0,20}expiré/i, 'password-expired'],
-  [/\b(?:account|user)\b.{0,30}\b(?:disabled|deactivated|suspended|inactive|expired)\b|deaktiviert|désactivé/i, 'account-disabled'],
-  [/access (?:is |was )?denied|not (?:authori[sz]ed|permitted|allowed|assigned)|no (?:access|permission)|forbidden|do(?:es)? not have access|zugriff verweigert|accès refusé/i, 'no-access'],
+  [
+    /metadata not found|unable to locate metadata|METADATANOTFOUND|unable to respond|unsupported request/i,
+    'sp-unknown',
+  ],
+  [
+    /\blocked\b|lock(?:ed)?[- ]?out|too many (?:failed |unsuccessful )?(?:log-?in |sign-?in )?(?:attempts|tries)|gesperrt|verrouill|bloquead|bloccat|låst/i,
+    'account-locked',
+  ],
+  [
+    /password (?:has |is )?expired|expired password|(?:must|need to) (?:change|reset) your password|(?:passwor[td]|kennwort)\b.{0,20}\babgelaufen|mot de passe.{0,20}expiré/i,
+    'password-expired',
+  ],
+  [
+    /\b(?:account|user)\b.{0,30}\b(?:disabled|deactivated|suspended|inactive|expired)\b|deaktiviert|désactivé/i,
+    'account-disabled',
+  ],
+  [
+    /access (?:is |was )?denied|not (?:authori[sz]ed|permitted|allowed|assigned)|no (?:access|permission)|forbidden|do(?:es)? not have access|zugriff verweigert|accès refusé/i,
+    'no-access',
+  ],
 ]
 
 /** What a failing text speaks of; `undefined` where it says nothing known. */
@@ -76,7 +91,11 @@ export function codeOfText(text: string, texts: ErrorTexts = []): FormCode | und
 export function errorText(page: Page): string {
   const own = page.errors.map(text => clean(text)).filter(Boolean)
   if (own.length > 0) return clean([...new Set(own)].join('; '))
-  return clean([page.title, page.text.startsWith(page.title) ? page.text.slice(page.title.length) : page.text].filter(Boolean).join(': '))
+  return clean(
+    [page.title, page.text.startsWith(page.title) ? page.text.slice(page.title.length) : page.text]
+      .filter(Boolean)
+      .join(': '),
+  )
 }
 
 /** What the page says now that it did not say when it was answered. */
@@ -90,7 +109,7 @@ export function newText(before: Page | undefined, page: Page): string {
 export function refusal(before: Page | undefined, page: Page, texts: ErrorTexts | undefined): Failure {
   const text = newText(before, page)
   const code = codeOfText(text, texts)
-  const host = place(page.url).replace(/^\w+:\/\/([^/]*).*$/, '$1')
+  const host = hostOf(page)
   const said = text && `: ${text}`
   if (code === 'account-locked') return formFailure(code, `${host} says that the account is locked${said}`)
   if (code === 'account-disabled') return formFailure(code, `${host} says that the account is disabled${said}`)
@@ -103,7 +122,11 @@ export function refusal(before: Page | undefined, page: Page, texts: ErrorTexts 
 export function errorPage(page: Page, texts: ErrorTexts | undefined): Failure {
   const text = errorText(page)
   const code = codeOfText(`${page.title} ${page.errors.join(' ')} ${page.text.slice(0, 3000)}`, texts) ?? 'idp-error'
-  const host = place(page.url).replace(/^\w+:\/\/([^/]*).*$/, '$1')
+  const host = hostOf(page)
   const status = page.status >= 400 ? ` (status ${page.status})` : ''
   return formFailure(code, `${host} answered with an error page${status}: ${text || 'without a text'}`)
+}
+
+export function hostOf(page: Page): string {
+  return new URL(page.url).host
 }

@@ -102,3 +102,12 @@ export function codeControl(form: Form): Control | undefined {
 export function named(form: Form, name: string | RegExp): Control | undefined {
   return form.controls.find(control => (typeof name === 'string' ? control.name === name : name.test(control.name)))
 }
+
+/** What `find` finds in the first form in which it finds anything. */
+export function firstOf<T>(forms: readonly Form[], find: (form: Form) => T | undefined): T | undefined {
+  for (const form of forms) {
+    const found = find(form)
+    if (found) return found
+  }
+  return undefined
+}

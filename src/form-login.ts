@@ -4,19 +4,18 @@
  * The page decides, not the vendor: fetch, classify by fields, answer with one form, again. Bounded, never the same
  * password twice to a host that has seen it, never a code twice, never a secret to a place that was not approved.
  */
-import { partitions, isAwsSignIn } from './arn.ts'
-import { failure, isFailure } from './errors.ts'
+import { isAwsSignIn } from './arn.ts'
 import type { HttpRequest, HttpResponse } from './http.ts'
 import { readPage, submit, type Page } from './html.ts'
 import type { Provider, ProviderContext } from './provider.ts'
 import type { Assertion } from './types.ts'
 import { answerChoice, answerCode, answerConsent, answerCredentials, answerIdentifier } from './form-answer.ts'
-import { codeOfText, errorPage, formFailure, refusal } from './form-failure.ts'
+import { formFailure, hostOf } from './form-failure.ts'
 import { forgetMemory } from './form-memory.ts'
 import { classify, type PageKind } from './form-page.ts'
-import { savePage, scrubText } from './form-report.ts'
+import { errorOf, leaveAwsAlone, noPage, tidy, unknownPage } from './form-stop.ts'
 import { clean, isPrivateWay, place } from './form-text.ts'
-import { beginWalk, pressOnce, restart, type FormRecipe, type Walk } from './form-walk.ts'
+import { beginWalk, pressOnce, type FormRecipe, type Walk } from './form-walk.ts'
 
 const maxPages = 30
 
@@ -39,7 +38,11 @@ export async function formLogin(context: ProviderContext, recipe: FormRecipe): P
     let step: HttpRequest | Assertion = { url: walk.entry.href }
     for (let count = 0; !('kind' in step); count += 1) {
       context.signal.throwIfAborted()
-      if (count === maxPages) throw formFailure('too-many-pages', `no response for AWS after ${maxPages} pages, the last at ${place(step.url)}`)
+      if (count === maxPages)
+        throw formFailure(
+          'too-many-pages',
+          `no response for AWS after ${maxPages} pages, the last at ${place(step.url)}`,
+        )
       leaveAwsAlone(step.url)
       step = await answer(walk, await context.http.request(step))
     }
@@ -77,9 +80,16 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
     case 'choice':
       return answerChoice(walk, page, kind)
     case 'other-factor':
-      throw formFailure('mfa-unsupported', `${hostOf(page)} wants a second factor that needs a browser: ${clean(kind.name, 60)}`)
+      throw formFailure(
+        'mfa-unsupported',
+        `${hostOf(page)} wants a second factor that needs a browser: ${clean(kind.name, 60)}`,
+      )
     case 'new-password':
-      throw formFailure('password-expired', `${hostOf(page)} wants the password changed`, `change it in a browser at ${place(walk.entry.href)}`)
+      throw formFailure(
+        'password-expired',
+        `${hostOf(page)} wants the password changed`,
+        `change it in a browser at ${place(walk.entry.href)}`,
+      )
     case 'captcha':
       throw formFailure('captcha', `${hostOf(page)} wants a captcha solved`)
     case 'failure':
@@ -93,7 +103,8 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
 function passOn(page: Page, { form, response }: Extract<PageKind, { kind: 'response' }>): HttpRequest | Assertion {
   const request = submit(page, form)
   const stated = form.action?.trim()
-  const target = stated && !/^javascript:/i.test(stated) ? request.url : (response.destination ?? response.recipient ?? request.url)
+  const target =
+    stated && !/^javascript:/i.test(stated) ? request.url : (response.destination ?? response.recipient ?? request.url)
   if (!isAwsSignIn(target)) return sendForm(page, request)
   return { kind: 'saml', response: response.base64 }
 }
@@ -115,63 +126,4 @@ function brokerOf(walk: Walk, page: Page): HttpRequest | undefined {
   if (!link || !URL.canParse(link.href, page.url)) return undefined
   pressOnce(walk, page, `link ${link.id}`)
   return sendForm(page, { url: new URL(link.href, page.url).href })
-}
-
-function errorOf(walk: Walk, page: Page): HttpRequest {
-  const { errorTexts } = walk.recipe
-  const code = walk.recipe.judge?.(page)
-  const failed = code ? formFailure(code, errorPage(page, errorTexts).message) : errorPage(page, errorTexts)
-  if (failed.code === 'state-lost' && !walk.restarted) {
-    walk.context.log.debug('the identity provider lost the state of this sign-in; starting again')
-    return restart(walk)
-  }
-  if (failed.code === 'idp-error' && /^40[13]$/.test(String(page.status)) && walk.last) {
-    const before = walk.last === 'password' ? walk.passwords.get(hostOf(page)) : undefined
-    throw walk.last === 'code' ? formFailure('mfa-refused', failed.message) : refusal(before, page, errorTexts)
-  }
-  throw failed
-}
-
-/** Empty, text, JSON or XML where a page was expected. */
-function noPage(walk: Walk, { url, status, headers, text }: HttpResponse): Error {
-  const host = new URL(url).host
-  const type = clean(headers.get('content-type') ?? '', 60).replace(/;.*$/, '')
-  const body = text.trim() === '' ? 'an empty body' : `${type || 'text'} instead of a page`
-  const excerpt = /^(?:$|text\/(?:plain|html))/.test(type) ? clean(scrubText(text.slice(0, 2000), walk.secrets), 120) : ''
-  const message = `${host} answered with ${body} (status ${status})${excerpt && `: ${excerpt}`}`
-  if (status === 401 && walk.last === 'password') return formFailure('password-refused', message)
-  const code = codeOfText(excerpt, walk.recipe.errorTexts)
-  return formFailure(code && code !== 'state-lost' ? code : status >= 400 ? 'idp-error' : 'page-unknown', message)
-}
-
-function unknownPage(walk: Walk, page: Page): Error {
-  const empty = page.forms.some(form => form.controls.some(control => control.name === 'SAMLResponse'))
-  if (empty) return formFailure('saml-missing', `${hostOf(page)} sent an empty or broken SAMLResponse`)
-  const copy = savePage(walk.context.store, page, walk.secrets)
-  const title = clean(page.title, 100) || 'without a title'
-  return formFailure('page-unknown', `page not understood: “${title}” at ${place(page.url)} (status ${page.status}); a copy without secrets is in ${copy}`)
-}
-
-/** A walk that ends at AWS has lost its assertion; nothing is ever sent there from here. */
-function leaveAwsAlone(url: string): void {
-  const { hostname } = new URL(url)
-  const hosts = partitions.flatMap(partition => [...partition.signInHosts, ...(partition.consoleHost ? [partition.consoleHost] : [])])
-  if (hosts.some(host => hostname === host || hostname.endsWith(`.${host}`))) {
-    throw formFailure('saml-missing', `the sign-in led to ${hostname} without a SAMLResponse`)
-  }
-}
-
-function hostOf(page: Page): string {
-  return new URL(page.url).host
-}
-
-/** Pages may echo what they were sent; and in the background "nobody to ask" means that the session is over. */
-function tidy(walk: Walk, error: unknown): unknown {
-  if (!isFailure(error)) return error
-  const { kind, hint, code, cause } = error
-  let message = error.message
-  for (const secret of walk.secrets) if (secret.length > 3) message = message.replaceAll(secret, '*****')
-  const ended = kind === 'person' && walk.context.mode === 'refresh' && (code === undefined || !/^(?:captcha|mfa-|foreign-)/.test(code))
-  if (ended) message = `the session at ${walk.entry.host} has ended and signing in again needs a person: ${message}`
-  return failure(kind, message, { hint: ended ? 'cloudtoken' : hint, code: ended ? 'idp-session-ended' : code, cause })
 }

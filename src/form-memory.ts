@@ -19,7 +19,8 @@ export function readMemory(store: Store): Memory {
   try {
     const kept: unknown = JSON.parse(store.read(file) ?? '{}')
     if (typeof kept !== 'object' || kept === null) return empty
-    const list = (value: unknown): string[] => (Array.isArray(value) ? value.filter(item => typeof item === 'string') : [])
+    const list = (value: unknown): string[] =>
+      Array.isArray(value) ? value.filter(item => typeof item === 'string') : []
     const choices = 'choices' in kept && typeof kept.choices === 'object' && kept.choices !== null ? kept.choices : {}
     return {
       hosts: 'hosts' in kept ? list(kept.hosts) : [],

@@ -7,6 +7,7 @@ import { chooseButton, isNegative, isPositive, submitButtons } from './form-butt
 import { choiceOf, type PageChoice } from './form-choice.ts'
 import {
   codeControl,
+  firstOf,
   isCaptcha,
   isUsable,
   named,
@@ -15,6 +16,7 @@ import {
   userNameControl,
   wantsNewPassword,
 } from './form-fields.ts'
+import { protocolHop, scriptHop, selfSent, type Hop } from './form-hop.ts'
 import { readSamlResponse, type SamlResponse } from './form-saml.ts'
 
 /** The fields of a form to be filled in; absent ones are not on the page. */
@@ -28,9 +30,7 @@ export interface Fields {
 export type PageKind =
   /** A signed answer; `form` says where it goes. */
   | { readonly kind: 'response'; readonly form: Form; readonly response: SamlResponse }
-  /** A form that a script sends by itself, with `values` as the script would set them. */
-  | { readonly kind: 'hop-form'; readonly form: Form; readonly values?: Readonly<Record<string, string>> }
-  | { readonly kind: 'hop'; readonly url: string }
+  | Hop
   /** A second factor in another form than a code: Duo, push, security key. */
   | { readonly kind: 'other-factor'; readonly name: string }
   | ({ readonly kind: 'code'; readonly code: Control } & Fields)
@@ -51,49 +51,27 @@ export function classify(page: Page): PageKind {
     response(page) ??
     protocolHop(page) ??
     otherFactor(page) ??
-    first(shown, form => factor(page, form)) ??
-    first(shown, form => credentials(page, form)) ??
-    first(shown, identifier) ??
+    firstOf(shown, form => factor(page, form)) ??
+    firstOf(shown, form => credentials(page, form)) ??
+    firstOf(shown, identifier) ??
     consent(page, shown) ??
-    first(shown, choiceOf) ??
+    firstOf(shown, choiceOf) ??
     selfSent(page) ??
     scriptHop(page) ??
-    first(shown, onlyContinue) ??
+    firstOf(shown, onlyContinue) ??
     (looksLikeFailure(page) ? { kind: 'failure' } : undefined) ??
-    first(shown, form => interstitial(form, shown)) ?? { kind: 'unknown' }
+    firstOf(shown, form => interstitial(form, shown)) ?? { kind: 'unknown' }
   )
 }
 
-function first<T>(forms: readonly Form[], find: (form: Form) => T | undefined): T | undefined {
-  for (const form of forms) {
-    const found = find(form)
-    if (found) return found
-  }
-  return undefined
-}
-
 function response(page: Page): PageKind | undefined {
-  return first(page.forms, form => {
+  return firstOf(page.forms, form => {
     for (const control of form.controls) {
       if (control.name !== 'SAMLResponse' || control.value.trim() === '') continue
       const read = readSamlResponse(control.value)
       if (read) return { kind: 'response', form, response: read }
     }
     return undefined
-  })
-}
-
-/** SAML request, WS-Federation, OpenID Connect form_post, Shibboleth's storage pages: sent on as they are. */
-function protocolHop(page: Page): PageKind | undefined {
-  return first(page.forms, form => {
-    const has = (name: string): boolean => Boolean(named(form, name)?.value)
-    const federation = has('SAMLRequest') || (has('wa') && has('wresult')) || ((has('code') || has('id_token')) && has('state'))
-    // A code that a person types is shown; this one is not.
-    if (federation && typedControls(form).length === 0) return { kind: 'hop-form', form }
-    if (named(form, /^shib_idp_ls_/)) return { kind: 'hop-form', form }
-    // PingID asks whether the browser speaks WebAuthn; this one does not.
-    const probe = named(form, 'isWebAuthnSupportedByBrowser')
-    return probe && { kind: 'hop-form', form, values: { [probe.name]: 'false' } }
   })
 }
 
@@ -142,7 +120,8 @@ function credentials(page: Page, form: Form): PageKind | undefined {
 /** A user name alone, and a way on. Search boxes, address forms and forgotten passwords are none. */
 function identifier(form: Form): PageKind | undefined {
   const userName = userNameControl(form)
-  if (!userName || typedControls(form).length !== 1 || /forgot|reset|regist|recover/i.test(form.action ?? '')) return undefined
+  if (!userName || typedControls(form).length !== 1 || /forgot|reset|regist|recover/i.test(form.action ?? ''))
+    return undefined
   if (form.controls.some(control => control.type === 'textarea')) return undefined
   return { kind: 'identifier', form, userName }
 }
@@ -152,30 +131,16 @@ const consentFields = /^(?:_shib_idp_consentIds|saveconsent|consent(?:_accepted)
 /** Release of attributes, terms of use: something a person agrees to, or a pair of yes and no. */
 function consent(page: Page, forms: readonly Form[]): PageKind | undefined {
   const refusal = forms.some(form => submitButtons(form).some(button => isNegative(`${button.name} ${button.value}`)))
-  return first(forms, form => {
+  return firstOf(forms, form => {
     if (typedControls(form).length > 0) return undefined
     const yes = submitButtons(form).find(isPositive)
     if (!yes) return undefined
     const asks = form.controls.some(control => consentFields.test(control.name))
     const pair = named(form, 'StateId') && yes.name === 'yes'
-    const terms = refusal && /_?(?:terms|consent|attribute|agree|accept)/i.test(`${yes.name} ${page.title} ${form.action ?? ''}`)
+    const terms =
+      refusal && /_?(?:terms|consent|attribute|agree|accept)/i.test(`${yes.name} ${page.title} ${form.action ?? ''}`)
     return asks || pair || terms ? { kind: 'consent', form, button: chooseButton(form) } : undefined
   })
-}
-
-/** Sent by a script as soon as the page is there: nothing in it that a person would see to. */
-function selfSent(page: Page): PageKind | undefined {
-  if (!page.submitsItself) return undefined
-  const silent = /^(?:hidden|submit|button|image|reset)$/
-  const form = page.forms.find(({ controls }) => controls.length > 0 && controls.every(c => silent.test(c.type)))
-  return form && { kind: 'hop-form', form }
-}
-
-function scriptHop(page: Page): PageKind | undefined {
-  const url = page.hop ?? page.links.find(link => /[?&]_eventId_proceed=1\b/.test(link.href))?.href
-  if (url === undefined || !URL.canParse(url, page.url)) return undefined
-  const to = new URL(url, page.url)
-  return /[?&]_eventId=(?:cancel|reject)/i.test(to.search) ? undefined : { kind: 'hop', url: to.href }
 }
 
 /** Hidden fields and a button of that very name, as on SimpleSAMLphp's "too short interval" page. */
@@ -192,7 +157,8 @@ function interstitial(form: Form, forms: readonly Form[]): PageKind | undefined 
   // Shibboleth's impersonation page goes on as oneself when nobody is named.
   const onlyPrincipal = typedIn.every(control => control.name === 'principal') && named(form, /^_eventId_impersonate$/)
   if (typedIn.length > 0 && !onlyPrincipal) return undefined
-  if (form.controls.some(control => /^(?:textarea|file|select)$/.test(control.type) && isUsable(control))) return undefined
+  if (form.controls.some(control => /^(?:textarea|file|select)$/.test(control.type) && isUsable(control)))
+    return undefined
   const buttons = submitButtons(form)
   const button = chooseButton(form)
   if (!button) return undefined
@@ -202,7 +168,10 @@ function interstitial(form: Form, forms: readonly Form[]): PageKind | undefined 
 
 /** The form of an error page that mails a report to the help desk is never filled in. */
 export function isErrorReport(form: Form): boolean {
-  return named(form, 'reportId') !== undefined || (named(form, 'email') !== undefined && form.controls.some(c => c.type === 'textarea'))
+  return (
+    named(form, 'reportId') !== undefined ||
+    (named(form, 'email') !== undefined && form.controls.some(c => c.type === 'textarea'))
+  )
 }
 
 const failureTitle =

@@ -37,8 +37,10 @@ export function scrubHtml(source: string, secrets: readonly string[]): string {
     const end = tagEnd(html, start)
     const tag = html.slice(start, end)
     at = end
-    if (/^<[a-z]/i.test(tag)) parts.push(scrubTag(tag, secrets))
-    else parts.push(scrubText(tag, secrets))
+    if (tag.startsWith('<!--'))
+      parts.push(tag.endsWith('-->') ? `<!--${scrubHtml(tag.slice(4, -3), secrets)}-->` : `<!--${stars}`)
+    else if (!/^<[a-z]/i.test(tag)) parts.push(scrubText(tag, secrets))
+    else parts.push(tag.endsWith('>') ? scrubTag(tag, secrets) : stars)
     const raw = /^<(script|style|textarea)\b/i.exec(tag)?.[1]?.toLowerCase()
     if (!raw) continue
     const close = closing(html, raw, at)
@@ -81,7 +83,11 @@ function scrubTag(tag: string, secrets: readonly string[]): string {
     const mark = /^["']/.exec(quoted)?.[0] ?? ''
     const value = mark ? quoted.slice(1, -1) : quoted
     const lower = name.toLowerCase()
-    const blank = lower === 'value' ? field && !keeps && value !== '' : /token|secret|nonce|csrf|sig-request/.test(lower)
+    const telling =
+      lower === 'content'
+        ? /^<meta\b.*(?:token|csrf|nonce)/is.test(tag)
+        : /token|secret|nonce|csrf|sig-request/.test(lower)
+    const blank = value !== '' && (lower === 'value' ? field && !keeps : telling)
     // Everything behind ?, # or ; in an address is the site's own affair.
     const address = value.replace(/(^|[/\w=])([?#]|;(?=\w+=)|&#x3f;)[^\s'")]*/i, `$1$2${stars}`)
     const shown = blank ? stars : /^(?:href|src|action|formaction|content|on\w+|data-.*)$/.test(lower) ? address : value
@@ -92,7 +98,10 @@ function scrubTag(tag: string, secrets: readonly string[]): string {
 /** `"csrfToken": "…"`, `sFT = '…'`. */
 function scrubScript(script: string): string {
   return script
-    .replace(/((?:token|secret|passw|nonce|csrf|ticket|session|auth|state|code|ctx|sft)\w{0,30}["']?\s{0,5}[:=]\s{0,5})(["'])(?:[^"'\\\n]|\\.)*\2/gi, `$1$2${stars}$2`)
+    .replace(
+      /((?:token|secret|passw|nonce|csrf|ticket|session|auth|state|code|ctx|sft)\w{0,30}["']?\s{0,5}[:=]\s{0,5})(["'])(?:[^"'\\\n]|\\.)*\2/gi,
+      `$1$2${stars}$2`,
+    )
     .replace(/\?[^\s"'<>]{1,4000}/g, `?${stars}`)
 }
 

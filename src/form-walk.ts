@@ -8,7 +8,7 @@ import { failure } from './errors.ts'
 import { keepSecret } from './log.ts'
 import { formFailure, type ErrorTexts, type FormCode } from './form-failure.ts'
 import { readMemory, remember } from './form-memory.ts'
-import { isPrivateWay, place } from './form-text.ts'
+import { clean, isPrivateWay, place } from './form-text.ts'
 
 /** All that tells one form-driven provider from another. */
 export interface FormRecipe {
@@ -69,9 +69,10 @@ export function restart(walk: Walk): HttpRequest {
 
 /** Marks a step that leads on once; fails when the page comes back after it. */
 export function pressOnce(walk: Walk, page: Page, what: string): void {
-  const step = `${place(page.url)} ${what}`
+  const { host } = new URL(page.url)
+  const step = `${host} ${what} ${page.text}`
   if (walk.pressed.has(step)) {
-    throw formFailure('idp-error', `${new URL(page.url).host} shows “${page.title}” again although it was answered`)
+    throw formFailure('idp-error', `${host} shows “${clean(page.title, 100)}” again although it was answered`)
   }
   walk.pressed.add(step)
 }
@@ -82,8 +83,10 @@ export function pressOnce(walk: Walk, page: Page, what: string): void {
  */
 export async function allowSecret(walk: Walk, form: Form, target: URL): Promise<void> {
   const { context, entry } = walk
-  if (!isPrivateWay(target)) throw formFailure('insecure', `the sign-in form wants the password sent to ${place(target.href)}, unencrypted`)
-  if (form.method !== 'post') throw formFailure('insecure', `the sign-in form of ${target.host} would put the password into the address`)
+  if (!isPrivateWay(target))
+    throw formFailure('insecure', `the sign-in form wants the password sent to ${place(target.href)}, unencrypted`)
+  if (form.method !== 'post')
+    throw formFailure('insecure', `the sign-in form of ${target.host} would put the password into the address`)
   const key = `${entry.host} ${target.host}`
   if (target.host === entry.host || readMemory(context.store).hosts.includes(key)) return
   const facts = `${entry.host} sends the sign-in on to ${target.host}`

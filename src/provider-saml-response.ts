@@ -38,7 +38,10 @@ async function read({ settings, mode }: ProviderContext): Promise<{ from: string
 /** Base64 with or without white space, percent-encoded, as a form field `SAMLResponse=…`, or the XML itself. */
 function toBase64(text: string, from: string): string {
   const bad = (what: string): Error =>
-    failure('config', `${from} ${what}`, { code: 'saml-invalid', hint: 'copy the whole value of the form field SAMLResponse' })
+    failure('config', `${from} ${what}`, {
+      code: 'saml-invalid',
+      hint: 'copy the whole value of the form field SAMLResponse',
+    })
   const body = text.replace(/^\uFEFF/, '').trim()
   if (body === '') throw bad('is empty')
   const xml = body.startsWith('<')

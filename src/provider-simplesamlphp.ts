@@ -38,7 +38,8 @@ function entry(settings: Settings): string {
   const service = /\/(?:SSOService\.php|singleSignOnService|idpInitiated\.php)\/?$/i.test(url.pathname)
   const named = url.searchParams.has('spentityid') || url.searchParams.has('providerId')
   if (named || (!service && url.search !== '')) return url.href
-  if (!service) url.pathname = `${url.pathname.replace(/\/(?:module\.php\/?|index\.php\/?)?$/, '')}/saml2/idp/SSOService.php`
+  if (!service)
+    url.pathname = `${url.pathname.replace(/\/(?:module\.php\/?|index\.php\/?)?$/, '')}/saml2/idp/SSOService.php`
   const id = settings.extra['spentityid']
   // As people write it, with its colons.
   return `${url.origin}${url.pathname}${url.search ? `${url.search}&` : '?'}spentityid=${encodeURIComponent(typeof id === 'string' ? id : amazon).replaceAll('%3A', ':')}`

@@ -93,10 +93,11 @@ export async function serve(
     request.on('end', () => {
       const body = Buffer.concat(chunks).toString('latin1')
       const { method = '', url: path = '', headers } = request
-      const { status = 200, headers: extra = {}, body: content = '' } = answer(
-        { method, path, headers, body, fields: new URLSearchParams(body) },
-        origin,
-      )
+      const {
+        status = 200,
+        headers: extra = {},
+        body: content = '',
+      } = answer({ method, path, headers, body, fields: new URLSearchParams(body) }, origin)
       response.writeHead(status, { 'content-type': 'text/html; charset=utf-8', ...mutable(extra) })
       response.end(content)
     })
@@ -120,7 +121,7 @@ export function redirect(location: string, headers: Readonly<Record<string, stri
 }
 
 export function page(title: string, body: string, attributes = ''): string {
-  return `<html><head><title>${title}</title></head><body ${attributes}>${body}</body></html>`
+  return `<!DOCTYPE html><html><head><title>${title}</title></head><body ${attributes}>${body}</body></html>`
 }
 
 /** A SAML response in base64, unsigned; `id` tells responses apart. */
@@ -147,10 +148,13 @@ function differs(step: Step | undefined, { method, path, body }: Seen): string |
   const wanted = step.on.includes(' ') ? step.on : `GET ${step.on}`
   if (got !== wanted) return `expected ${wanted}, got ${got}`
   if (step.body === undefined) return undefined
-  const expected = typeof step.body === 'string' ? step.body : new URLSearchParams(step.body.map(([k, v]) => [k, v])).toString()
+  const expected =
+    typeof step.body === 'string' ? step.body : new URLSearchParams(step.body.map(([k, v]) => [k, v])).toString()
   return body === expected ? undefined : `${got}: expected body\n  ${expected}\ngot\n  ${body}`
 }
 
 function mutable(headers: Readonly<Record<string, string | readonly string[]>>): Record<string, string | string[]> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, typeof value === 'string' ? value : [...value]]))
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, typeof value === 'string' ? value : [...value]]),
+  )
 }

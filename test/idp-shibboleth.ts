@@ -18,7 +18,10 @@ export async function startShibboleth(): Promise<SimulatedIdp & { url: string }>
   let posts = 0
   let count = 0
 
-  const failed = (title: string, status = 400): Reply => ({ status, body: page(`Web Login Service - ${title}`, `<h1>${title}</h1>`) })
+  const failed = (title: string, status = 400): Reply => ({
+    status,
+    body: page(`Web Login Service - ${title}`, `<h1>${title}</h1>`),
+  })
 
   function show(flow: Flow, error = ''): Reply {
     flow.number += 1
@@ -28,14 +31,32 @@ export async function startShibboleth(): Promise<SimulatedIdp & { url: string }>
     const storage = (names: string): string =>
       `${start}${names}<input name="_eventId_proceed" type="hidden"><noscript><input type="submit" value="Continue"></noscript></form>`
     if (flow.step === 'read') {
-      const names = 'exception success value'.split(' ').map(n => `<input type="hidden" name="shib_idp_ls_${n}.shib_idp_session_ss"${n === 'success' ? ' value="false"' : ''}>`)
-      return { body: page('Loading Session Information', storage(`${names.join('')}<input type="hidden" name="shib_idp_ls_supported">`), 'onload="doLoad()"') }
+      const names = 'exception success value'
+        .split(' ')
+        .map(
+          n =>
+            `<input type="hidden" name="shib_idp_ls_${n}.shib_idp_session_ss"${n === 'success' ? ' value="false"' : ''}>`,
+        )
+      return {
+        body: page(
+          'Loading Session Information',
+          storage(`${names.join('')}<input type="hidden" name="shib_idp_ls_supported">`),
+          'onload="doLoad()"',
+        ),
+      }
     }
     if (flow.step === 'login') {
-      const box = '<input type="checkbox" name="donotcache" value="1"><input type="checkbox" name="_shib_idp_revokeConsent" value="true">'
-      return { body: page('Web Login Service', `${error}${start}<input name="j_username" type="text"><input type="password" name="j_password">${box}<button type="submit" name="_eventId_proceed">Login</button></form>`) }
+      const box =
+        '<input type="checkbox" name="donotcache" value="1"><input type="checkbox" name="_shib_idp_revokeConsent" value="true">'
+      return {
+        body: page(
+          'Web Login Service',
+          `${error}${start}<input name="j_username" type="text"><input type="password" name="j_password">${box}<button type="submit" name="_eventId_proceed">Login</button></form>`,
+        ),
+      }
     }
-    const names = '<input type="hidden" name="shib_idp_ls_exception.shib_idp_session_ss"><input type="hidden" name="shib_idp_ls_success.shib_idp_session_ss" value="false">'
+    const names =
+      '<input type="hidden" name="shib_idp_ls_exception.shib_idp_session_ss"><input type="hidden" name="shib_idp_ls_success.shib_idp_session_ss" value="false">'
     return { body: page('Saving Session Information', storage(names), 'onload="doSave()"') }
   }
 
@@ -48,15 +69,19 @@ export async function startShibboleth(): Promise<SimulatedIdp & { url: string }>
       count += 1
       const id = session || `j${count}`
       flows.set(id, { step: sessions.has(id) ? 'write' : 'read', number: 0, token: '' })
-      return redirect('/idp/profile/SAML2/Unsolicited/SSO?execution=e1s0', { 'set-cookie': `JSESSIONID=${id}; Path=/idp; HttpOnly` })
+      return redirect('/idp/profile/SAML2/Unsolicited/SSO?execution=e1s0', {
+        'set-cookie': `JSESSIONID=${id}; Path=/idp; HttpOnly`,
+      })
     }
     const flow = flows.get(session)
     if (!flow || execution !== `e1s${flow.number}`) return failed('Stale Request')
     if (method === 'GET') return show(flow)
     if (fields.get('csrf_token') !== flow.token) return failed('Processing Error')
-    if ([...fields.keys()].filter(name => name.startsWith('_eventId')).join() !== '_eventId_proceed') return failed('Invalid Event')
+    if ([...fields.keys()].filter(name => name.startsWith('_eventId')).join() !== '_eventId_proceed')
+      return failed('Invalid Event')
     if (flow.step === 'read') {
-      if (!fields.has('shib_idp_ls_supported') || !fields.has('shib_idp_ls_value.shib_idp_session_ss')) return failed('Uncaught Exception', 500)
+      if (!fields.has('shib_idp_ls_supported') || !fields.has('shib_idp_ls_value.shib_idp_session_ss'))
+        return failed('Uncaught Exception', 500)
       flow.step = 'login'
       return show(flow)
     }

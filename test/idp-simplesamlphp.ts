@@ -5,7 +5,10 @@
 import { page, redirect, responsePage, serve, type Reply, type Seen } from './fake-idp.ts'
 import type { SimulatedIdp } from './provider.case.ts'
 
-export async function startSimplesamlphp(version: 1 | 2, base = '/simplesaml'): Promise<SimulatedIdp & { url: string }> {
+export async function startSimplesamlphp(
+  version: 1 | 2,
+  base = '/simplesaml',
+): Promise<SimulatedIdp & { url: string }> {
   const script = version === 1 ? `${base}/module.php/core/loginuserpass.php` : `${base}/module.php/core/loginuserpass`
   const sessions = new Set<string>()
   const posts: Seen[] = []
@@ -14,9 +17,14 @@ export async function startSimplesamlphp(version: 1 | 2, base = '/simplesaml'): 
 
   function form(state: string, error = ''): string {
     const notice =
-      error === '' ? '' : version === 1 ? `<div><img src="/resources/icons/x.png" class="erroricon"><h2>Error</h2><p>${error}</p></div>` : `<div class="message-box error"><h3>${error}</h3></div>`
+      error === ''
+        ? ''
+        : version === 1
+          ? `<div><img src="/resources/icons/x.png" class="erroricon"><h2>Error</h2><p>${error}</p></div>`
+          : `<div class="message-box error"><h3>${error}</h3></div>`
     const action = version === 1 ? '?' : `${script}?AuthState=${encodeURIComponent(state).replaceAll('&', '&amp;')}`
-    const hidden = version === 1 ? `<input type="hidden" name="AuthState" value="${state.replaceAll('&', '&amp;')}">` : ''
+    const hidden =
+      version === 1 ? `<input type="hidden" name="AuthState" value="${state.replaceAll('&', '&amp;')}">` : ''
     return page(
       'Enter your username and password',
       `${notice}<form action="${action}" method="post" name="f"><input type="text" name="username" value=""><input type="password" name="password">
@@ -27,9 +35,11 @@ export async function startSimplesamlphp(version: 1 | 2, base = '/simplesaml'): 
   function answer({ method, path, headers, fields }: Seen, origin: string): Reply {
     const url = new URL(path, origin)
     const session = /SimpleSAMLSessionID=(\w+)/.exec(headers.cookie ?? '')?.[1]
-    if (mode === 'strange') return { body: page('Dashboard', '<form action="/search"><input name="q"></form><p>Nothing to see</p>') }
+    if (mode === 'strange')
+      return { body: page('Dashboard', '<form action="/search"><input name="q"></form><p>Nothing to see</p>') }
     if (url.pathname === `${base}/saml2/idp/SSOService.php`) {
-      if (url.searchParams.get('spentityid') !== 'urn:amazon:webservices') return { status: 500, body: page('Metadata not found', '') }
+      if (url.searchParams.get('spentityid') !== 'urn:amazon:webservices')
+        return { status: 500, body: page('Metadata not found', '') }
       if (session && sessions.has(session)) return { body: responsePage() }
       count += 1
       const state = `_${count}abc:${url.href}`
@@ -38,11 +48,13 @@ export async function startSimplesamlphp(version: 1 | 2, base = '/simplesaml'): 
     }
     if (url.pathname !== script || !session) return { status: 404, body: page('Page not found', 'Page not found') }
     const state = (version === 2 || method === 'GET' ? url.searchParams : fields).get('AuthState')
-    if (!state?.includes('spentityid=')) return { status: 400, body: page('Error', '<h2>BADREQUEST</h2>Missing AuthState parameter') }
+    if (!state?.includes('spentityid='))
+      return { status: 400, body: page('Error', '<h2>BADREQUEST</h2>Missing AuthState parameter') }
     if (method === 'GET') return { body: form(state) }
     posts.push({ method, path, headers, body: '', fields })
     if (mode === 'locked') return { body: form(state, 'Your account is locked') }
-    if (fields.get('username') !== 'jane' || fields.get('password') !== 'correct horse') return { body: form(state, 'Incorrect username or password') }
+    if (fields.get('username') !== 'jane' || fields.get('password') !== 'correct horse')
+      return { body: form(state, 'Incorrect username or password') }
     sessions.add(session)
     return { body: responsePage() }
   }

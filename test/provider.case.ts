@@ -18,7 +18,11 @@ export interface SimulatedIdp {
 }
 
 /** The simulator knows `jane` with the password `correct horse`. */
-export function providerCase(name: string, provider: Provider, start: () => Promise<SimulatedIdp & { readonly url: string }>): void {
+export function providerCase(
+  name: string,
+  provider: Provider,
+  start: () => Promise<SimulatedIdp & { readonly url: string }>,
+): void {
   describe(`${name}: every provider`, () => {
     let idp: Awaited<ReturnType<typeof start>>
     beforeEach(async () => {
@@ -93,7 +97,8 @@ export function providerCase(name: string, provider: Provider, start: () => Prom
     test('no secret is logged, told, stored or part of a failure', async () => {
       const wrong = await failsWith({ password: 'wrong horse' })
       const right = await signIn()
-      const everything = JSON.stringify([wrong.made, right].map(made => [made.logged, made.told, [...made.files]])) + String(wrong.error)
+      const everything =
+        JSON.stringify([wrong.made, right].map(made => [made.logged, made.told, [...made.files]])) + String(wrong.error)
       for (const secret of ['wrong horse', 'correct horse', samlResponse()]) expect(everything).not.toContain(secret)
       expect(everything).toContain(': credentials')
     })

@@ -1,0 +1,16 @@
+import { expect, test } from 'bun:test'
+import { findProvider, providerNames } from '../src/providers.ts'
+
+test('every name finds the provider of that name', async () => {
+  for (const name of providerNames()) expect((await findProvider(name)).name).toBe(name)
+  expect(providerNames()).toEqual(['simplesamlphp', 'form', 'saml-response'])
+})
+
+test('another name is a fault of the configuration', async () => {
+  for (const name of ['shiboleth', 'constructor', '__proto__', '']) {
+    expect(await findProvider(name).catch((error: unknown) => error)).toMatchObject({
+      kind: 'config',
+      code: 'provider-unknown',
+    })
+  }
+})
