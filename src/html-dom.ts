@@ -46,7 +46,9 @@ export async function walkHtml(source: string, visitor: Visitor): Promise<void> 
   const text = source.replace(marked, (_, slash: string, name: string) => `<wbr/${mark}${slash ? 'e' : 's'}-${name}`)
   const written = new RegExp(`<wbr/${mark}([es])-(\\w+)`, 'g')
   const restore = (value: string): string =>
-    value.includes(mark) ? value.replace(written, (_, side: string, name: string) => `<${side === 'e' ? '/' : ''}${name}`) : value
+    value.includes(mark)
+      ? value.replace(written, (_, side: string, name: string) => `<${side === 'e' ? '/' : ''}${name}`)
+      : value
 
   const parser = new DOMParser()
   // linkedom leaves the content of a textarea as it is written.
@@ -80,7 +82,8 @@ export async function walkHtml(source: string, visitor: Visitor): Promise<void> 
   }
 
   // A doctype has no next sibling here, so the outermost nodes are taken from the list.
-  for (const top of parser.parseFromString(text, 'text/html').childNodes) walkTree(top, enter, tag => visitor.leave(tag))
+  for (const top of parser.parseFromString(text, 'text/html').childNodes)
+    walkTree(top, enter, tag => visitor.leave(tag))
 }
 
 /** By hand and without recursion: pages are hostile, and depth costs nothing to write. */

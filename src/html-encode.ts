@@ -29,7 +29,8 @@ export function urlEncode(entries: readonly Entry[], charset: string): string {
 /** `multipart/form-data` (RFC 7578) with a boundary that no part contains. */
 export function multipartEncode(entries: readonly Entry[], charset: string): { boundary: string; body: Uint8Array } {
   const encode = encoder(charset)
-  const escape = (name: string): string => withCrlf(name).replace(/\r/g, '%0D').replace(/\n/g, '%0A').replaceAll('"', '%22')
+  const escape = (name: string): string =>
+    withCrlf(name).replace(/\r/g, '%0D').replace(/\n/g, '%0A').replaceAll('"', '%22')
   const boundary = `----cloudtoken${crypto.randomUUID().replaceAll('-', '')}`
   const parts = entries.map(({ name, value, file }) => {
     const extra = file ? '; filename=""\r\nContent-Type: application/octet-stream' : ''

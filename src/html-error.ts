@@ -3,7 +3,8 @@
  */
 import type { Tag } from './html-dom.ts'
 
-const ids = /^(?:error|errortext|errortextoption|errormessage|errorarea|loginerror|input-error(?:-.*)?|.*errortextlabel)$/i
+const ids =
+  /^(?:error|errortext|errortextoption|errormessage|errorarea|loginerror|input-error(?:-.*)?|.*errortextlabel)$/i
 
 const classes = new Set(
   // Bootstrap and home-grown themes; Shibboleth from 4.1; Shibboleth 3 and 4.0; Keycloak; PingFederate; NetIQ.
@@ -26,7 +27,9 @@ export function isErrorElement(tag: Tag, inTroubledField: boolean): boolean {
 
 /** SimpleSAMLphp 1.x marks the block with nothing but its icon. */
 export function isErrorIcon(tag: Tag): boolean {
-  return tag.name === 'img' && (classesOf(tag).includes('erroricon') || /dialog-error/.test(tag.attributes.get('src') ?? ''))
+  return (
+    tag.name === 'img' && (classesOf(tag).includes('erroricon') || /dialog-error/.test(tag.attributes.get('src') ?? ''))
+  )
 }
 
 const hiddenClasses = new Set(['hidden', 'hide', 'd-none', 'is-hidden', 'ng-hide', 'invisible'])

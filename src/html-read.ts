@@ -4,7 +4,7 @@
 import { walkHtml, type Tag } from './html-dom.ts'
 import { classesOf, isErrorElement, isErrorIcon, isHidden } from './html-error.ts'
 import type { Link } from './html-page.ts'
-import { excerpt, fold, isBlock, type Place } from './html-text.ts'
+import { createTranscript, excerpt, fold, isBlock, type Place } from './html-text.ts'
 
 export interface FormDraft {
   readonly tag: Tag
@@ -81,12 +81,21 @@ export interface Draft {
   text: string
 }
 
-const silent = new Set(['script', 'style', 'title', 'select', 'option', 'optgroup', 'textarea', 'datalist', 'object', 'head'])
+const silent = new Set([
+  'script',
+  'style',
+  'title',
+  'select',
+  'option',
+  'optgroup',
+  'textarea',
+  'datalist',
+  'object',
+  'head',
+])
 const tableParts = new Set(['table', 'tbody', 'thead', 'tfoot', 'tr'])
 /** Elements that an end tag of a form closes along the way. */
 const impliedEnd = new Set(['dd', 'dt', 'li', 'optgroup', 'option', 'p', 'rb', 'rp', 'rt', 'rtc'])
-
-const longestText = 2000
 
 export async function readDraft(source: string): Promise<Draft> {
   const draft: Draft = {
@@ -103,25 +112,15 @@ export async function readDraft(source: string): Promise<Draft> {
     title: undefined,
     text: '',
   }
-  let all = ''
-  let seen = ''
+  const transcript = createTranscript()
+  const frames: Frame[] = []
   let content = ''
   let open: FormDraft | undefined
-  let sinceControl = 0
-  const frames: Frame[] = []
-
-  const here = (): Place => ({ all: all.length, seen: seen.length })
-  // Capped, or a thousand nested elements would cost a million characters each.
-  const shownSince = ({ seen: from }: Place): string => fold(seen.slice(from, from + longestText))
-  const textSince = (place: Place): string => shownSince(place) || fold(all.slice(place.all, place.all + longestText))
-  const breakLine = (): void => {
-    all += '\n'
-    seen += '\n'
-  }
+  let lastControl: Place = transcript.here()
 
   const endAfter = (): void => {
     const last = draft.controls.at(-1)
-    if (last && last.after === '') last.after = fold(firstLine(seen.slice(sinceControl)))
+    if (last) last.after ||= transcript.firstLineSince(lastControl)
   }
 
   const readControl = (tag: Tag, parent: Frame | undefined, cover: Frame | undefined): ControlDraft => {
@@ -135,11 +134,11 @@ export async function readDraft(source: string): Promise<Draft> {
       cover,
       options: [],
       label: parent?.label,
-      before: fold(lastLine(seen.slice(sinceControl))),
+      before: transcript.lastLineSince(lastControl),
       after: '',
       text: '',
     }
-    sinceControl = seen.length
+    lastControl = transcript.here()
     draft.controls.push(control)
     return control
   }
@@ -147,17 +146,20 @@ export async function readDraft(source: string): Promise<Draft> {
   await walkHtml(source, {
     enter(tag) {
       const parent = frames.at(-1)
-      if (isBlock(tag.name)) breakLine()
+      if (isBlock(tag.name)) transcript.breakLine()
       const { name, attributes } = tag
       const isControl = /^(?:input|button|select|textarea)$/.test(name)
       const control = isControl ? readControl(tag, parent, parent?.cover) : parent?.control
-      const option = name === 'option' ? { tag, disabled: attributes.has('disabled') || inDisabledGroup(frames), text: '' } : undefined
+      const option =
+        name === 'option'
+          ? { tag, disabled: attributes.has('disabled') || inDisabledGroup(frames), text: '' }
+          : undefined
       if (option) control?.options.push(option)
       const label = name === 'label' ? { target: attributes.get('for'), text: '' } : undefined
       if (label) draft.labels.push(label)
       const frame: Frame = {
         tag,
-        start: here(),
+        start: transcript.here(),
         cover: parent?.cover,
         disabled: disables(tag, parent, frames.at(-2)),
         control,
@@ -188,23 +190,31 @@ export async function readDraft(source: string): Promise<Draft> {
       const { name, attributes } = tag
       const id = attributes.get('id')
       const wanted = id || name === 'label' || name === 'button' || name === 'a' || name === 'area'
-      const text = wanted ? textSince(frame.start) : ''
+      const text = wanted ? transcript.textSince(frame.start) : ''
       if (id && !draft.byId.has(id)) draft.byId.set(id, text)
       if (name === 'script' && isJavaScript(tag)) draft.scripts.push({ code: content, inHead: frame.inHead })
       if (name === 'title') draft.title ??= fold(content)
       if (name === 'label' && frame.label) frame.label.text = text
       if (name === 'button' && frame.control) frame.control.text = text
-      if (frame.control?.tag === tag) sinceControl = seen.length
+      if (frame.control?.tag === tag) lastControl = transcript.here()
       if ((name === 'a' || name === 'area') && (attributes.has('href') || attributes.has('onclick'))) {
-        draft.links.push({ id: id ?? '', href: attributes.get('href') ?? '', text, onclick: attributes.get('onclick') ?? '' })
+        draft.links.push({
+          id: id ?? '',
+          href: attributes.get('href') ?? '',
+          text,
+          onclick: attributes.get('onclick') ?? '',
+        })
       }
-      const shown = frame.error && !frame.told && !frame.hasField ? excerpt(shownSince(frame.start).replace(/[×✕]/g, '')) : ''
+      const shown =
+        frame.error && !frame.told && !frame.hasField
+          ? excerpt(transcript.shownSince(frame.start).replace(/[×✕]/g, ''))
+          : ''
       if (shown !== '' && !draft.errors.includes(shown)) draft.errors.push(shown)
       if (parent) {
         parent.told ||= frame.told || shown !== ''
         parent.hasField ||= frame.hasField
       }
-      if (isBlock(name)) breakLine()
+      if (isBlock(name)) transcript.breakLine()
     },
 
     text(data) {
@@ -213,27 +223,29 @@ export async function readDraft(source: string): Promise<Draft> {
       if (frame?.option) frame.option.text += data
       else if (name === 'textarea' && frame?.control) frame.control.text += data
       else if (name === 'script' || name === 'title') content += data
-      else if (!silent.has(name)) {
-        all += data
-        if (!frame?.cover) seen += data
-      }
+      else if (!silent.has(name)) transcript.add(data, frame?.cover === undefined)
     },
 
     formStart(tag) {
-      breakLine()
+      transcript.breakLine()
       if (open) return
-      open = { tag, hidden: isHidden(tag) || frames.at(-1)?.cover !== undefined, parent: frames.at(-1), depth: frames.length }
+      open = {
+        tag,
+        hidden: isHidden(tag) || frames.at(-1)?.cover !== undefined,
+        parent: frames.at(-1),
+        depth: frames.length,
+      }
       draft.forms.push(open)
     },
 
     formEnd() {
-      breakLine()
+      transcript.breakLine()
       if (open) stayInside(open, frames)
       open = undefined
     },
   })
   endAfter()
-  draft.text = fold(seen)
+  draft.text = transcript.shown()
   return draft
 }
 
@@ -284,12 +296,4 @@ function inDisabledGroup(frames: readonly Frame[]): boolean {
 function isJavaScript({ attributes }: Tag): boolean {
   const type = attributes.get('type')?.trim().toLowerCase() ?? ''
   return type === '' || type === 'module' || /(?:java|ecma)script/.test(type)
-}
-
-function lastLine(text: string): string {
-  return text.split('\n').findLast(line => line.trim() !== '') ?? ''
-}
-
-function firstLine(text: string): string {
-  return text.trimStart().split('\n', 1)[0] ?? ''
 }

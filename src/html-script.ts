@@ -48,7 +48,10 @@ function targetOf(code: string, strings: readonly string[]): string | undefined 
   const first = found.toSorted((a, b) => a.index - b.index)[0]
   if (!first) return undefined
   const parts = `"${first[1]}"${first[2]}`.matchAll(/\d+/g)
-  return [...parts].map(([index]) => strings[Number(index)] ?? '').join('').trim()
+  return [...parts]
+    .map(([index]) => strings[Number(index)] ?? '')
+    .join('')
+    .trim()
 }
 
 /** Comments become blanks, string literals `"N"` with their value at `strings[N]`; names of load events stay. */
@@ -65,14 +68,26 @@ function withoutStrings(code: string, strings: string[]): string {
   return flat.replace(/\s+/g, blank => (blank.includes('\n') ? '\n' : ' '))
 }
 
-const shortEscapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', f: '\f', v: '\v', 0: '\0', '\n': '' }
+const shortEscapes: Readonly<Record<string, string>> = {
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  b: '\b',
+  f: '\f',
+  v: '\v',
+  0: '\0',
+  '\n': '',
+}
 
 /** `\x2D`, `\u0026`, `\/` and the rest of JavaScript's escapes. */
 export function unescapeScript(text: string): string {
-  return text.replace(/\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|u\{([0-9a-f]{1,5})\}|([^]))/gi, (_, x?: string, u?: string, long?: string, one = '') => {
-    const hex = x ?? u ?? long
-    return hex === undefined ? (shortEscapes[one] ?? one) : String.fromCodePoint(Number.parseInt(hex, 16))
-  })
+  return text.replace(
+    /\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|u\{([0-9a-f]{1,5})\}|([^]))/gi,
+    (_, x?: string, u?: string, long?: string, one = '') => {
+      const hex = x ?? u ?? long
+      return hex === undefined ? (shortEscapes[one] ?? one) : String.fromCodePoint(Number.parseInt(hex, 16))
+    },
+  )
 }
 
 const functionHead = String.raw`(?:async\s*)?(?:function\s*[\w$]*\s*\([^()]*\)|(?:\([^()]*\)|[\w$]+)\s*=>)\s*$`

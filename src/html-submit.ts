@@ -33,7 +33,13 @@ export function submit(page: Page, form: Form, values: Values = {}, button?: Con
     return { url: action, method: 'POST', headers, body, ...(sensitive && { sensitive }) }
   }
   const headers = { ...origin, 'content-type': 'application/x-www-form-urlencoded' }
-  return { url: action, method: 'POST', headers, body: urlEncode(entries, form.charset), ...(sensitive && { sensitive }) }
+  return {
+    url: action,
+    method: 'POST',
+    headers,
+    body: urlEncode(entries, form.charset),
+    ...(sensitive && { sensitive }),
+  }
 }
 
 /** Successful controls in document order, by the rule of the HTML standard. */

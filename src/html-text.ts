@@ -2,17 +2,70 @@
  * Text of a page while it is walked: two running transcripts, from which the text of any element is a slice.
  */
 
-export interface Transcript {
-  /** Everything; labels of fields that a script will show are in it. */
-  readonly all: string
-  /** What is shown. */
-  readonly seen: string
-}
-
 /** A place in both transcripts. */
 export interface Place {
   readonly all: number
   readonly seen: number
+}
+
+export interface Transcript {
+  /** `shown`: not in a hidden element. */
+  add(text: string, shown: boolean): void
+  breakLine(): void
+  here(): Place
+  /** Shown text from there to here, at most two thousand characters of it. */
+  shownSince(place: Place): string
+  /** The same; where nothing was shown, what is hidden: labels of fields that a script will show. */
+  textSince(place: Place): string
+  /** The last shown line between there and here. */
+  lastLineSince(place: Place): string
+  firstLineSince(place: Place): string
+  shown(): string
+}
+
+/** Capped, or a thousand nested elements would cost a million characters each. */
+const longestText = 2000
+
+export function createTranscript(): Transcript {
+  // Lists of chunks: slices of a growing string would copy it each time.
+  const all: string[] = []
+  const seen: string[] = []
+  const lineEnd = '\n'
+  const isBlank = (chunk: string | undefined): boolean => chunk === undefined || chunk.trim() === ''
+  const take = (chunks: readonly string[], from: number, to: number): string => {
+    let text = ''
+    for (let at = from; at < to && text.length < longestText; at += 1) text += (chunks[at] ?? '').slice(0, longestText)
+    return fold(text)
+  }
+  const shownSince = (place: Place): string => take(seen, place.seen, seen.length)
+  return {
+    add(text, shown) {
+      const folded = text.replace(/\s+/g, ' ')
+      all.push(folded)
+      if (shown) seen.push(folded)
+    },
+    breakLine() {
+      if (all.at(-1) !== lineEnd) all.push(lineEnd)
+      if (seen.at(-1) !== lineEnd) seen.push(lineEnd)
+    },
+    here: () => ({ all: all.length, seen: seen.length }),
+    shownSince,
+    textSince: place => shownSince(place) || take(all, place.all, all.length),
+    lastLineSince(place) {
+      let end = seen.length
+      while (end > place.seen && isBlank(seen[end - 1])) end -= 1
+      let start = end
+      while (start > place.seen && seen[start - 1] !== lineEnd) start -= 1
+      return take(seen, start, end)
+    },
+    firstLineSince(place) {
+      let start = place.seen
+      while (start < seen.length && isBlank(seen[start])) start += 1
+      const end = seen.indexOf(lineEnd, start)
+      return take(seen, start, end < 0 ? seen.length : end)
+    },
+    shown: () => fold(seen.join('')),
+  }
 }
 
 const inline = new Set(
@@ -28,7 +81,10 @@ export function isBlock(name: string): boolean {
 
 /** White space folded; control characters and marks that turn the direction of text are dropped, since it is printed. */
 export function fold(text: string): string {
-  return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, '').replace(/[\s\p{Cc}]+/gu, ' ').trim()
+  return text
+    .replace(/[\u202a-\u202e\u2066-\u2069]/g, '')
+    .replace(/[\s\p{Cc}]+/gu, ' ')
+    .trim()
 }
 
 /** Long enough for any message, too short for a page. */

@@ -19,7 +19,8 @@ export async function readPage(response: HttpResponse): Promise<Page | undefined
   const base = webUrl(draft.base ?? '', url) ?? url
   const charset = charsetOf(headers, response.bytes)
   const controls = readControls(draft)
-  const forms = draft.forms.map(form => readForm(form, charset, controls))
+  const byOwner = Map.groupBy(controls, ({ owner }) => owner)
+  const forms = draft.forms.map(form => readForm(form, charset, byOwner.get(form) ?? []))
   const scripts = scriptEffect(draft)
   const target = [refreshTarget(headers.get('refresh') ?? ''), ...draft.refreshes.map(refreshTarget), scripts.target]
   return {
@@ -29,10 +30,12 @@ export async function readPage(response: HttpResponse): Promise<Page | undefined
     title: draft.title ?? '',
     text: draft.text,
     forms,
-    loose: controls.filter(({ owner }) => owner === undefined).map(({ control }) => control),
+    loose: (byOwner.get(undefined) ?? []).map(({ control }) => control),
     links: draft.links.map(link => ({ ...link, href: absoluteLink(link.href, base) })),
     submitsItself: scripts.submits && forms.length > 0,
-    hop: target.map(found => (found === undefined ? undefined : webUrl(found, base))).find(found => found !== undefined),
+    hop: target
+      .map(found => (found === undefined ? undefined : webUrl(found, base)))
+      .find(found => found !== undefined),
     errors: [...new Set([...draft.errors, ...fieldErrors(draft)])],
     source,
   }
@@ -45,7 +48,7 @@ function isHtml(contentType: string, source: string): boolean {
   if (start === '' || /(?:^text\/plain|json|javascript)$/.test(type)) return false
   const root = start.replace(/^(?:<\?[^>]*>|<!--[^]*?-->|\s)+/, '')
   if (/^<(?:!doctype\s+html|html)\b/i.test(root)) return true
-  if (/xml$/.test(type) || start.startsWith('<?xml') || /^<[a-z][\w.-]*:[a-z]/i.test(root)) return false
+  if (type.endsWith('xml') || start.startsWith('<?xml') || /^<[a-z][\w.-]*:[a-z]/i.test(root)) return false
   // A fragment may begin with text, a JSON document may hold markup in its strings.
   return !/^(?:\{\s*"|\[\s*[{"\]])/.test(start) && /<[a-z][^<>]*>/i.test(source)
 }
@@ -57,7 +60,11 @@ interface OwnedControl {
 
 function readForm({ tag, hidden }: FormDraft, charset: string, controls: readonly OwnedControl[]): Form {
   const { attributes } = tag
-  const accepted = attributes.get('accept-charset')?.trim().split(/[\s,]+/).map(canonicalCharset)
+  const accepted = attributes
+    .get('accept-charset')
+    ?.trim()
+    .split(/[\s,]+/)
+    .map(canonicalCharset)
   return {
     id: attributes.get('id') ?? '',
     name: attributes.get('name') ?? '',
@@ -65,20 +72,30 @@ function readForm({ tag, hidden }: FormDraft, charset: string, controls: readonl
     action: attributes.get('action'),
     enctype: attributes.get('enctype')?.trim().toLowerCase() || 'application/x-www-form-urlencoded',
     charset: accepted?.find(label => label !== undefined) ?? charset,
-    controls: controls.filter(({ owner }) => owner?.tag === tag).map(({ control }) => control),
+    controls: controls.map(({ control }) => control),
     invisible: hidden,
   }
 }
 
 function readControls(draft: Draft): OwnedControl[] {
-  const owned = draft.controls.map(control => ({ control, owner: ownerOf(control, draft) }))
+  // Of two forms with one id the first has it.
+  const forms = new Map(draft.forms.toReversed().map(form => [form.tag.attributes.get('id') ?? '', form]))
+  const owned = draft.controls.map(control => {
+    const id = control.tag.attributes.get('form')
+    return { control, owner: id === undefined ? control.owner : id === '' ? undefined : forms.get(id) }
+  })
   const password = owned.filter(({ control }) => control.type === 'password' && !control.hidden)
-  const steps = new Set(password.some(({ control }) => !control.cover) ? [] : password.map(({ control }) => control.cover))
-  const labels = new Map(draft.labels.toReversed().flatMap(({ target, text }) => (target && text ? [[target, text]] : [])))
+  const steps = new Set(
+    password.some(({ control }) => !control.cover) ? [] : password.map(({ control }) => control.cover),
+  )
+  const labels = new Map(
+    draft.labels.toReversed().flatMap(({ target, text }) => (target && text ? [[target, text]] : [])),
+  )
   // In a group of radio buttons the last checked one wins.
   const pressed = new Map<string, ControlDraft>()
+  const formNumbers = new Map(draft.forms.map((form, index) => [form, index]))
   const group = (control: ControlDraft, owner: FormDraft | undefined): string =>
-    `${owner ? draft.forms.indexOf(owner) : -1} ${control.tag.attributes.get('name') ?? ''}`
+    `${owner && formNumbers.get(owner)} ${control.tag.attributes.get('name') ?? ''}`
   for (const { control, owner } of owned) {
     if (control.type === 'radio' && control.tag.attributes.has('checked')) pressed.set(group(control, owner), control)
   }
@@ -91,11 +108,6 @@ function readControls(draft: Draft): OwnedControl[] {
       control.cover !== undefined && !steps.has(control.cover),
     ),
   }))
-}
-
-function ownerOf(control: ControlDraft, draft: Draft): FormDraft | undefined {
-  const id = control.tag.attributes.get('form')
-  return id === undefined ? control.owner : draft.forms.find(form => id !== '' && form.tag.attributes.get('id') === id)
 }
 
 function readControl(draft: ControlDraft, label: string, pressed: boolean | undefined, covered: boolean): Control {
@@ -136,7 +148,12 @@ function readOptions({ options, tag }: ControlDraft): Control['options'] {
     const { attributes } = option.tag
     const text = fold(option.text)
     const selected = attributes.has('selected') && !option.disabled
-    return { value: attributes.get('value') ?? text, label: attributes.get('label') || text, disabled: option.disabled, selected }
+    return {
+      value: attributes.get('value') ?? text,
+      label: attributes.get('label') || text,
+      disabled: option.disabled,
+      selected,
+    }
   })
   if (multiple) return read
   const chosen = read.findLast(option => option.selected) ?? read.find(option => !option.disabled)
@@ -151,7 +168,11 @@ function labelOf(control: ControlDraft, draft: Draft, labels: ReadonlyMap<string
   if (/^(?:submit|button|reset|image)$/.test(control.type)) {
     return (name === 'button' ? control.text : value) || aria || title || fold(attributes.get('alt') ?? '') || value
   }
-  const named = (attributes.get('aria-labelledby') ?? '').split(/\s+/).map(id => draft.byId.get(id) ?? '').join(' ').trim()
+  const named = (attributes.get('aria-labelledby') ?? '')
+    .split(/\s+/)
+    .map(id => draft.byId.get(id) ?? '')
+    .join(' ')
+    .trim()
   const around = control.label?.target === undefined ? (control.label?.text ?? '') : ''
   const beside = /^(?:checkbox|radio)$/.test(control.type) ? control.after || control.before : control.before
   const placeholder = fold(attributes.get('placeholder') ?? '')
@@ -163,7 +184,10 @@ function fieldErrors(draft: Draft): string[] {
   return draft.controls.flatMap(({ tag: { attributes } }) => {
     if (attributes.get('aria-invalid')?.toLowerCase() !== 'true') return []
     const ids = `${attributes.get('aria-errormessage') ?? ''} ${attributes.get('aria-describedby') ?? ''}`
-    return ids.split(/\s+/).flatMap(id => draft.byId.get(id) || []).map(excerpt)
+    return ids
+      .split(/\s+/)
+      .flatMap(id => draft.byId.get(id) || [])
+      .map(excerpt)
   })
 }
 

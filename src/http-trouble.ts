@@ -75,7 +75,10 @@ export function networkFailure(error: unknown, host: string, step: string): Fail
     return failure('network', `${text(host)} (${step})`, { code, hint, cause: error })
   }
   const code = codeOf(error)
-  return failure('network', `no answer from ${host} (${step})${code === undefined ? '' : `: ${code}`}`, { hint: network, cause: error })
+  return failure('network', `no answer from ${host} (${step})${code === undefined ? '' : `: ${code}`}`, {
+    hint: network,
+    cause: error,
+  })
 }
 
 /** Codes and messages of the error and its causes. */

@@ -104,7 +104,8 @@ export function createHttp(options: HttpOptions = {}): HttpClient {
       const response = await persist(current)
       const location = isRedirect(response.status) ? response.headers.get('location') : null
       if (location === null) return response
-      if (redirects === maxRedirects) throw refusal(`${hostOf(current)} redirects more than ${maxRedirects} times`, 'redirect')
+      if (redirects === maxRedirects)
+        throw refusal(`${hostOf(current)} redirects more than ${maxRedirects} times`, 'redirect')
       current = redirected(current, response.status, location)
     }
   }
@@ -138,8 +139,8 @@ export function createHttp(options: HttpOptions = {}): HttpClient {
       accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
       'accept-language': 'en',
       'user-agent': options.userAgent ?? defaultAgent,
-      ...outgoing.headers,
     })
+    for (const [name, value] of Object.entries(outgoing.headers ?? {})) headers.set(name, value)
     const cookies = [headers.get('cookie') ?? '', await jar.getCookieString(outgoing.url)].filter(Boolean).join('; ')
     if (cookies !== '') headers.set('cookie', cookies)
     const limit = new AbortController()
@@ -167,7 +168,9 @@ export function createHttp(options: HttpOptions = {}): HttpClient {
       for (const cookie of response.headers.getSetCookie()) {
         await jar.setCookie(cookie, outgoing.url, { ignoreError: true, loose: true })
       }
-      log?.debug(`${outgoing.method} ${new URL(outgoing.url).origin}${new URL(outgoing.url).pathname}: ${response.status}`)
+      log?.debug(
+        `${outgoing.method} ${new URL(outgoing.url).origin}${new URL(outgoing.url).pathname}: ${response.status}`,
+      )
       const bytes = await readBody(response, outgoing, maxBytes)
       const text = decode(bytes, charsetOf(response.headers, bytes))
       return { url: outgoing.url, status: response.status, headers: response.headers, bytes, text }
@@ -187,8 +190,8 @@ export function createHttp(options: HttpOptions = {}): HttpClient {
   return {
     request,
     async serializeCookies() {
-      const { cookies = [], ...jar } = (await (await cookieJar()).serialize()) ?? {}
-      return cookies.length === 0 ? undefined : JSON.stringify({ ...jar, cookies })
+      const kept = await (await cookieJar()).serialize()
+      return kept.cookies.length === 0 ? undefined : JSON.stringify(kept)
     },
     async clearCookies() {
       stored = undefined
@@ -204,7 +207,10 @@ interface Outgoing extends HttpRequest {
 
 /** localhost and everything under it, 127.0.0.0/8, ::1; brackets of IPv6 are welcome. */
 export function isLoopback(hostname: string): boolean {
-  const host = hostname.toLowerCase().replace(/^\[|\]$/g, '').replace(/\.$/, '')
+  const host = hostname
+    .toLowerCase()
+    .replace(/^\[|\]$/g, '')
+    .replace(/\.$/, '')
   if (host === 'localhost' || host.endsWith('.localhost') || host === '::1') return true
   return /^(?:::ffff:)?127(?:\.\d{1,3}){3}$/.test(host) || /^::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}$/.test(host)
 }
@@ -232,13 +238,18 @@ async function loadJar(text: string | undefined): Promise<CookieJar> {
 
 /** 303 makes a GET of everything, 301 and 302 of a POST; 307 and 308 keep method and body. */
 function redirected(from: Outgoing, status: number, location: string): Outgoing {
-  if (!URL.canParse(location, from.url)) throw refusal(`${hostOf(from)} redirects to an address that is none`, 'redirect')
+  if (!URL.canParse(location, from.url))
+    throw refusal(`${hostOf(from)} redirects to an address that is none`, 'redirect')
   const target = new URL(location, from.url)
   if (target.protocol !== 'https:' && target.protocol !== 'http:') {
     throw refusal(`${hostOf(from)} redirects to ${target.protocol}, which is not a web page`, 'redirect')
   }
   const source = new URL(from.url)
-  if (source.protocol === 'https:' && target.protocol === 'http:' && !(isLoopback(source.hostname) && isLoopback(target.hostname))) {
+  if (
+    source.protocol === 'https:' &&
+    target.protocol === 'http:' &&
+    !(isLoopback(source.hostname) && isLoopback(target.hostname))
+  ) {
     throw refusal(`${hostOf(from)} redirects from https to http at ${target.host}`, 'insecure')
   }
   const abroad = source.origin !== target.origin
