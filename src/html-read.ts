@@ -3,83 +3,8 @@
  */
 import { walkHtml, type Tag } from './html-dom.ts'
 import { classesOf, isErrorElement, isErrorIcon, isHidden } from './html-error.ts'
-import type { Link } from './html-page.ts'
+import type { ControlDraft, Draft, FormDraft, Frame } from './html-draft.ts'
 import { createTranscript, excerpt, fold, isBlock, type Place } from './html-text.ts'
-
-export interface FormDraft {
-  readonly tag: Tag
-  readonly hidden: boolean
-  /** Innermost open element at the start tag; the form is its child. */
-  readonly parent: Frame | undefined
-  /** How many elements were open at the start tag. */
-  readonly depth: number
-}
-
-export interface ControlDraft {
-  readonly tag: Tag
-  readonly type: string
-  /** By place in the source; an explicit `form="id"` is settled later. */
-  readonly owner: FormDraft | undefined
-  readonly disabled: boolean
-  readonly hidden: boolean
-  /** The outermost element around it that is hidden. */
-  readonly cover: Frame | undefined
-  readonly options: OptionDraft[]
-  readonly label: LabelDraft | undefined
-  /** Texts on both sides, up to the controls before and after. */
-  readonly before: string
-  after: string
-  /** Content of a textarea, text on a button. */
-  text: string
-}
-
-export interface OptionDraft {
-  readonly tag: Tag
-  readonly disabled: boolean
-  text: string
-}
-
-export interface LabelDraft {
-  readonly target: string | undefined
-  text: string
-}
-
-export interface Frame {
-  readonly tag: Tag
-  readonly start: Place
-  /** The outermost hidden element, this one included. */
-  readonly cover: Frame | undefined
-  readonly disabled: boolean
-  readonly control: ControlDraft | undefined
-  readonly option: OptionDraft | undefined
-  readonly label: LabelDraft | undefined
-  readonly inHead: boolean
-  readonly troubled: boolean
-  /** The nearest form element among its ancestors in the tree of a browser. */
-  inside: FormDraft | undefined
-  error: boolean
-  /** An element in it has told the error already. */
-  told: boolean
-  hasField: boolean
-  hasLegend: boolean
-}
-
-export interface Draft {
-  readonly forms: FormDraft[]
-  readonly controls: ControlDraft[]
-  readonly labels: LabelDraft[]
-  readonly links: Link[]
-  readonly errors: string[]
-  /** Text of elements with an id. */
-  readonly byId: Map<string, string>
-  readonly scripts: { readonly code: string; readonly inHead: boolean }[]
-  readonly onload: string[]
-  /** `content` of each meta refresh. */
-  readonly refreshes: string[]
-  base: string | undefined
-  title: string | undefined
-  text: string
-}
 
 const silent = new Set([
   'script',
