@@ -3,7 +3,7 @@
  * given, so no profile, no file under ~/.aws and no variable is looked up. Loaded only when STS is called.
  */
 import { STSClient } from '@aws-sdk/client-sts'
-import { messageOf } from './errors.ts'
+import { codeOf } from './errors.ts'
 import type { Http } from './http.ts'
 import type { Credentials } from './types.ts'
 
@@ -49,6 +49,7 @@ export function createSts({ endpoint, region, credentials, http, onDate }: StsTa
     useDualstackEndpoint: false,
     useFipsEndpoint: false,
     useGlobalEndpoint: false,
+    disableClockSkewCorrection: false,
     authSchemePreference: [],
     sigv4aSigningRegionSet: [],
     userAgentAppId: async () => undefined,
@@ -64,8 +65,9 @@ async function send(http: Http, request: StsRequest, onDate: (date: Date) => voi
   const answer = await http
     .request({ url, method: 'POST', headers: Object.fromEntries(headers), ...(body && { body }), sensitive: true })
     .catch((error: unknown) => {
-      // The SDK's word for "worth another attempt".
-      throw Object.assign(new Error(messageOf(error)), { name: 'NetworkError', $retryable: {} })
+      // The SDK's word for "worth another attempt". After a time-out nobody wants to wait as long again.
+      const passing = ['dns', 'refused', 'reset', 'unreachable'].includes(codeOf(error) ?? '')
+      throw passing && error instanceof Error ? Object.assign(error, { $retryable: {} }) : error
     })
   const date = new Date(answer.headers.get('date') ?? '')
   if (!Number.isNaN(date.getTime())) onDate(date)

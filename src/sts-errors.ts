@@ -34,17 +34,11 @@ export function stsCode(error: unknown): string {
 
 /** A `Failure` of kind `sts` with the AWS code, or of kind `network` when STS gave no usable answer. */
 export function stsFailure(error: unknown, call: StsCall): Failure {
+  // From `http`, which has said already what is wrong with the network.
   if (isFailure(error)) return error
   const status = statusOf(error)
   const code = stsCode(error)
   const said = redact(messageOf(error)).replace(/[\s\p{Control}]+/gu, ' ').trim().slice(0, 500)
-  if (code === 'NetworkError') {
-    return failure('network', `cannot reach STS at ${call.endpoint}: ${said}`, {
-      hint: 'check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS',
-      code: 'sts-unreachable',
-      cause: error,
-    })
-  }
   if (status === undefined || status < 400 || said.startsWith('Deserialization error') || code === 'Error') {
     return failure('network', `the answer from ${call.endpoint} is not one of STS${status ? ` (HTTP ${status})` : ''}`, {
       hint: 'a proxy or a sign-in page of the network may be in the way',

@@ -65,9 +65,9 @@ export async function assumeRoleWithSaml(options: AssumeRoleWithSaml): Promise<C
     })
     log.debug(`asking ${target.endpoint} for ${role.roleArn}, ${seconds} seconds`)
     try {
-      const result = await abortable(client.send(command), signal)
+      const result = await abortable(() => client.send(command), signal)
       const clock = clockNote(skewMs, 5 * 60_000)
-      if (clock) log.warn(`${clock}: AWS refuses requests of a clock that is off`, 'set the clock of this machine')
+      if (clock) log.warn(`${clock}, and AWS refuses requests more than 5 minutes off`, 'set the clock of this machine')
       return readCredentials(result, role, now())
     } catch (error) {
       signal?.throwIfAborted()
@@ -97,7 +97,7 @@ export async function callerIdentity(credentials: Credentials, options: StsOptio
   const { accessKeyId, secretAccessKey, sessionToken } = credentials
   const client = createSts({ ...target, http: options.http, onDate, credentials: { accessKeyId, secretAccessKey, sessionToken } })
   try {
-    const result = await abortable(client.send(new GetCallerIdentityCommand({})), options.signal)
+    const result = await abortable(() => client.send(new GetCallerIdentityCommand({})), options.signal)
     const { Account: account, Arn: arn, UserId: userId } = result
     if (account && arn && userId) return { account, arn, userId }
     throw incomplete()
@@ -116,14 +116,14 @@ export function checkDuration(seconds: number | undefined): number | undefined {
 }
 
 /** The call itself goes on to its end, but nobody waits for it. */
-async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return await work
+async function abortable<T>(call: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return await call()
+  signal.throwIfAborted()
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const abort = (): void => reject(signal.reason)
-  if (signal.aborted) abort()
-  else signal.addEventListener('abort', abort)
+  signal.addEventListener('abort', abort)
   try {
-    return await Promise.race([work, aborted])
+    return await Promise.race([call(), aborted])
   } finally {
     signal.removeEventListener('abort', abort)
   }

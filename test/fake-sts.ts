@@ -38,6 +38,8 @@ export async function startFakeSts(): Promise<FakeSts> {
   })
 
   async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // No date unless the test sets one: its clock is the test's.
+    response.sendDate = false
     const chunks: Uint8Array[] = []
     for await (const chunk of request) chunks.push(chunk)
     const body = new TextDecoder().decode(concat(chunks))
