@@ -97,7 +97,7 @@ const dialects: Readonly<Record<Exclude<Shell, 'json'>, Dialect>> = {
   },
 }
 
-/** Letters that no shell looks at, so that ordinary values read as they always did; `=` is one only at the end. */
+/** Letters that no shell looks at, so that ordinary values read as they always did; `=` is one only at the end, and not after a colon. */
 function isPlain(value: string): boolean {
   return /^[\w/+.,@-][\w/+.,@:-]*=*$/.test(value) && !value.includes(':=')
 }

@@ -57,8 +57,10 @@ export function stageIn(home: string): Stage {
 export interface Job {
   readonly home: string
   readonly exporter: string
-  readonly sets: readonly number[]
-  readonly flags: Flags
+  /** Numbers of the sets, each with its flags. */
+  readonly writes: readonly (readonly [set: number, flags: Flags])[]
+  /** When to begin, ms since the epoch, so that several do at once. */
+  readonly at?: number
   /** Between two writes, so that a reader meets many of them. */
   readonly pauseMs?: number
 }
@@ -68,10 +70,11 @@ if (import.meta.main) {
   const { context } = stageIn(job.home)
   const exporter = await findExporter(job.exporter)
   const failures: { kind: unknown; message: string }[] = []
-  for (const n of job.sets) {
+  await delay(Math.max(0, (job.at ?? 0) - Date.now()))
+  for (const [n, flags] of job.writes) {
     await delay(job.pauseMs ?? 0)
     await exporter
-      .write(context(n, { flags: job.flags }))
+      .write(context(n, { flags }))
       .catch(error => failures.push({ kind: error.kind, message: error.message }))
   }
   process.stdout.write(JSON.stringify(failures))

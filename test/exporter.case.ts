@@ -37,7 +37,7 @@ export interface ExporterCase {
   readonly file: string
   /** What was in that file before, which `forget` has to bring back; `undefined` for a file that is ours alone. */
   readonly foreign: string | undefined
-  /** Flags under which writer `n` of several writes. */
+  /** Flags under which set `n` is written. */
   readonly flags: (n: number) => Flags
   /** The numbers of the sets in the file; several for a torn one. */
   readonly sets?: (text: string) => string[]
@@ -56,8 +56,8 @@ export function exporterCase({ exporter, file, foreign, flags, sets = setsIn }: 
     mkdirSync(path.dirname(target()), { recursive: true })
     if (text !== undefined) writeFileSync(target(), text, { mode: 0o600 })
   }
-  const spawn = (writer: number, numbers: readonly number[], pauseMs = 0): Promise<RunResult> => {
-    const job: Job = { home: held.stage.home, exporter: exporter.name, sets: numbers, flags: flags(writer), pauseMs }
+  const spawn = (writes: Job['writes'], more: Pick<Job, 'at' | 'pauseMs'> = {}): Promise<RunResult> => {
+    const job: Job = { home: held.stage.home, exporter: exporter.name, writes, ...more }
     return run('bun', [program, JSON.stringify(job)], { env: process.env })
   }
 
@@ -78,10 +78,10 @@ export function exporterCase({ exporter, file, foreign, flags, sets = setsIn }: 
   test('fifty writes: a reader sees whole sets only, and nothing that others may read', async () => {
     seed()
     await exporter.write(held.stage.context(1))
+    const numbers = Array.from({ length: 50 }, (_, index) => index + 2)
     const writing = spawn(
-      0,
-      Array.from({ length: 50 }, (_, index) => index + 2),
-      2,
+      numbers.map(n => [n, flags(0)]),
+      { pauseMs: 2 },
     )
     const seen = new Set<string>()
     let ended = false
@@ -114,18 +114,19 @@ export function exporterCase({ exporter, file, foreign, flags, sets = setsIn }: 
 
   test('several processes at once: nothing torn, nothing lost, nothing left over', async () => {
     seed()
-    const writers = [1, 2, 3]
+    const writers = [100, 200, 300].map(first => Array.from({ length: 10 }, (_, index) => first + index))
+    const at = Date.now() + 300
     const results = await Promise.all(
-      writers.map(writer =>
+      writers.map(numbers =>
         spawn(
-          writer,
-          Array.from({ length: 8 }, () => writer),
+          numbers.map(n => [n, flags(n)]),
+          { at },
         ),
       ),
     )
     for (const result of results) expect(result).toEqual({ code: 0, stdout: '[]', stderr: '' })
-    const places = new Set(writers.map(writer => JSON.stringify(flags(writer)))).size
-    expect([...new Set(sets(read()))]).toHaveLength(places)
+    const places = new Set(writers.flat().map(n => JSON.stringify(flags(n)))).size
+    expect(new Set(sets(read())).size).toBe(places)
     for (const line of (foreign ?? '').split('\n').filter(text => !text.startsWith('['))) expect(read()).toContain(line)
     expect(readdirSync(path.dirname(target()))).toEqual([path.basename(target())])
   }, 20_000)
@@ -167,8 +168,7 @@ export function exporterCase({ exporter, file, foreign, flags, sets = setsIn }: 
     'a full disk and a read-only folder: a failure, and the old file whole',
     async () => {
       const { home } = held.stage
-      const job = (set: number): string =>
-        JSON.stringify({ home, exporter: exporter.name, sets: [set], flags: flags(0) })
+      const job = (set: number): string => JSON.stringify({ home, exporter: exporter.name, writes: [[set, flags(0)]] })
       const script = [
         'set -e',
         'mount -t tmpfs -o size=64k,mode=0700 tmpfs "$DIR"',
