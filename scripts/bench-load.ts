@@ -59,7 +59,9 @@ export async function load(options: LoadOptions): Promise<Load> {
         times.push(performance.now() - sent)
         ask()
       })
-      socket.on('error', reject)
+      socket.on('error', error =>
+        reject(new Error(`${options.port}${options.path}: ${error.message} after ${times.length}`)),
+      )
       socket.on('close', () => resolve())
     })
   }
