@@ -771,6 +771,59 @@ describe('where secrets may go', () => {
   })
 })
 
+describe('tokens and secrets on the way', () => {
+  test('an assertion for somebody else does not travel in the clear', async () => {
+    const failed = await fails({
+      script: [{ on: '/start', reply: responsePage(samlResponse(), 'http://sp.example/acs') }],
+    })
+    expect(failed).toMatchObject({ code: 'insecure', message: expect.stringContaining('http://sp.example/acs') })
+  })
+
+  test('a password is not carried to another host by a redirect', async () => {
+    const other = await startFakeIdp([])
+    try {
+      const reply = { status: 307, headers: { location: `${other.origin}/login` } }
+      const failed = await fails({
+        script: [
+          { on: '/start', reply: login() },
+          { ...success, reply },
+        ],
+      })
+      expect(failed.kind).toBe('network')
+      expect(other.seen).toEqual([])
+    } finally {
+      await other.stop()
+    }
+  })
+
+  test('a page that echoes the password does not get it into the message', async () => {
+    const echo = login().replace('<form', '<p role="alert">“c0rrect horse&amp;&lt;&quot;é” is wrong</p><form')
+    const failed = await fails({
+      script: [
+        { on: '/start', reply: login() },
+        { ...success, reply: echo },
+      ],
+    })
+    expect(failed.message).toEndWith(': “*****” is wrong')
+  })
+
+  test('the link of another identity provider is taken when it is the configured source', () =>
+    succeeds({
+      settings: { authSource: 'corp' },
+      script: [
+        {
+          on: '/start',
+          reply: login().replace(
+            '<form',
+            '<a id="social-other" href="/other">Other</a><a id="social-corp" href="/broker/corp?x=1&amp;y=2">Corporate</a><form',
+          ),
+        },
+        { on: '/broker/corp?x=1&y=2', reply: login() },
+        success,
+      ],
+    }))
+})
+
 describe('consent', () => {
   const consent = page(
     'Information Release',
@@ -791,6 +844,8 @@ describe('consent', () => {
       expect(first.told.join()).toContain('mail: jane@example.org')
       const second = await testContext({ settings, earlier: first, mode: 'refresh' })
       await form.authenticate(second.context)
+      await form.forget?.(second.context)
+      expect([...second.files.keys()]).toEqual([])
     })
   })
 
@@ -874,6 +929,16 @@ describe('a lost state', () => {
 
   test('starts again once', () =>
     succeeds({ script: [{ on: '/start', reply: stale }, { on: '/start', reply: login() }, success] }))
+
+  test('behind the password, too, which nobody has judged', () =>
+    succeeds({
+      script: [
+        { on: '/start', reply: login() },
+        { ...success, reply: stale },
+        { on: '/start', reply: login() },
+        success,
+      ],
+    }))
 
   test('and not twice', async () => {
     expect(

@@ -209,6 +209,7 @@ describe('classes', () => {
     ['an error element', page('', '<div role="alert">No</div>'), 'failure'],
     ['an error title', page('Access Denied', 'No'), 'failure'],
     ['a report form', form('<input name="email"><textarea name="text"></textarea>'), 'failure'],
+    ['a short report form', form('<input name="email"><input type="hidden" name="reportId" value="1">'), 'failure'],
     ['a plain page', page('Home', 'Welcome'), 'unknown'],
   ]
   for (const [name, source, kind] of table) {
