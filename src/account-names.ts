@@ -62,7 +62,9 @@ export async function readAccountNames(html: string): Promise<Map<string, string
     const { parseHTML } = await import('linkedom')
     const { document } = parseHTML(html)
     const labels = [...document.querySelectorAll('.saml-account-name')].map(element => element.textContent ?? '')
-    const data = [...document.querySelectorAll('meta[name="data"]')].map(element => element.getAttribute('content') ?? '')
+    const data = [...document.querySelectorAll('meta[name="data"]')].map(
+      element => element.getAttribute('content') ?? '',
+    )
     for (const label of [...labels, ...data.flatMap(readData)]) {
       const [id, alias] = splitLabel(label)
       if (id && alias) names.set(id, alias)
@@ -90,5 +92,14 @@ function splitLabel(label: string): [id: string, alias: string] | [] {
   const line = label.replace(/[\s\p{Control}\p{Format}]+/gu, ' ').trim()
   const open = line.lastIndexOf('(')
   const id = /^\(\s*(\d+)\s*\)$/.exec(open < 0 ? '' : line.slice(open))?.[1]
-  return id ? [id, line.slice(0, open).replace(/^[^:(]*:/, '').trim().slice(0, 100)] : []
+  return id
+    ? [
+        id,
+        line
+          .slice(0, open)
+          .replace(/^[^:(]*:/, '')
+          .trim()
+          .slice(0, 100),
+      ]
+    : []
 }

@@ -134,7 +134,9 @@ export function regionFor(partition: Partition, wish?: string): string {
   if (!wish) return partition.defaultRegion
   if (partition.regions.test(wish)) return wish
   if (partitions.some(other => other.regions.test(wish))) return partition.defaultRegion
-  throw failure('usage', `${JSON.stringify(wish)} is not an AWS region`, { hint: `--region ${partition.defaultRegion}` })
+  throw failure('usage', `${JSON.stringify(wish)} is not an AWS region`, {
+    hint: `--region ${partition.defaultRegion}`,
+  })
 }
 
 /** `https://sts.REGION.SUFFIX`: regional, since tokens of the global endpoint do not work in opt-in regions. */

@@ -230,7 +230,10 @@ function readAttributes(elements: readonly XmlElement[]): Map<string, string[]> 
   return found
 }
 
-function readRoles(values: readonly string[] | undefined, warnings: string[]): Pick<SamlResponse, 'roles' | 'roleAttribute'> {
+function readRoles(
+  values: readonly string[] | undefined,
+  warnings: string[],
+): Pick<SamlResponse, 'roles' | 'roleAttribute'> {
   const roles: Role[] = []
   for (const value of values ?? []) {
     const role = parseRolePair(value)
@@ -267,5 +270,7 @@ type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined | ''> }
 
 /** Leaves out what is undefined or empty. */
 function defined<T extends object>(values: T): Defined<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined && value !== '')) as Defined<T>
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined && value !== ''),
+  ) as Defined<T>
 }

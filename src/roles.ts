@@ -81,10 +81,14 @@ export function chooseRole(roles: readonly Role[], wanted: Wanted): Choice {
   if (wanted.role) return { role: namedRole(roles, matching, wanted.role), auto: false }
   const [first] = matching
   if (!first) {
-    throw failure('role', `none of the ${roles.length} roles matches the filter ${JSON.stringify(wanted.filter ?? '')}`, {
-      hint: 'cloudtoken --list --filter .',
-      code: 'roles-filtered',
-    })
+    throw failure(
+      'role',
+      `none of the ${roles.length} roles matches the filter ${JSON.stringify(wanted.filter ?? '')}`,
+      {
+        hint: 'cloudtoken --list --filter .',
+        code: 'roles-filtered',
+      },
+    )
   }
   if (wanted.roleNumber !== undefined) {
     const role = Number.isInteger(wanted.roleNumber) ? matching[wanted.roleNumber - 1] : undefined
@@ -120,10 +124,14 @@ function namedRole(roles: readonly Role[], filtered: readonly Role[], wish: stri
   const [role, second] = found
   if (!role) {
     const close = roles.filter(({ roleArn }) => roleArn.toLowerCase().includes(wish.toLowerCase()))
-    throw failure('role', `no role ${JSON.stringify(wish)} among the ${roles.length} that the identity provider offers`, {
-      hint: close.length > 0 ? `did you mean ${some(close.map(({ roleArn }) => roleArn))}` : 'cloudtoken --list',
-      code: 'role-unknown',
-    })
+    throw failure(
+      'role',
+      `no role ${JSON.stringify(wish)} among the ${roles.length} that the identity provider offers`,
+      {
+        hint: close.length > 0 ? `did you mean ${some(close.map(({ roleArn }) => roleArn))}` : 'cloudtoken --list',
+        code: 'role-unknown',
+      },
+    )
   }
   if (!second) return role
   const sameArn = found.every(({ roleArn }) => roleArn === role.roleArn)

@@ -38,13 +38,20 @@ export function stsFailure(error: unknown, call: StsCall): Failure {
   if (isFailure(error)) return error
   const status = statusOf(error)
   const code = stsCode(error)
-  const said = redact(messageOf(error)).replace(/[\s\p{Control}]+/gu, ' ').trim().slice(0, 500)
+  const said = redact(messageOf(error))
+    .replace(/[\s\p{Control}]+/gu, ' ')
+    .trim()
+    .slice(0, 500)
   if (status === undefined || status < 400 || said.startsWith('Deserialization error') || code === 'Error') {
-    return failure('network', `the answer from ${call.endpoint} is not one of STS${status ? ` (HTTP ${status})` : ''}`, {
-      hint: 'a proxy or a sign-in page of the network may be in the way',
-      code: 'sts-unreadable',
-      cause: error,
-    })
+    return failure(
+      'network',
+      `the answer from ${call.endpoint} is not one of STS${status ? ` (HTTP ${status})` : ''}`,
+      {
+        hint: 'a proxy or a sign-in page of the network may be in the way',
+        code: 'sts-unreadable',
+        cause: error,
+      },
+    )
   }
   if (status >= 500) {
     const message = `STS at ${call.endpoint} is out of order (HTTP ${status}): ${said}`
@@ -141,7 +148,13 @@ function explain(code: string, said: string, call: StsCall): { message: string; 
 }
 
 function isTimeError(code: string, said: string): boolean {
-  const codes = ['ExpiredTokenException', 'ExpiredToken', 'RequestExpired', 'RequestTimeTooSkewed', 'SignatureDoesNotMatch']
+  const codes = [
+    'ExpiredTokenException',
+    'ExpiredToken',
+    'RequestExpired',
+    'RequestTimeTooSkewed',
+    'SignatureDoesNotMatch',
+  ]
   return codes.includes(code) || /expired|redeemed within|not yet/i.test(said)
 }
 

@@ -95,7 +95,12 @@ export async function callerIdentity(credentials: Credentials, options: StsOptio
   let skewMs: number | undefined
   const onDate = (date: Date): void => void (skewMs = options.now() - date.getTime())
   const { accessKeyId, secretAccessKey, sessionToken } = credentials
-  const client = createSts({ ...target, http: options.http, onDate, credentials: { accessKeyId, secretAccessKey, sessionToken } })
+  const client = createSts({
+    ...target,
+    http: options.http,
+    onDate,
+    credentials: { accessKeyId, secretAccessKey, sessionToken },
+  })
   try {
     const result = await abortable(() => client.send(new GetCallerIdentityCommand({})), options.signal)
     const { Account: account, Arn: arn, UserId: userId } = result

@@ -110,7 +110,8 @@ export function parseXml(source: string): XmlElement {
       if (parent === document) throw new Error('there is text outside the root element')
       add(until(']]>'))
     } else if (skip('<?')) {
-      if (!/^(?!xml(?:[ \t\n]|$))[:A-Z_a-z]/i.test(until('?>'))) throw new Error('a processing instruction is malformed')
+      if (!/^(?!xml(?:[ \t\n]|$))[:A-Z_a-z]/i.test(until('?>')))
+        throw new Error('a processing instruction is malformed')
     } else if (skip('<!')) {
       throw new Error('a document type is not allowed')
     } else if (text.startsWith('</', at)) {

@@ -41,8 +41,9 @@ describe('parseArn', () => {
     text => expect(parseArn(text)).toBeUndefined(),
   )
 
-  test.each(['role/a b', 'role/a\nb', 'role/a\x1b[31m', 'role/ä', 'role/\u202eb'])('refuses %j: it would be shown', resource =>
-    expect(parseArn(`arn:aws:iam::1:${resource}`)).toBeUndefined(),
+  test.each(['role/a b', 'role/a\nb', 'role/a\x1b[31m', 'role/ä', 'role/\u202eb'])(
+    'refuses %j: it would be shown',
+    resource => expect(parseArn(`arn:aws:iam::1:${resource}`)).toBeUndefined(),
   )
 })
 

@@ -7,7 +7,11 @@ import { encode, samlResponse, samlXml } from './saml.ts'
 
 const segment = fc.stringMatching(/^[\w+=,.@-]{1,20}$/)
 const role = fc
-  .tuple(fc.stringMatching(/^\d{9,12}$/), fc.array(segment, { minLength: 1, maxLength: 3 }), fc.stringMatching(/^[\w.-]{1,20}$/))
+  .tuple(
+    fc.stringMatching(/^\d{9,12}$/),
+    fc.array(segment, { minLength: 1, maxLength: 3 }),
+    fc.stringMatching(/^[\w.-]{1,20}$/),
+  )
   .map(([account, path, provider]) => ({
     roleArn: `arn:aws:iam::${account}:role/${path.join('/')}`,
     providerArn: `arn:aws:iam::${account}:saml-provider/${provider}`,
@@ -19,10 +23,18 @@ const blank = fc.stringMatching(/^[ \t\n]{0,3}$/)
 describe('a role value', () => {
   test('reads the same in either order, with blanks and a comma too many', () => {
     fc.assert(
-      fc.property(role, fc.boolean(), blank, blank, blank, fc.constantFrom('', ',', ' ,'), (pair, swap, a, b, c, end) => {
-        const [first, second] = swap ? [pair.providerArn, pair.roleArn] : [pair.roleArn, pair.providerArn]
-        expect(parseRolePair(`${a}${first}${b},${c}${second}${a}${end}`)).toEqual(pair)
-      }),
+      fc.property(
+        role,
+        fc.boolean(),
+        blank,
+        blank,
+        blank,
+        fc.constantFrom('', ',', ' ,'),
+        (pair, swap, a, b, c, end) => {
+          const [first, second] = swap ? [pair.providerArn, pair.roleArn] : [pair.roleArn, pair.providerArn]
+          expect(parseRolePair(`${a}${first}${b},${c}${second}${a}${end}`)).toEqual(pair)
+        },
+      ),
     )
   })
 
@@ -49,10 +61,14 @@ describe('a response', () => {
       text => `${text.slice(0, 9)}<![CDATA[${text.slice(9)}]]>`,
     )
     fc.assert(
-      fc.property(fc.array(fc.tuple(role, spell), { maxLength: 8 }), fc.constantFrom('saml', '', 'q1'), (list, prefix) => {
-        const roles = list.map(([pair, how]) => how(`${pair.roleArn},${pair.providerArn}`))
-        expect(readAssertion(samlResponse({ roles, prefix })).roles).toEqual(list.map(([pair]) => pair))
-      }),
+      fc.property(
+        fc.array(fc.tuple(role, spell), { maxLength: 8 }),
+        fc.constantFrom('saml', '', 'q1'),
+        (list, prefix) => {
+          const roles = list.map(([pair, how]) => how(`${pair.roleArn},${pair.providerArn}`))
+          expect(readAssertion(samlResponse({ roles, prefix })).roles).toEqual(list.map(([pair]) => pair))
+        },
+      ),
     )
   })
 

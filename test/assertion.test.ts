@@ -2,7 +2,16 @@ import { describe, expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
 import { checkFresh, checkStatus, parseRolePair, readAssertion, timeSpan } from '../src/assertion.ts'
 import { isFailure } from '../src/errors.ts'
-import { encode, providerArn, roleArn, roleValue, samlResponse, samlXml, assertionXml, type SamlOptions } from './saml.ts'
+import {
+  encode,
+  providerArn,
+  roleArn,
+  roleValue,
+  samlResponse,
+  samlXml,
+  assertionXml,
+  type SamlOptions,
+} from './saml.ts'
 
 const read = (options: SamlOptions = {}) => readAssertion(samlResponse(options))
 const names = (options: SamlOptions) => read(options).roles.map(role => role.roleArn.split('/').at(-1) ?? '')
@@ -98,7 +107,11 @@ describe('base64', () => {
     ['not XML', encode('hello'), 'text outside the root'],
     ['HTML', encode('<!DOCTYPE html><html><body>hi</body></html>'), 'a document type is not allowed'],
     ['another root', encode('<saml:Issuer xmlns:saml="x"/>'), 'its root is Issuer'],
-    ['an entity of its own', encode(`<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]>${samlXml({ prolog: '' })}`), 'a document type'],
+    [
+      'an entity of its own',
+      encode(`<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]>${samlXml({ prolog: '' })}`),
+      'a document type',
+    ],
     ['cut off', encode(samlXml().slice(0, -17)), 'cut off'],
     ['Latin-1', Buffer.from(samlXml({ nameId: 'Zoë' }), 'latin1').toString('base64'), 'it is not UTF-8'],
     ['random bytes', Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3]).toString('base64'), 'it is not UTF-8'],
@@ -124,7 +137,14 @@ describe('roles', () => {
   })
 
   test('R03 what is odd is left out, with a warning each', () => {
-    const bad = [`${roleValue('X')},word`, 'oops,ohno', '', providerArn(), roleArn('Y'), `${roleValue('Z')},${roleArn('Z')}`]
+    const bad = [
+      `${roleValue('X')},word`,
+      'oops,ohno',
+      '',
+      providerArn(),
+      roleArn('Y'),
+      `${roleValue('Z')},${roleArn('Z')}`,
+    ]
     const found = read({ roles: [roleValue('A'), ...bad, `${roleValue('B')},`] })
     expect(found.roles.map(role => role.roleArn)).toEqual([roleArn('A'), roleArn('B')])
     expect(found.warnings).toHaveLength(bad.length)
@@ -174,7 +194,9 @@ describe('roles', () => {
   })
 
   test('other attributes that hold ARNs are not roles', () => {
-    expect(names({ roles: [roleValue('A')], attributes: { 'PrincipalTag:x': roleValue('B'), Roles: roleValue('C') } })).toEqual(['A'])
+    expect(
+      names({ roles: [roleValue('A')], attributes: { 'PrincipalTag:x': roleValue('B'), Roles: roleValue('C') } }),
+    ).toEqual(['A'])
   })
 
   test('a warning shows foreign text on one line, without control characters, cut', () => {
@@ -195,7 +217,11 @@ describe('status', () => {
     `<samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:${inner}"/></samlp:StatusCode>${message}`
 
   test('R14 the message of the identity provider is passed on', () => {
-    const status = failed('Responder', 'AuthnFailed', '<samlp:StatusMessage>locked\u001b by admin</samlp:StatusMessage>'.replace('\u001b', '\u0085'))
+    const status = failed(
+      'Responder',
+      'AuthnFailed',
+      '<samlp:StatusMessage>locked\u001b by admin</samlp:StatusMessage>'.replace('\u001b', '\u0085'),
+    )
     const error = caught(() => checkStatus(read({ status, body: '' })))
     expect([error.kind, error.code]).toEqual(['refused', 'saml-status'])
     expect(error.message).toBe('the identity provider answered with a failure: locked by admin (AuthnFailed)')
@@ -267,11 +293,14 @@ describe('times', () => {
     expect(() => checkFresh(found, at('2026-03-01T10:00:00Z'))).not.toThrow()
   })
 
-  test.each(['abc', '100', '99999', '-3600', '3600.5', '1e4', '9'.repeat(400)])('R18 SessionDuration %.20s is ignored', text => {
-    const found = read({ attributes: { SessionDuration: text } })
-    expect(found).not.toHaveProperty('sessionDuration')
-    expect(found.warnings).toHaveLength(1)
-  })
+  test.each(['abc', '100', '99999', '-3600', '3600.5', '1e4', '9'.repeat(400)])(
+    'R18 SessionDuration %.20s is ignored',
+    text => {
+      const found = read({ attributes: { SessionDuration: text } })
+      expect(found).not.toHaveProperty('sessionDuration')
+      expect(found.warnings).toHaveLength(1)
+    },
+  )
 
   test.each(['900', '3600', ' 43200 '])('R18 SessionDuration %j is used', text => {
     expect(read({ attributes: { SessionDuration: text } }).sessionDuration).toBe(Number(text))

@@ -109,7 +109,11 @@ export function success(action: string, result: string): StsReply {
 /** An error as STS writes it; `status` as in its documentation. */
 export function stsError(code: string, message: string, status = 400, headers: Record<string, string> = {}): StsReply {
   const error = `<Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error>`
-  return { status, headers, body: `<ErrorResponse xmlns="${namespace}">${error}<RequestId>1</RequestId></ErrorResponse>` }
+  return {
+    status,
+    headers,
+    body: `<ErrorResponse xmlns="${namespace}">${error}<RequestId>1</RequestId></ErrorResponse>`,
+  }
 }
 
 function concat(chunks: readonly Uint8Array[]): Uint8Array {

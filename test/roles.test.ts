@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'bun:test'
 import { isFailure } from '../src/errors.ts'
 import { readAssertion } from '../src/assertion.ts'
-import { chooseRole, filterRoles, isReservedRole, offeredRoles, roleLines, sortRoles, type Wanted } from '../src/roles.ts'
+import {
+  chooseRole,
+  filterRoles,
+  isReservedRole,
+  offeredRoles,
+  roleLines,
+  sortRoles,
+  type Wanted,
+} from '../src/roles.ts'
 import type { Role } from '../src/types.ts'
 import { providerArn, roleArn, roleValue, samlResponse, type SamlOptions } from './saml.ts'
 
@@ -47,7 +55,15 @@ describe('the list', () => {
 
   test('R09 R21 and says what tells roles apart', () => {
     const roles = [role('AWSReservedSSO_Ops_1', '1'), role('X', '2', 'a'), role('X', '2', 'b'), role('Y', '3')]
-    expect(roleLines(roles, new Map([['2', 'prod'], ['3', 'test']]))).toEqual([
+    expect(
+      roleLines(
+        roles,
+        new Map([
+          ['2', 'prod'],
+          ['3', 'test'],
+        ]),
+      ),
+    ).toEqual([
       '    1. arn:aws:iam::1:role/AWSReservedSSO_Ops_1 (cannot be assumed with SAML)',
       '    2. arn:aws:iam::2:role/X (prod, through a)',
       '    3. arn:aws:iam::2:role/X (prod, through b)',
@@ -58,7 +74,9 @@ describe('the list', () => {
   })
 
   test('R10 600 roles in 200 accounts keep their order and can be filtered', () => {
-    const roles = Array.from({ length: 600 }, (_, index) => role(`R${index % 3}`, String(100_000_000_000 + (index % 200))))
+    const roles = Array.from({ length: 600 }, (_, index) =>
+      role(`R${index % 3}`, String(100_000_000_000 + (index % 200))),
+    )
     const sorted = sortRoles(roles)
     expect(sorted).toHaveLength(600)
     expect(sortRoles(roles.toReversed())).toEqual(sorted)
@@ -119,7 +137,13 @@ describe('filterRoles', () => {
 })
 
 describe('chooseRole', () => {
-  const roles = sortRoles([role('Read'), role('Sysadmin'), role('User'), role('User-Admin'), role('team/ops/User', '999')])
+  const roles = sortRoles([
+    role('Read'),
+    role('Sysadmin'),
+    role('User'),
+    role('User-Admin'),
+    role('team/ops/User', '999'),
+  ])
 
   test('a single role is taken by itself', () => {
     expect(chooseRole([role('A')], {})).toEqual({ role: role('A'), auto: true })
@@ -128,7 +152,9 @@ describe('chooseRole', () => {
 
   test('several make a menu, filtered', () => {
     expect(chooseRole(roles, {})).toEqual({ menu: roles })
-    expect(chooseRole(roles, { filter: '::999|Read', role: undefined, roleNumber: undefined, last: undefined })).toEqual({
+    expect(
+      chooseRole(roles, { filter: '::999|Read', role: undefined, roleNumber: undefined, last: undefined }),
+    ).toEqual({
       menu: [role('Read'), role('team/ops/User', '999')],
     })
   })

@@ -54,7 +54,7 @@ export function samlXml(options: SamlOptions = {}): string {
   const instant = options.issueInstant ?? '2026-03-01T10:00:00Z'
   const status = options.status ?? `<${p}StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/>`
   return (
-    `${options.prolog ?? '<?xml version="1.0" encoding="UTF-8"?>\n'}` +
+    (options.prolog ?? '<?xml version="1.0" encoding="UTF-8"?>\n') +
     `<${p}Response ${declare}="urn:oasis:names:tc:SAML:2.0:protocol" ID="_1" Version="2.0" IssueInstant="${instant}"${to}>` +
     `<${p}Status>${status}</${p}Status>${options.body ?? assertionXml(options)}</${p}Response>`
   )

@@ -3,7 +3,16 @@ import fc from 'fast-check'
 import { fromTokens, toTokens } from '../src/tokens.ts'
 
 test('any JSON gives a whole set or nothing', () => {
-  const keys = ['AccessKeyId', 'SecretAccessKey', 'Token', 'LastRole', 'Expiration', 'LastUpdated', 'Issuer', 'SAMLProvider']
+  const keys = [
+    'AccessKeyId',
+    'SecretAccessKey',
+    'Token',
+    'LastRole',
+    'Expiration',
+    'LastUpdated',
+    'Issuer',
+    'SAMLProvider',
+  ]
   const value = fc.oneof(
     fc.string(),
     fc.integer(),

@@ -56,10 +56,15 @@ describe('parseTime', () => {
     ['2026-03-01T10:00:00+02:00', '2026-03-01T08:00:00.000Z'],
   ])('%j', (text, iso) => expect(parseTime(text)?.toISOString()).toBe(iso))
 
-  test.each(['', 'This-is-invalid', '2026-03-01', '1', '2026-13-01T10:00:00Z', '2026-03-01T25:00:00Z', 'Sun Mar 1 2026'])(
-    '%j is no time',
-    text => expect(parseTime(text)).toBeUndefined(),
-  )
+  test.each([
+    '',
+    'This-is-invalid',
+    '2026-03-01',
+    '1',
+    '2026-13-01T10:00:00Z',
+    '2026-03-01T25:00:00Z',
+    'Sun Mar 1 2026',
+  ])('%j is no time', text => expect(parseTime(text)).toBeUndefined())
 })
 
 describe('fromTokens', () => {
@@ -80,7 +85,9 @@ describe('fromTokens', () => {
   ]
   test.each(odd)('%s is undefined', (_, value) => expect(fromTokens(JSON.stringify(value) ?? '')).toBeUndefined())
 
-  test.each(['', '{', '{"AccessKeyId":', '\0', '{}'])('%j is undefined', text => expect(fromTokens(text)).toBeUndefined())
+  test.each(['', '{', '{"AccessKeyId":', '\0', '{}'])('%j is undefined', text =>
+    expect(fromTokens(text)).toBeUndefined(),
+  )
 
   test('an unknown key, or the prototype, does no harm', () => {
     const text = JSON.stringify(good).replace('{', '{"__proto__":{"AccessKeyId":"x"},"Extra":1,')

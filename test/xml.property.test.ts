@@ -3,7 +3,9 @@ import fc from 'fast-check'
 import { parseXml } from '../src/xml.ts'
 
 /** Characters that XML allows. */
-const text = fc.string({ unit: 'binary' }).map(value => value.replace(/[^\t\n\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, ''))
+const text = fc
+  .string({ unit: 'binary' })
+  .map(value => value.replace(/[^\t\n\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, ''))
 
 type Style = 'entity' | 'hex' | 'decimal' | 'cdata'
 
@@ -46,7 +48,24 @@ describe('parseXml', () => {
   })
 
   test('never throws anything but an error with words, on any soup', () => {
-    const token = fc.constantFrom('<', '>', '/', 'a', '<a>', '</a>', '<!--', '-->', '<![CDATA[', ']]>', '&', ';', '="', "'", '?', '<?')
+    const token = fc.constantFrom(
+      '<',
+      '>',
+      '/',
+      'a',
+      '<a>',
+      '</a>',
+      '<!--',
+      '-->',
+      '<![CDATA[',
+      ']]>',
+      '&',
+      ';',
+      '="',
+      "'",
+      '?',
+      '<?',
+    )
     fc.assert(
       fc.property(fc.array(token, { maxLength: 30 }), tokens => {
         try {

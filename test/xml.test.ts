@@ -62,7 +62,11 @@ describe('parseXml', () => {
 
   test('names of the prototype are ordinary names', () => {
     const root = parseXml('<constructor __proto__="1"><__proto__/></constructor>')
-    expect([root.name, root.attributes.get('__proto__'), root.children[0]?.name]).toEqual(['constructor', '1', '__proto__'])
+    expect([root.name, root.attributes.get('__proto__'), root.children[0]?.name]).toEqual([
+      'constructor',
+      '1',
+      '__proto__',
+    ])
   })
 
   test.each([
