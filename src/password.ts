@@ -1,7 +1,7 @@
 /**
  * Where the password comes from, asked for only when a page wants it: option or environment, file, OS keyring, the person.
  */
-import { failure } from './errors.ts'
+import { failure, isFailure } from './errors.ts'
 import { checkPrivate, readText } from './files.ts'
 import type { Keyring } from './keyring.ts'
 import { keepSecret, type Log } from './log.ts'
@@ -64,11 +64,17 @@ export function createPasswordSource({ settings, username, keyring, ask, log }: 
 
   async function askPerson(): Promise<string> {
     let answer = ''
-    while (answer === '') answer = await ask.secret('Password: ')
+    while (answer === '') answer = await ask.secret('Password: ').catch(withHint)
     source = 'typed'
     typed = answer
     return answer
   }
+}
+
+function withHint(error: unknown): never {
+  if (!isFailure(error) || error.kind !== 'person') throw error
+  const hint = 'give the password with --password-file FILE or CLOUDTOKEN_PASSWORD, or run cloudtoken in a terminal'
+  throw failure('person', error.message, { hint, code: error.code, cause: error })
 }
 
 /** The whole content without the final line ends, as the original read it. */

@@ -37,7 +37,10 @@ export function createTerminal(options: TerminalOptions): Terminal {
     put: (on: Streams, clack: Clack) => Promise<T | Cancelled>,
   ): Promise<T> {
     const on = open()
-    if (!on) throw failure('person', `a person is needed to answer "${trimmed(message)}", and there is no terminal`)
+    if (!on) {
+      const hint = 'run cloudtoken in a terminal, or give the answer as an option: cloudtoken --help'
+      throw failure('person', `a person is needed to answer "${trimmed(message)}", and there is no terminal`, { hint })
+    }
     const clack = await import('@clack/prompts')
     const answer = await put(on, clack)
     on.input.unref()

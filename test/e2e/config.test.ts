@@ -1,0 +1,160 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { makePlace, password, roles, type Place, type Result } from './cli.ts'
+
+let place: Place
+beforeAll(async () => {
+  place = await makePlace()
+})
+afterAll(() => place.stop())
+
+const quiet = { CLOUDTOKEN_URL: '', CLOUDTOKEN_USERNAME: '' }
+
+/** Runs with this config.yaml. */
+async function withConfig(text: string, args: readonly string[], env = {}): Promise<Result & { home: string }> {
+  const home = mkdtempSync(join(place.home, 'home-'))
+  mkdirSync(join(home, '.config/cloudtoken'), { recursive: true })
+  writeFileSync(join(home, '.config/cloudtoken/config.yaml'), text)
+  return { home, ...(await place.run(args, { env: { ...quiet, HOME: home, ...env } })) }
+}
+
+describe('config.yaml', () => {
+  test('of the original, as it stands', async () => {
+    const text = `
+plugins:
+    pre_auth:
+        - version_check
+    auth:
+        - idp
+        - saml
+    post_auth:
+        - export_credentials_json
+defaults:
+        username: charlie
+        password: '${password}'
+        url: ${place.idp.url}
+        role_number: 2
+        refresh-interval: 2700
+        saml:
+            session_duration: 1800
+        export_credentials_cli:
+            credentials-profile: default
+`
+    const { stdout, code, home } = await withConfig(text, [])
+    expect([stdout, code]).toEqual([`Using role ${roles[1]}\n`, 0])
+    const tokens = JSON.parse(readFileSync(join(home, '.config/cloudtoken/tokens.json'), 'utf8'))
+    expect(Date.parse(tokens.Expiration) - Date.parse(tokens.LastUpdated)).toBeLessThanOrEqual(1_801_000)
+    expect(() => statSync(join(home, '.aws/credentials'))).toThrow()
+  })
+
+  test('identities: the only one, the named one, and one too many', async () => {
+    const entry = (user: string): string => `{url: "${place.idp.url}", username: ${user}, password: "${password}"}`
+    const one = await withConfig(`identities:\n  work: ${entry('dana')}\n`, [])
+    expect(one.stdout).toContain(`Using role ${roles[0]}`)
+    const two = `identities:\n  work: ${entry('dana')}\n  home: ${entry('charlie')}\n`
+    expect((await withConfig(two, ['--identity', 'home', '-l'])).stdout.split('\n')).toHaveLength(4)
+    const unclear = await withConfig(two, [])
+    expect([unclear.code, unclear.stderr]).toEqual([20, expect.stringContaining('cloudtoken --identity work')])
+    const wrong = await withConfig(two, ['--identity', 'wrok'])
+    expect([wrong.code, wrong.stderr]).toEqual([20, expect.stringContaining('did you mean work?')])
+  })
+
+  test('precedence: flag, variable, identity, plugin, defaults', async () => {
+    const text = `
+identities:
+  work: {url: "${place.idp.url}", username: charlie, password: "${password}", role-number: 3}
+defaults:
+  role-number: 1
+  saml: {role-number: 2}
+`
+    expect((await withConfig(text, [])).stdout).toContain(roles[2])
+    expect((await withConfig(text, [], { CLOUDTOKEN_ROLE_NUMBER: '2' })).stdout).toContain(roles[1])
+    expect((await withConfig(text, ['-r1'], { CLOUDTOKEN_ROLE_NUMBER: '2' })).stdout).toContain(roles[0])
+    expect((await withConfig(text.replace(', role-number: 3', ''), [])).stdout).toContain(roles[1])
+  })
+
+  test.each([
+    ['an unknown key', 'identites:\n  a: {}\n', 'did you mean identities?'],
+    ['an unknown option', 'defaults:\n  session-durration: 900\n', 'did you mean session-duration?'],
+    ['an unknown option of an identity', 'identities:\n  a: {urll: x}\n', 'did you mean url?'],
+    ['a key twice', 'defaults: {}\ndefaults: {}\n', 'unique'],
+    ['broken YAML', 'defaults: [\n', 'config.yaml'],
+    ['a list of something else', 'plugins:\n  auth: [1]\n', 'plugins.auth'],
+    ['no mapping', '- a\n', 'the file'],
+    ['a number that is none', 'defaults:\n  session-duration: soon\n', '900 to 43200'],
+    ['a number out of range', 'defaults:\n  session-duration: 10\n', '900 to 43200'],
+    ['a plugin that is not there', 'plugins:\n  auth: [smal]\n', 'smal'],
+  ])('%s is refused by name', async (_, text, words) => {
+    const { code, stderr } = await withConfig(text, ['--url', place.idp.url])
+    expect([code, stderr]).toEqual([20, expect.stringContaining(words)])
+  })
+
+  test('a file that was named must be there', async () => {
+    const { code, stderr } = await place.run(['--config-file', '/nowhere/config.yaml'])
+    expect([code, stderr]).toEqual([20, 'cloudtoken: error: Unable to load config file: /nowhere/config.yaml\n'])
+  })
+})
+
+describe('the command line', () => {
+  test.each([
+    [['--filtr', 'x'], 'did you mean --filter?'],
+    [['--role'], '--role needs a value'],
+    [['--session-duration', '12'], '900 to 43200'],
+    [['extra'], 'no command extra'],
+    [['-l', 'extra'], 'unexpected argument "extra"'],
+    [['--consent', 'maybe'], 'ask, accept, refuse'],
+    [['roles', '--daemon'], 'unknown option --daemon'],
+  ])('%p is a usage error', async (args, words) => {
+    const { code, stderr } = await place.run(args)
+    expect([code, stderr]).toEqual([2, expect.stringContaining(words)])
+  })
+
+  test('a variable that nobody reads is told', async () => {
+    const { stderr } = await place.run(['-l'], { env: { CLOUDTOKEN_SESION_DURATION: '900' } })
+    expect(stderr).toContain('did you mean CLOUDTOKEN_SESSION_DURATION?')
+  })
+
+  test('--version, -V, -v and version; --help, -h and help', async () => {
+    for (const word of ['--version', '-V', '-v', 'version']) {
+      expect((await place.run([word])).stdout).toMatch(/^cloudtoken \d+\.\d+\.\d+\n$/)
+    }
+    const help = (await place.run(['--help'])).stdout
+    for (const word of ['-h', 'help']) expect((await place.run([word])).stdout).toBe(help)
+    for (const option of ['--session-duration', '--allow-from', '--role-number', 'credential-process']) {
+      expect(help).toContain(option)
+    }
+    expect((await place.run(['credential-process', '--help'])).stdout).toStartWith('cloudtoken credential-process')
+  })
+})
+
+describe('init', () => {
+  test('writes skeletons once and shell additions always, all private', async () => {
+    const home = mkdtempSync(join(place.home, 'home-'))
+    const first = await place.run(['--init'], { env: { ...quiet, HOME: home } })
+    const folder = join(home, '.config/cloudtoken')
+    expect(first.stdout.split('\n')).toEqual([
+      `Creating ${folder} directory.`,
+      `Populating ${folder} with skeleton configuration files.`,
+      'Initialisation complete.',
+      'Please see the documentation for instructions on completing shell integration.',
+      `Shell additions and configuration files have been placed in ${folder}.`,
+      '',
+    ])
+    expect(statSync(folder).mode & 0o777).toBe(0o700)
+    const file = join(folder, 'config.yaml')
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    writeFileSync(file, 'defaults:\n')
+    const second = await place.run(['init'], { env: { ...quiet, HOME: home } })
+    expect(second.stdout).toContain(`${file} already exists. Skipping.`)
+    expect(readFileSync(file, 'utf8')).toBe('defaults:\n')
+  })
+
+  test('what it writes can be read again', async () => {
+    const home = mkdtempSync(join(place.home, 'home-'))
+    await place.run(['init'], { env: { ...quiet, HOME: home } })
+    const url = ['--url', place.idp.url, '-u', 'dana']
+    const run = await place.run(url, { env: { ...quiet, HOME: home, CLOUDTOKEN_PASSWORD: password } })
+    expect([run.stdout, run.code]).toEqual([expect.stringContaining(`Using role ${roles[0]}`), 0])
+  })
+})

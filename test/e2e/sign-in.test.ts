@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { makePlace, password, roles, type Place } from './cli.ts'
+
+let place: Place
+beforeAll(async () => {
+  place = await makePlace()
+})
+afterAll(() => place.stop())
+
+const env = { CLOUDTOKEN_PASSWORD: password }
+/** Each test its own home, so that none depends on what another left. */
+function fresh(): { HOME: string; CLOUDTOKEN_PASSWORD: string } {
+  return { HOME: mkdtempSync(join(place.home, 'home-')), ...env }
+}
+
+describe('the bare command', () => {
+  test('prints the transcript, takes the role whose number is piped in, and writes the files', async () => {
+    const own = fresh()
+    const { code, stdout, stderr } = await place.run([], { env: own, input: '1\n' })
+    expect(stderr).toMatch(/^cloudtoken: credentials until /)
+    expect(stdout).toBe(
+      [
+        'Available roles to choose from:',
+        '    1. arn:aws:iam::123456789012:role/Read-Only-Role',
+        '    2. arn:aws:iam::123456789012:role/Sysadmin-Role',
+        '    3. arn:aws:iam::123456789012:role/User-Role',
+        '',
+        '',
+        'Enter number of role you want: 1',
+        'Using role arn:aws:iam::123456789012:role/Read-Only-Role',
+        '',
+      ].join('\n'),
+    )
+    expect(code).toBe(0)
+    const tokens = JSON.parse(readFileSync(join(own.HOME, '.config/cloudtoken/tokens.json'), 'utf8'))
+    expect(Object.keys(tokens).sort()).toEqual([
+      ...['AccessKeyId', 'AccountId', 'Code', 'Expiration', 'Issuer', 'LastRole', 'LastUpdated'],
+      ...['SAMLProvider', 'SecretAccessKey', 'Token', 'Type'],
+    ])
+    expect(tokens.LastRole).toBe(roles[0])
+    for (const file of ['.config/cloudtoken/tokens.json', '.config/cloudtoken/tokens.shell', '.aws/credentials']) {
+      expect(statSync(join(own.HOME, file)).mode & 0o777).toBe(0o600)
+    }
+    expect(readFileSync(join(own.HOME, '.aws/credentials'), 'utf8')).toContain(`aws_access_key_id = ${tokens.AccessKeyId}`)
+  })
+
+  test('asks again after a number that is none, and gives up at the end of stdin', async () => {
+    const good = await place.run([], { env: fresh(), input: 'x\n9\n2\n' })
+    expect(good.stdout.match(/Select a valid option\./g)).toHaveLength(2)
+    expect(good.stdout).toContain(`Using role ${roles[1]}`)
+    const bad = await place.run([], { env: fresh(), input: '9\n' })
+    expect(bad.code).toBe(11)
+    expect(bad.stderr).toContain('cloudtoken: hint: cloudtoken --role arn:aws:iam::')
+  })
+
+  test('a single role is taken without a question', async () => {
+    const { code, stdout } = await place.run(['-u', 'dana'], { env: fresh() })
+    expect(stdout).toBe(`Auto selecting matching role: ${roles[0]}\nUsing role ${roles[0]}\n`)
+    expect(code).toBe(0)
+  })
+
+  test('-f narrows, -r counts in the narrowed list, --role is exact', async () => {
+    const filtered = await place.run(['-f', 'sysadmin'], { env: fresh() })
+    expect(filtered.stdout).toContain(`Auto selecting matching role: ${roles[1]}`)
+    const numbered = await place.run(['-f', 'r-role', '-r', '1'], { env: fresh() })
+    expect(numbered.stdout).toBe(`Using role ${roles[2]}\n`)
+    const named = await place.run(['--role', 'User-Role'], { env: fresh() })
+    expect(named.stdout).toBe(`Using role ${roles[2]}\n`)
+    const unknown = await place.run(['--role', 'User'], { env: fresh() })
+    expect(unknown.code).toBe(12)
+    expect((await place.run(['-f', '('], { env: fresh() })).code).toBe(2)
+    expect((await place.run(['-r', '7'], { env: fresh() })).code).toBe(12)
+  })
+
+  test('-l, -n and roles --json list and take nothing', async () => {
+    const before = place.sts.assumed().length
+    expect((await place.run(['-l'], { env: fresh() })).stdout.split('\n')).toHaveLength(4)
+    expect((await place.run(['-l', '-u', 'dana'], { env: fresh() })).stdout).toBe(`    1. ${roles[0]}\n`)
+    expect((await place.run(['-n'], { env: fresh() })).stdout).toBe('1\n2\n3\n')
+    const { stdout } = await place.run(['roles', '--json', '-f', 'user'], { env: fresh() })
+    expect(JSON.parse(stdout)).toMatchObject([{ number: 1, roleArn: roles[2], account: '123456789012' }])
+    expect(place.sts.assumed().length).toBe(before)
+  })
+
+  test('the session at the identity provider is used again: one password for two runs; --refresh takes the same role', async () => {
+    const own = fresh()
+    const before = place.idp.passwords()
+    await place.run(['-r', '2'], { env: own })
+    const again = await place.run(['--refresh'], { env: { HOME: own.HOME } })
+    expect(again.stdout).toBe(`Using role ${roles[1]}\n`)
+    expect(place.idp.passwords()).toBe(before + 1)
+  })
+
+  test('-e prints the assignments, -t writes for this shell only, -U removes all without a password', async () => {
+    const own = fresh()
+    await place.run(['-r', '1', '-t'], { env: own })
+    expect(existsSync(join(own.HOME, '.config/cloudtoken/tokens.tmp'))).toBe(true)
+    expect(existsSync(join(own.HOME, '.config/cloudtoken/tokens.json'))).toBe(false)
+    await place.run(['-r', '1'], { env: own })
+    const printed = await place.run(['-e'], { env: { HOME: own.HOME } })
+    expect(printed.stdout).toMatch(/^export AWS_ACCESS_KEY_ID=ASIA/m)
+    expect(printed.stdout).not.toContain('#')
+    const env = await place.run(['env', '--shell', 'dotenv'], { env: { HOME: own.HOME } })
+    expect(env.stdout).toMatch(/^AWS_ACCESS_KEY_ID=/m)
+    const removed = await place.run(['-U'], { env: { HOME: own.HOME } })
+    expect(removed.code).toBe(0)
+    expect(existsSync(join(own.HOME, '.config/cloudtoken/tokens.json'))).toBe(false)
+    expect(readFileSync(join(own.HOME, '.aws/credentials'), 'utf8')).not.toContain('aws_access_key_id')
+    expect((await place.run(['-e'], { env: { HOME: own.HOME } })).code).toBe(11)
+    expect((await place.run(['-l'], { env: { HOME: own.HOME } })).code).toBe(11)
+  })
+
+  test('--profile keeps to its own section, and every other byte stays', async () => {
+    const own = fresh()
+    const foreign = '# mine\r\n[default]\naws_access_key_id=AKIAMINE\n\n[other]\n  s3 =\n    max = 1\nlast = x'
+    mkdirSync(join(own.HOME, '.aws'))
+    writeFileSync(join(own.HOME, '.aws/credentials'), foreign)
+    await place.run(['-r', '1', '--profile', 'work'], { env: own })
+    expect(readFileSync(join(own.HOME, '.aws/credentials'), 'utf8')).toStartWith(foreign)
+    await place.run(['-U', '--profile', 'work'], { env: own })
+    expect(readFileSync(join(own.HOME, '.aws/credentials'), 'utf8').trimEnd()).toBe(foreign)
+  })
+
+  test('whoami asks STS', async () => {
+    const own = fresh()
+    await place.run(['-r', '3'], { env: own })
+    const { stdout } = await place.run(['whoami', '--json'], { env: { HOME: own.HOME } })
+    expect(JSON.parse(stdout)).toMatchObject({ account: '123456789012' })
+    expect(stdout).toContain(':assumed-role/User-Role/')
+  })
+})
+
+describe('what goes wrong has a message, a hint and an exit code', () => {
+  test('wrong password: posted once', async () => {
+    const before = place.idp.passwords()
+    const { code, stderr } = await place.run([], { env: { ...fresh(), CLOUDTOKEN_PASSWORD: 'wrong one' } })
+    expect(code).toBe(10)
+    expect(stderr).toMatch(/refused the user name or the password.*\ncloudtoken: hint: /)
+    expect(stderr).not.toContain('wrong one')
+    expect(place.idp.passwords()).toBe(before + 1)
+  })
+
+  test('nobody to ask', async () => {
+    const { code, stderr } = await place.run([], { env: { HOME: fresh().HOME } })
+    expect(code).toBe(11)
+    expect(stderr).toContain('--password-file')
+  })
+
+  test('no roles, no identity provider there, page that is none, wrong service', async () => {
+    expect((await place.run(['-u', 'nobody'], { env: fresh() })).code).toBe(12)
+    const down = await place.run(['--url', 'http://127.0.0.1:9/simplesaml'], { env: fresh() })
+    expect([down.code, down.stderr]).toEqual([30, expect.stringContaining('127.0.0.1:9')])
+    const lost = await place.run(['--url', place.idp.url.replace('webservices', 'nothing')], { env: fresh() })
+    expect([lost.code, lost.stderr]).toEqual([20, expect.stringContaining('entity id of AWS')])
+  })
+
+  test('STS that refuses', async () => {
+    const { code, stderr } = await place.run(['-r', '1'], { env: { ...fresh(), AWS_ENDPOINT_URL_STS: place.idp.origin } })
+    expect([30, 31]).toContain(code ?? 0)
+    expect(stderr).toStartWith('cloudtoken: error: ')
+  })
+
+  test('a password file that others can read', async () => {
+    const own = fresh()
+    const file = join(own.HOME, 'password')
+    writeFileSync(file, `${password}\n`, { mode: 0o644 })
+    const loose = await place.run(['-r', '1', '--password-file', file], { env: { HOME: own.HOME } })
+    expect([loose.code, loose.stderr]).toEqual([20, expect.stringContaining('chmod')])
+  })
+
+  test('--debug shows every step and no secret', async () => {
+    const own = fresh()
+    const { stderr } = await place.run(['--debug', '-r', '1'], { env: own })
+    const tokens = JSON.parse(readFileSync(join(own.HOME, '.config/cloudtoken/tokens.json'), 'utf8'))
+    expect(stderr).toContain('credentials')
+    for (const secret of [password, encodeURIComponent(password), tokens.SecretAccessKey, tokens.Token]) {
+      expect(stderr).not.toContain(secret)
+    }
+  })
+})
+
+describe('--saml-response', () => {
+  test('from stdin and from a file, once', async () => {
+    const own = fresh()
+    const { response } = await import('./saml-response.ts').then(({ fetchResponse }) => fetchResponse(place.idp.url, password))
+    const piped = await place.run(['--saml-response', '-', '--role', 'User-Role'], { env: { HOME: own.HOME }, input: response })
+    expect([piped.stdout, piped.code]).toEqual([`Using role ${roles[2]}\n`, 0])
+    const file = join(own.HOME, 'response')
+    writeFileSync(file, response.replace(/(.{60})/g, '$1\r\n'))
+    expect((await place.run(['--saml-response', file, '-r', '1'], { env: { HOME: own.HOME } })).code).toBe(0)
+    writeFileSync(file, 'not a response')
+    const broken = await place.run(['--saml-response', file, '-r', '1'], { env: { HOME: own.HOME } })
+    expect(broken.code).not.toBe(0)
+    expect(broken.stderr).toContain('cloudtoken: error: ')
+  })
+})
