@@ -42,9 +42,13 @@ const marked = /<(\/?)(form|noscript|iframe|noembed|noframes|template)(?=[\s/>])
 export async function walkHtml(source: string, visitor: Visitor): Promise<void> {
   const { DOMParser } = await import('linkedom')
   const mark = unusedMark(source)
-  // A slash between the parts keeps the replacement in one piece inside an unquoted value, too.
-  const text = source.replace(marked, (_, slash: string, name: string) => `<wbr/${mark}${slash ? 'e' : 's'}-${name}`)
-  const written = new RegExp(`<wbr/${mark}([es])-(\\w+)`, 'g')
+  // A slash between the parts keeps the replacement in one piece inside an unquoted value, too. Forms end paragraphs,
+  // as `hr` does.
+  const text = source.replace(
+    marked,
+    (_, slash: string, name: string) => `<${/form/i.test(name) ? 'hr' : 'wbr'}/${mark}${slash ? 'e' : 's'}-${name}`,
+  )
+  const written = new RegExp(`<(?:hr|wbr)/${mark}([es])-(\\w+)`, 'g')
   const restore = (value: string): string =>
     value.includes(mark)
       ? value.replace(written, (_, side: string, name: string) => `<${side === 'e' ? '/' : ''}${name}`)
@@ -63,7 +67,7 @@ export async function walkHtml(source: string, visitor: Visitor): Promise<void> 
       return undefined
     }
     const tag = readTag(node, restore)
-    const marker = tag.name === 'wbr' ? markerOf(tag, mark) : undefined
+    const marker = tag.name === 'wbr' || tag.name === 'hr' ? markerOf(tag, mark) : undefined
     if (!marker) {
       if (outside) return undefined
       visitor.enter(tag)

@@ -8,10 +8,12 @@ import type { Place } from './html-text.ts'
 export interface FormDraft {
   readonly tag: Tag
   readonly hidden: boolean
-  /** Innermost open element at the start tag; the form is its child. */
+  /** The element that a browser makes it a child of. */
   readonly parent: Frame | undefined
-  /** How many elements were open at the start tag. */
+  /** How many elements are open around it then. */
   readonly depth: number
+  /** Elements with a greater number came later. */
+  readonly order: number
 }
 
 export interface ControlDraft {
@@ -45,6 +47,8 @@ export interface LabelDraft {
 
 export interface Frame {
   readonly tag: Tag
+  /** Elements are numbered as they come. */
+  readonly order: number
   readonly start: Place
   /** The outermost hidden element, this one included. */
   readonly cover: Frame | undefined

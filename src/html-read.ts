@@ -19,6 +19,8 @@ const silent = new Set([
   'head',
 ])
 const tableParts = new Set(['table', 'tbody', 'thead', 'tfoot', 'tr'])
+/** A paragraph around one of these is not closed by what is in it. */
+const paragraphScope = new Set(['table', 'td', 'th', 'caption', 'button', 'object', 'marquee'])
 /** Elements that an end tag of a form closes along the way. */
 const impliedEnd = new Set(['dd', 'dt', 'li', 'optgroup', 'option', 'p', 'rb', 'rp', 'rt', 'rtc'])
 
@@ -40,6 +42,7 @@ export async function readDraft(source: string): Promise<Draft> {
   const transcript = createTranscript()
   const frames: Frame[] = []
   let content = ''
+  let count = 0
   let open: FormDraft | undefined
   let lastControl: Place = transcript.here()
 
@@ -82,8 +85,10 @@ export async function readDraft(source: string): Promise<Draft> {
       if (option) control?.options.push(option)
       const label = name === 'label' ? { target: attributes.get('for'), text: '' } : undefined
       if (label) draft.labels.push(label)
+      count += 1
       const frame: Frame = {
         tag,
+        order: count,
         start: transcript.here(),
         cover: parent?.cover,
         disabled: disables(tag, parent, frames.at(-2)),
@@ -154,12 +159,9 @@ export async function readDraft(source: string): Promise<Draft> {
     formStart(tag) {
       transcript.breakLine()
       if (open) return
-      open = {
-        tag,
-        hidden: isHidden(tag) || frames.at(-1)?.cover !== undefined,
-        parent: frames.at(-1),
-        depth: frames.length,
-      }
+      const depth = depthOfForm(frames)
+      const hidden = isHidden(tag) || frames.at(-1)?.cover !== undefined
+      open = { tag, hidden, parent: frames[depth - 1], depth, order: count }
       draft.forms.push(open)
     },
 
@@ -174,16 +176,26 @@ export async function readDraft(source: string): Promise<Draft> {
   return draft
 }
 
+/** A form closes the paragraph that it starts in, so it is a child of what is around that. */
+function depthOfForm(frames: readonly Frame[]): number {
+  // Not all the way up: no page that means it nests so deep.
+  for (let at = frames.length - 1; at >= Math.max(0, frames.length - 100); at -= 1) {
+    const name = frames[at]?.tag.name ?? ''
+    if (name === 'p') return at
+    if (paragraphScope.has(name)) break
+  }
+  return frames.length
+}
+
 /**
  * Elements that are still open at `</form>` stay children of the form, and a control in them belongs to it when no other
  * form is open. In tables the form element is left at once and has no children.
  */
 function stayInside(form: FormDraft, frames: readonly Frame[]): void {
   if (frames[form.depth - 1] !== form.parent || tableParts.has(form.parent?.tag.name ?? '')) return
-  let end = frames.length
-  while (end > form.depth && impliedEnd.has(frames[end - 1]?.tag.name ?? '')) end -= 1
-  const inside = end > form.depth ? form : form.parent?.inside
-  for (const frame of frames.slice(form.depth)) frame.inside = inside
+  const later = frames.slice(form.depth).filter(({ order }) => order > form.order)
+  const stays = later.some(({ tag }) => !impliedEnd.has(tag.name))
+  for (const frame of later) frame.inside = stays ? form : form.parent?.inside
 }
 
 function coverItself(frame: Frame): Frame {

@@ -458,6 +458,12 @@ describe('who owns a control', () => {
       ['b'],
     ],
     ['unless it is a paragraph, which ends there', '<form><p>x</form><input name=a>', [[]], ['a']],
+    [
+      'a form in a paragraph ends the paragraph',
+      '<p><form><div></form><input name=a></div><input name=b>',
+      [['a']],
+      ['b'],
+    ],
     ['and a table keeps nothing', '<table><form><tr></form><td><input name=a></table>', [[]], ['a']],
     [
       'another form opened there takes over',
