@@ -223,5 +223,5 @@ describe.skipIf(!botocore)(`botocore${botocore ? '' : ' (not installed)'}`, () =
     ])
     await exportAwscli.write(held.stage.context(2, { daemon: true }))
     expect(await asked('default')).toEqual([null])
-  })
+  }, 30_000)
 })

@@ -62,14 +62,30 @@ test('set, then read: the values, and nobody else sees a difference', () => {
   )
 })
 
-test('an edit leaves the lines of everyone else alone, in their order', () => {
+test('a new key is all that an edit adds', () => {
   fc.assert(
-    fc.property(anyText, name, entries, (before, section, values) => {
-      const marked = setSection(before, section, values)
-      // What is left without the section is the same, whether its keys were set or not.
-      expect(removeSection(marked, section).replace(/[\r\n]+$/, '')).toBe(
-        removeSection(before, section).replace(/[\r\n]+$/, ''),
-      )
+    fc.property(anyText, name, value, (before, section, added) => {
+      fc.pre(readSection(before, section) !== undefined)
+      const after = setSection(before, section, { cloudtoken_new: added })
+      let head = 0
+      while (head < before.length && before[head] === after[head]) head += 1
+      let tail = 0
+      while (tail < before.length - head && before.at(-1 - tail) === after.at(-1 - tail)) tail += 1
+      expect(head + tail).toBe(before.length)
+      const inserted = after.slice(head, after.length - tail)
+      expect(inserted.split(/[\r\n]+/).filter(line => line.includes('cloudtoken_new'))).toHaveLength(1)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('a new value is all that an edit changes, whatever stands above and below', () => {
+  fc.assert(
+    fc.property(anyText, anyText, value, value, end, (above, below, old, fresh, lineEnd) => {
+      const sheet = (middle: string): string =>
+        `${above}${lineEnd}[${ours}]${lineEnd}Region= ${middle}${lineEnd}[z]${lineEnd}${below}`
+      fc.pre(!`${above}${below}`.includes(ours) && old !== '')
+      expect(setSection(sheet(old), ours, { region: fresh })).toBe(sheet(fresh))
     }),
     { numRuns: 1000 },
   )

@@ -144,7 +144,7 @@ describe('every value survives the shell itself', () => {
       const lines = assignments(shell, { V0: 'x', V1: 'y' }) + assignments(shell, { V0: undefined })
       const found = await seen(program, lines)
       expect([found.has('V0'), found.get('V1')]).toEqual([false, 'y'])
-    })
+    }, 30_000)
   }
 })
 

@@ -1,7 +1,7 @@
 /**
  * Against GNOME Keyring itself, on a message bus of the test's own, in a home of the test's own.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,9 @@ import path from 'node:path'
 import process from 'node:process'
 import { createKeyring } from '../../src/keyring.ts'
 import { run, start } from '../../src/run.ts'
+
+// Many short processes, on a machine that may be busy.
+setDefaultTimeout(30_000)
 
 const tools = ['dbus-daemon', 'dbus-send', 'gnome-keyring-daemon', 'secret-tool']
 const missing = tools.filter(tool => Bun.which(tool) === null)
