@@ -39,7 +39,7 @@ async function asRoot({ flags, handover }: DaemonStart): Promise<number> {
     listen: parseListen(settings.listen),
     force: settings.force,
     log,
-    onAccess: settings.quiet ? undefined : createAccessLog(log.access),
+    accessLog: settings.quiet ? undefined : createAccessLog(log.access),
   })
   return await closing(gate, async () => {
     if (user) dropPrivileges(user)
@@ -69,8 +69,8 @@ async function asPerson({ flags, argv }: DaemonStart): Promise<number> {
   }
   log.print('Launching in daemon mode...')
   const ending = endOnSignals()
-  const onAccess = settings.quiet ? undefined : createAccessLog(log.access)
-  const gate = await openGate({ listen, force: settings.force, log, onAccess })
+  const accessLog = settings.quiet ? undefined : createAccessLog(log.access)
+  const gate = await openGate({ listen, force: settings.force, log, accessLog })
   return await closing(gate, () => serve(context, gate, ending))
 }
 
@@ -126,7 +126,7 @@ function endOnSignals(): AbortSignal {
 /** Tried, not guessed: with the address there and low ports free for all, nobody has to become root. */
 async function couldListen({ settings, log }: Context): Promise<boolean> {
   try {
-    const gate = await openGate({ listen: parseListen(settings.listen), force: true, log: { ...log, write: () => {}, print: () => {} }, onAccess: undefined })
+    const gate = await openGate({ listen: parseListen(settings.listen), force: true, log: { ...log, write: () => {}, print: () => {} } })
     await gate.close()
     return true
   } catch (error) {

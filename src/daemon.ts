@@ -79,7 +79,7 @@ export async function serveCredentials(
     signal,
     interval: settings.refreshInterval,
     renew: end => session.renew(role, end),
-    signedInElsewhere: () => session.cookieTime(),
+    lastSignIn: () => session.lastSignIn(),
     onState: state => {
       service.show({ credentials: state.credentials, ...troubleOf(state) })
       if (state.credentials !== shown) void exportAgain(session, state.credentials, shown === undefined, log)

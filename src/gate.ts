@@ -2,6 +2,7 @@
  * The address and the port: what the metadata service needs root for, and the way back, on which the machine is left as
  * it was found.
  */
+import type { AccessLog } from './access-log.ts'
 import { failure } from './errors.ts'
 import type { Listen } from './guard.ts'
 import { detectForeignMetadata } from './linklocal-foreign.ts'
@@ -12,7 +13,7 @@ import type { Log } from './log.ts'
 import { errorPage, type Handler } from './metadata.ts'
 import type { Settings } from './options.ts'
 import { isRoot } from './privilege.ts'
-import { serveMetadata, type Access } from './serve.ts'
+import { serveMetadata } from './serve.ts'
 
 /** The open port, behind which nothing is served yet. */
 export interface Gate {
@@ -27,11 +28,12 @@ export interface GateOptions {
   readonly listen: Listen
   readonly force: boolean
   readonly log: Log
-  readonly onAccess: ((access: Access) => void) | undefined
+  /** Absent: requests are not logged. */
+  readonly accessLog?: AccessLog | undefined
 }
 
 /** Does what needs root, and no more. Rejects with kind `address`, having undone what it did. */
-export async function openGate({ listen, force, log, onAccess }: GateOptions): Promise<Gate> {
+export async function openGate({ listen, force, log, accessLog }: GateOptions): Promise<Gate> {
   const undo: (() => Promise<void>)[] = []
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step()
@@ -42,9 +44,12 @@ export async function openGate({ listen, force, log, onAccess }: GateOptions): P
     const server = await serveMetadata({
       listen,
       handler: (request, target) => handler(request, target),
-      ...(onAccess && { onAccess }),
+      ...(accessLog && { onAccess: accessLog.note }),
     })
-    undo.push(() => server.stop())
+    undo.push(async () => {
+      await server.stop()
+      accessLog?.flush()
+    })
     return {
       url: server.url,
       open(next, { allowFrom, allowHost }) {

@@ -29,8 +29,8 @@ export interface RenewalOptions {
   readonly interval: number
   /** A whole sign-in and STS call for the same role; rejects with kind `person` when somebody has to act. */
   readonly renew: (signal: AbortSignal) => Promise<Credentials>
-  /** A value that changes when a person signed in elsewhere, such as the time of the cookie file. */
-  readonly signedInElsewhere: () => unknown
+  /** A value that changes when a person signed in, such as the time of it. Attempts of the loop must not change it. */
+  readonly lastSignIn: () => unknown
   readonly onState: (state: RenewalState) => void
 }
 
@@ -55,18 +55,16 @@ export async function keepFresh(first: Credentials, options: RenewalOptions): Pr
   const { clock, signal } = options
   let state: RenewalState = fresh(first)
   let timer = startTimer(clock, state.next)
-  let seen = options.signedInElsewhere()
+  let seen = options.lastSignIn()
   options.onState(state)
   while (!signal.aborted) {
-    if (state.needsPerson ? seen === options.signedInElsewhere() : !timer.due()) {
+    if (state.needsPerson ? seen === options.lastSignIn() : !timer.due()) {
       await clock.sleep(Math.min(tick, Math.max(second, state.needsPerson ? tick : timer.left())), signal)
       continue
     }
-    seen = options.signedInElsewhere()
+    seen = options.lastSignIn()
     state = await attempt(state)
     if (signal.aborted) return
-    // What our own sign-in wrote is not somebody else's.
-    seen = state.needsPerson ? seen : options.signedInElsewhere()
     timer = startTimer(clock, state.next)
     options.onState(state)
   }

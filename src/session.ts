@@ -12,10 +12,11 @@ import { createHttp, type HttpClient } from './http.ts'
 import { identityFolder, type Plan } from './identity.ts'
 import type { Keyring } from './keyring.ts'
 import { keepSecret, type Log } from './log.ts'
+import { unknownName } from './names.ts'
 import type { Settings } from './options.ts'
 import { createPasswordSource, type PasswordSource } from './password.ts'
 import type { Ask, Provider, ProviderContext, Store } from './provider.ts'
-import { findProvider } from './providers.ts'
+import { findProvider, providerNames } from './providers.ts'
 import { chooseRole, offeredRoles } from './roles.ts'
 import { folderStore } from './store.ts'
 import { assumeRoleWithSaml, isExpiredAssertion } from './sts.ts'
@@ -53,22 +54,25 @@ export interface Session {
   readonly lastRoleFile: string
   rememberRole(role: Role): void
   export(credentials: Credentials, daemon: boolean): Promise<void>
-  /** Changes when somebody signed in with the same identity elsewhere. */
-  cookieTime(): string | undefined
+  /** Changes when a person signed in with this identity, here or in another process. */
+  lastSignIn(): string | undefined
   forget(): Promise<void>
 }
 
 const cookieFile = 'cookies.json'
 const roleFile = 'last-role.json'
 const accountFile = 'accounts.json'
+const signInFile = 'signed-in'
 
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { settings, plan, username, paths, env, clock, log } = options
-  const provider = await findProvider(plan.provider)
+  const provider = await namedProvider(plan.provider)
   const folder = path.join(paths.state, 'identities', identityFolder(provider.name, settings, username))
   const store = folderStore(folder)
   // STS gets no cookies of the identity provider, and keeps none.
-  const http = createHttp({ log })
+  const http = createHttp({ timeoutMs: 15_000, log })
+  /** How far the identity provider's clock is ahead of ours, ms: its assertions are judged by its own time. */
+  let skew = 0
 
   async function signIn(mode: 'login' | 'refresh', signal: AbortSignal): Promise<SignedIn> {
     const ask = mode === 'refresh' ? silent(options.ask) : options.ask
@@ -77,6 +81,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     const context = { settings, username, password: password.get, ask, http: pages, store, mode, signal, log }
     const answer = await authenticate(provider, context, password).finally(() => keepCookies(pages, store))
     await password.accepted()
+    skew = pages.skewMs() ?? 0
+    if (mode === 'login') store.write(signInFile, new Date(clock.now()).toISOString())
     if (answer.kind === 'credentials') return { kind: 'credentials', credentials: answer.credentials }
     if (answer.kind === 'oidc') throw failure('config', `${provider.name} brings an OIDC token, which cannot be exchanged yet`)
     const assertion = readAssertion(answer.response)
@@ -104,9 +110,9 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   }
 
   async function exchange(role: Role, assertion: SamlResponse, signal: AbortSignal): Promise<Credentials> {
-    checkFresh(assertion, clock.now())
+    checkFresh(assertion, clock.now() + skew)
     const { sessionDuration: durationSeconds, region } = settings
-    const credentials = await assumeRoleWithSaml({
+    return await assumeRoleWithSaml({
       role,
       response: assertion.response,
       durationSeconds,
@@ -118,9 +124,6 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       log,
       signal,
     })
-    keepSecret(credentials.secretAccessKey)
-    keepSecret(credentials.sessionToken)
-    return credentials
   }
 
   return {
@@ -134,7 +137,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       let names = new Map([...kept, ...Object.entries(known)])
       if (partition && ids.length > 1 && ids.some(id => !names.has(id))) {
         const { response, destination: acsUrl } = assertion
-        const found = await fetchAccountNames({ http: createHttp({ log }), response, acsUrl, partition, env, log })
+        const found = await fetchAccountNames({ http: createHttp({ timeoutMs: 4000, log }), response, acsUrl, partition, env, log })
         if (found.size > 0) store.write(accountFile, JSON.stringify(Object.fromEntries([...kept, ...found])))
         names = new Map([...kept, ...found, ...Object.entries(known)])
       }
@@ -155,7 +158,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         await exporter.write({ credentials, settings, paths, env, daemon, log })
       }
     },
-    cookieTime: () => store.read(cookieFile),
+    lastSignIn: () => store.read(signInFile),
     async forget() {
       for (const name of plan.exporters) {
         const exporter = await findExporter(name)
@@ -165,6 +168,15 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       remove(folder)
       if (!settings.skipKeyring) await options.keyring.remove(settings.keyringName, username)
     },
+  }
+}
+
+async function namedProvider(name: string): Promise<Provider> {
+  try {
+    return await findProvider(name)
+  } catch (error) {
+    if (!isFailure(error) || error.code !== 'provider-unknown') throw error
+    throw unknownName(error.message, name, providerNames())
   }
 }
 

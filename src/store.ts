@@ -18,5 +18,6 @@ export function folderStore(folder: string): Store {
       writeFile(file(name), text)
     },
     remove: name => remove(file(name)),
+    pathOf: file,
   }
 }

@@ -29,7 +29,7 @@ function loop(clock: FakeClock, renew: RenewalOptions['renew'], more: Partial<Re
     signal: stop.signal,
     interval: 2700,
     renew,
-    signedInElsewhere: () => 0,
+    lastSignIn: () => 0,
     onState: state => states.push(state),
     ...more,
   })
@@ -169,7 +169,7 @@ describe('keepFresh', () => {
         calls += 1
         return signedIn ? Promise.resolve(credentials(clock, 60, 'new')) : Promise.reject(failure('person', 'the session at the identity provider has ended'))
       },
-      { signedInElsewhere: () => cookies },
+      { lastSignIn: () => cookies },
     )
     await clock.pass(180 * minute)
     expect(calls).toBe(1)

@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { makePlace, password, roles, type Place, type Result } from './cli.ts'
 
+const [readOnly = '', sysadmin = '', userRole = ''] = roles
+
 let place: Place
 beforeAll(async () => {
   place = await makePlace()
@@ -68,10 +70,10 @@ defaults:
   role-number: 1
   saml: {role-number: 2}
 `
-    expect((await withConfig(text, [])).stdout).toContain(roles[2])
-    expect((await withConfig(text, [], { CLOUDTOKEN_ROLE_NUMBER: '2' })).stdout).toContain(roles[1])
-    expect((await withConfig(text, ['-r1'], { CLOUDTOKEN_ROLE_NUMBER: '2' })).stdout).toContain(roles[0])
-    expect((await withConfig(text.replace(', role-number: 3', ''), [])).stdout).toContain(roles[1])
+    expect((await withConfig(text, [])).stdout).toContain(userRole)
+    expect((await withConfig(text, [], { CLOUDTOKEN_ROLE_NUMBER: '2' })).stdout).toContain(sysadmin)
+    expect((await withConfig(text, ['-r1'], { CLOUDTOKEN_ROLE_NUMBER: '2' })).stdout).toContain(readOnly)
+    expect((await withConfig(text.replace(', role-number: 3', ''), [])).stdout).toContain(sysadmin)
   })
 
   test.each([
