@@ -4,11 +4,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import process from 'node:process'
 import { load } from './bench-load.ts'
 import { compile } from './build.ts'
+import { freePort } from './demo-http.ts'
 import { startDemoIdp } from './demo-idp.ts'
 import { startDemoSts } from './demo-sts.ts'
 import { root, shell } from './tools.ts'
@@ -129,13 +129,4 @@ async function residentMb(child: ChildProcess): Promise<number> {
     return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
   }
   return Number((await shell('ps', ['-o', 'rss=', '-p', pid], { quiet: true })).output) / 1024
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
 }

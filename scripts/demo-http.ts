@@ -1,7 +1,7 @@
-/** What the demo's two servers share: a loopback port and the fields of a posted form. */
+/** What servers on loopback share: a port and the fields of a posted form. */
 import { Buffer } from 'node:buffer'
 import { once } from 'node:events'
-import type { IncomingMessage, Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 
 export interface Loopback {
   /** `http://127.0.0.1:PORT` */
@@ -23,6 +23,13 @@ export async function listen(server: Server): Promise<Loopback> {
       await closed
     },
   }
+}
+
+/** A port nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const { origin, stop } = await listen(createServer())
+  await stop()
+  return Number(new URL(origin).port)
 }
 
 export async function readForm(request: IncomingMessage): Promise<URLSearchParams> {

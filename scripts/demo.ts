@@ -4,12 +4,12 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import type { Readable } from 'node:stream'
+import { freePort } from './demo-http.ts'
 import { startDemoIdp } from './demo-idp.ts'
 import { startDemoSts } from './demo-sts.ts'
 import { bun, install, root, say, seconds, shell } from './tools.ts'
@@ -128,15 +128,6 @@ async function read(url: string, headers: Record<string, string>, method = 'GET'
 /** The demo's keys are worth nothing, but a transcript is copied. */
 function stars(document: string): string {
   return document.replace(/("(?:SecretAccessKey|Token)"\s*:\s*")([^"]{4})[^"]*/g, '$1$2…')
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 let failed = false

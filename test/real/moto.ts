@@ -9,7 +9,8 @@ import { Buffer } from 'node:buffer'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { python } from '../../scripts/components.ts'
-import { freePort, startServer } from './server.ts'
+import { freePort } from '../../scripts/demo-http.ts'
+import { startServer } from './server.ts'
 
 export interface Moto {
   /** For `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_STS`. */

@@ -2,8 +2,6 @@
  * Servers of others as children of a test: a free loopback port, ready when they answer, gone when told.
  */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import process from 'node:process'
 
 export interface Server {
@@ -19,22 +17,13 @@ interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** A port nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
-
 const patienceMs = 30_000
+/** The shell holds one end of a pipe to the test: it closes however the test ends, and the whole group goes. */
+const warden = '{ "$@" </dev/null; kill -KILL 0; } & cat >/dev/null; kill -KILL 0'
 
 export async function startServer(command: string, args: readonly string[], options: ServerOptions): Promise<Server> {
-  const child = spawn(command, [...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const child = spawn('sh', ['-c', warden, 'sh', command, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
     // A group of its own, so that its workers go with it.
     detached: true,
     env: { ...process.env, ...options.env },
@@ -44,19 +33,11 @@ export async function startServer(command: string, args: readonly string[], opti
   let ended = false
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text))
-  child.on('error', error => ((ended = true), (output += error.message)))
+  child.stdin.on('error', () => {})
   const gone = new Promise<void>(resolve => void child.on('close', () => ((ended = true), resolve())))
-  const kill = (): void => {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
-    } catch {}
-  }
-  // A test run that is cut short takes its servers along.
-  process.once('exit', kill)
   const stop = async (): Promise<void> => {
-    process.off('exit', kill)
-    kill()
-    if (child.pid !== undefined) await gone
+    child.stdin.end()
+    await gone
   }
   const deadline = Date.now() + patienceMs
   while (!(await answers(options.probe))) {

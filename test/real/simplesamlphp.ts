@@ -6,7 +6,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { freePort, startServer } from './server.ts'
+import { freePort } from '../../scripts/demo-http.ts'
+import { startServer } from './server.ts'
 
 export interface Person {
   readonly password: string
