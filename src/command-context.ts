@@ -69,7 +69,12 @@ export function optionsOnly(flags: Flags, env: Env): Settings {
 
 export function sessionOf(context: Context): Promise<Session> {
   const plan = planOf(context.config, context.settings)
-  const keyring = createKeyring({ platform: process.platform, run, env: context.env })
+  const keyring = createKeyring({
+    platform: process.platform,
+    run,
+    env: context.env,
+    note: reason => context.log.debug(`keyring: ${reason}`),
+  })
   return openSession({ ...context, plan, ask: context.terminal, keyring })
 }
 

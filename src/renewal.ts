@@ -9,6 +9,8 @@ const second = 1000
 const minute = 60 * second
 /** The longest look-away: after sleep or a changed clock a due renewal starts within this time. */
 const tick = 30 * second
+/** How often to look whether the person has signed in meanwhile. */
+const glance = 5 * second
 
 /** What the daemon shows of the loop; replaced as a whole. */
 export interface RenewalState {
@@ -59,7 +61,7 @@ export async function keepFresh(first: Credentials, options: RenewalOptions): Pr
   options.onState(state)
   while (!signal.aborted) {
     if (state.needsPerson ? seen === options.lastSignIn() : !timer.due()) {
-      await clock.sleep(Math.min(tick, Math.max(second, state.needsPerson ? tick : timer.left())), signal)
+      await clock.sleep(state.needsPerson ? glance : Math.min(tick, Math.max(second, timer.left())), signal)
       continue
     }
     seen = options.lastSignIn()
