@@ -76,7 +76,7 @@ interface Measured {
 
 async function load(url: string, connections: number, token = ''): Promise<Measured> {
   const header = token ? ['-H', `X-aws-ec2-metadata-token: ${token}`] : []
-  const args = ['-t1', `-c${connections}`, `-d${seconds}`, '--latency', ...header, `${url}`]
+  const args = ['-t1', `-c${connections}`, `-d${seconds}`, '--latency', ...header, url]
   const { code, stdout, stderr } = await run('wrk', args)
   if (code !== 0 || /Non-2xx|Socket errors/.test(stdout)) throw new Error(`wrk: ${stdout}${stderr}`)
   const perSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1])
@@ -111,7 +111,11 @@ async function measure(): Promise<void> {
     const medians = rates.map(median)
     for (const [index, { name }] of cases.entries()) {
       const ratio = (medians[index] ?? 0) / (medians[0] ?? 1)
-      console.log(`${name.padEnd(26)} ${Math.round(medians[index] ?? 0).toString().padStart(7)}/s  ratio ${ratio.toFixed(2)}`)
+      console.log(
+        `${name.padEnd(26)} ${Math.round(medians[index] ?? 0)
+          .toString()
+          .padStart(7)}/s  ratio ${ratio.toFixed(2)}`,
+      )
     }
     const { p99 } = await load(`${metadata.url}${page}`, 200)
     console.log(`p99 at 200 connections     ${p99.toFixed(1)} ms`)

@@ -27,7 +27,9 @@ export function normaliseArgv(argv: readonly string[], table: OptionTable, posit
       if (name === undefined || !option) {
         const long = [...names.keys()].filter(known => known.length > 2)
         const near = nearest(flag.spelled, long)
-        throw failure('usage', `unknown option ${flag.spelled}`, { hint: near ? `did you mean ${near}?` : 'cloudtoken --help' })
+        throw failure('usage', `unknown option ${flag.spelled}`, {
+          hint: near ? `did you mean ${near}?` : 'cloudtoken --help',
+        })
       }
       let value = flag.value
       if (value === undefined && option.type === 'boolean') value = 'true'
@@ -109,7 +111,8 @@ function flagsIn(word: string, names: ReadonlyMap<string, string>, table: Option
     const rest = word.slice(index + 1)
     const option = table[names.get(spelled) ?? '']
     if (!option) return [...flags, { spelled, value: undefined }]
-    if (option.type !== 'boolean') return [...flags, { spelled, value: rest === '' ? undefined : rest.replace(/^=/, '') }]
+    if (option.type !== 'boolean')
+      return [...flags, { spelled, value: rest === '' ? undefined : rest.replace(/^=/, '') }]
     flags.push({ spelled, value: undefined })
   }
   return flags

@@ -10,7 +10,14 @@ import { exitCodes, failure, isFailure, messageOf } from './errors.ts'
 import { commandHelp, helpText, type CommandSummary } from './help.ts'
 import { createLog } from './log.ts'
 import { nearest } from './names.ts'
-import { coreOptions, exporterOptions, generalOptions, roleOptions, signInOptions, type OptionTable } from './options.ts'
+import {
+  coreOptions,
+  exporterOptions,
+  generalOptions,
+  roleOptions,
+  signInOptions,
+  type OptionTable,
+} from './options.ts'
 import { takeHandover } from './privilege-sudo.ts'
 
 interface Invocation {
@@ -163,7 +170,9 @@ function findCommand(name: string): Command {
   const command = commands.find(candidate => candidate.name === name)
   if (command) return command
   const near = nearest(name, [...commands.map(known => known.name), 'help', 'version'])
-  throw failure('usage', `no command ${name}`, { hint: near ? `did you mean cloudtoken ${near}?` : 'cloudtoken --help' })
+  throw failure('usage', `no command ${name}`, {
+    hint: near ? `did you mean cloudtoken ${near}?` : 'cloudtoken --help',
+  })
 }
 
 function helpFor(name: string | undefined): string {

@@ -59,7 +59,17 @@ export async function createContext(flags: Flags, env: Env = process.env): Promi
   const log = createLog({ quiet: settings.quiet, debug: settings.debug || settings.debugWithSecrets })
   warnAbout(settings, flags, env, log)
   const terminal = createTerminal({ noInput: settings.noInput, tell: message => log.info(message) })
-  return { flags, env, settings, config, paths, log, terminal, clock: systemClock, username: settings.username ?? userInfo().username }
+  return {
+    flags,
+    env,
+    settings,
+    config,
+    paths,
+    log,
+    terminal,
+    clock: systemClock,
+    username: settings.username ?? userInfo().username,
+  }
 }
 
 /** Options only, for what must not read the configuration: root before it has become somebody, and help. */
@@ -80,10 +90,16 @@ export function sessionOf(context: Context): Promise<Session> {
 
 function warnAbout(settings: Settings, flags: Flags, env: Env, log: Log): void {
   if (flags['password'] !== undefined) {
-    log.warn('a password on the command line can be read by other users of this machine', 'cloudtoken --password-file FILE')
+    log.warn(
+      'a password on the command line can be read by other users of this machine',
+      'cloudtoken --password-file FILE',
+    )
   }
   if (settings.debugWithSecrets) log.warn('--debug-with-secrets shows no secrets any more; it is the same as --debug')
-  const known = Object.entries(coreOptions).flatMap(([name, option]) => [name, ...('alias' in option ? option.alias : [])])
+  const known = Object.entries(coreOptions).flatMap(([name, option]) => [
+    name,
+    ...('alias' in option ? option.alias : []),
+  ])
   const variables = known.map(variableOf)
   for (const name of Object.keys(env)) {
     if (!name.startsWith('CLOUDTOKEN_') || variables.includes(name) || name === 'CLOUDTOKEN_BIN') continue

@@ -126,7 +126,11 @@ function endOnSignals(): AbortSignal {
 /** Tried, not guessed: with the address there and low ports free for all, nobody has to become root. */
 async function couldListen({ settings, log }: Context): Promise<boolean> {
   try {
-    const gate = await openGate({ listen: parseListen(settings.listen), force: true, log: { ...log, write: () => {}, print: () => {} } })
+    const gate = await openGate({
+      listen: parseListen(settings.listen),
+      force: true,
+      log: { ...log, write: () => {}, print: () => {} },
+    })
     await gate.close()
     return true
   } catch (error) {
@@ -142,10 +146,16 @@ function warnAboutShadows({ env, log }: Context): void {
     if (env[name]) log.warn(`${name} is set: clients with it never ask the metadata service`, unset(name))
   }
   if (env['AWS_EC2_METADATA_DISABLED']?.toLowerCase() === 'true') {
-    log.warn('AWS_EC2_METADATA_DISABLED is set: clients with it never ask the metadata service', unset('AWS_EC2_METADATA_DISABLED'))
+    log.warn(
+      'AWS_EC2_METADATA_DISABLED is set: clients with it never ask the metadata service',
+      unset('AWS_EC2_METADATA_DISABLED'),
+    )
   }
   const proxied = env['HTTP_PROXY'] || env['http_proxy']
   if (proxied && !`${env['NO_PROXY'] ?? ''},${env['no_proxy'] ?? ''}`.includes(metadataAddress)) {
-    log.warn(`HTTP_PROXY is set: some clients ask it for the metadata service`, `export NO_PROXY=${metadataAddress},127.0.0.1,localhost`)
+    log.warn(
+      `HTTP_PROXY is set: some clients ask it for the metadata service`,
+      `export NO_PROXY=${metadataAddress},127.0.0.1,localhost`,
+    )
   }
 }

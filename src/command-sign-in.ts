@@ -82,11 +82,19 @@ async function readNumber({ log, terminal }: Context, roles: readonly Role[]): P
 
 async function listRoles({ settings, config, log }: Context, session: Session, signal: AbortSignal): Promise<number> {
   const signedIn = await session.signIn('login', signal)
-  if (signedIn.kind === 'credentials') throw failure('role', 'this sign-in brings one set of credentials, not a list of roles')
+  if (signedIn.kind === 'credentials')
+    throw failure('role', 'this sign-in brings one set of credentials, not a list of roles')
   const all = offeredRoles(signedIn.assertion)
   const roles = settings.filter ? filterRoles(all, settings.filter) : all
   const names = await session.accountNames(signedIn.assertion, config.accounts)
-  if (settings.json) log.print(JSON.stringify(roles.map((role, index) => described(role, index + 1, names)), undefined, 2))
+  if (settings.json)
+    log.print(
+      JSON.stringify(
+        roles.map((role, index) => described(role, index + 1, names)),
+        undefined,
+        2,
+      ),
+    )
   else if (settings.numbersOnly) for (const index of roles.keys()) log.print(String(index + 1))
   else for (const line of roleLines(roles, names)) log.print(line)
   return 0
@@ -94,7 +102,13 @@ async function listRoles({ settings, config, log }: Context, session: Session, s
 
 function described(role: Role, number: number, names: ReadonlyMap<string, string>): object {
   const account = accountOf(role.roleArn)
-  return { number, roleArn: role.roleArn, providerArn: role.providerArn, account, accountName: names.get(account) ?? null }
+  return {
+    number,
+    roleArn: role.roleArn,
+    providerArn: role.providerArn,
+    account,
+    accountName: names.get(account) ?? null,
+  }
 }
 
 /** `14:05`, or with the date when it is another day. */

@@ -17,7 +17,13 @@ export async function whoamiCommand({ settings, paths, env, clock, log }: Contex
   if (credentials.expiration.getTime() <= clock.now()) {
     throw failure('role', `the credentials in ${file} ended at ${until}`, { hint: 'cloudtoken' })
   }
-  const { account, arn, userId } = await callerIdentity(credentials, { region: settings.region, env, now: () => clock.now(), http: createHttp({ log }), log })
+  const { account, arn, userId } = await callerIdentity(credentials, {
+    region: settings.region,
+    env,
+    now: () => clock.now(),
+    http: createHttp({ log }),
+    log,
+  })
   if (settings.json) log.print(JSON.stringify({ account, arn, userId, expiration: until }, undefined, 2))
   else for (const line of [arn, `account ${account}`, `until ${until}`]) log.print(line)
   return 0

@@ -163,8 +163,14 @@ export function variableOf(name: string): string {
 }
 
 /** The value as the option's type wants it, or a failure that names where it stands. */
-export function parseValue(option: Option, value: unknown, where: string, kind: 'config' | 'usage' = 'config'): OptionValue {
-  const wrong = (wanted: string): Error => failure(kind, `${where}: ${option.secret ? 'the value' : shown(value)} is not ${wanted}`)
+export function parseValue(
+  option: Option,
+  value: unknown,
+  where: string,
+  kind: 'config' | 'usage' = 'config',
+): OptionValue {
+  const wrong = (wanted: string): Error =>
+    failure(kind, `${where}: ${option.secret ? 'the value' : shown(value)} is not ${wanted}`)
   if (option.repeat) {
     const items = Array.isArray(value) ? value : String(value).split(',')
     return items.map(item => String(item).trim()).filter(item => item !== '')
@@ -197,7 +203,9 @@ function raw(value: unknown, file: string, where: string): Record<string, unknow
 
 /** With dashes for underscores in the names. */
 function mapping(value: unknown, file: string, where: string): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(raw(value, file, where)).map(([key, entry]) => [key.replaceAll('_', '-'), entry]))
+  return Object.fromEntries(
+    Object.entries(raw(value, file, where)).map(([key, entry]) => [key.replaceAll('_', '-'), entry]),
+  )
 }
 
 function shown(value: unknown): string {

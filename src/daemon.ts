@@ -1,6 +1,7 @@
 /**
  * What stands behind the gate: the tree, the tokens, and credentials that are renewed for as long as the work lasts.
  */
+import type { Buffer } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import process from 'node:process'
@@ -37,7 +38,8 @@ export async function createService({ settings, paths, log }: Served): Promise<M
   const key = tokenKey(paths)
   const proxyFile = settings.metadataConfig ?? path.join(paths.config, 'proxy.yaml')
   const text = readText(proxyFile)
-  if (text === undefined && settings.metadataConfig !== undefined) throw failure('config', `no metadata file ${proxyFile}`)
+  if (text === undefined && settings.metadataConfig !== undefined)
+    throw failure('config', `no metadata file ${proxyFile}`)
   // As init writes it, all in comments, it asks for nothing.
   const says = text?.split('\n').some(line => !/^\s*(#|$)/.test(line))
   const proxy = says ? readProxyConfig(text ?? '', proxyFile) : undefined
@@ -113,8 +115,12 @@ function troubleOf(state: RenewalState): Pick<MetadataSnapshot, 'trouble'> {
 
 function report(state: RenewalState, log: Log): void {
   const until = state.credentials.expiration.toISOString().replace(/\.\d+/, '')
-  if (state.lastError === undefined) log.debug(`serving credentials until ${until}, next renewal ${new Date(state.next).toISOString()}`)
-  else if (state.needsPerson) log.error(`cannot renew the credentials, which end at ${until}: ${state.lastError}`, 'run cloudtoken in another terminal and sign in')
+  if (state.lastError === undefined)
+    log.debug(`serving credentials until ${until}, next renewal ${new Date(state.next).toISOString()}`)
+  else if (state.needsPerson)
+    log.error(
+      `cannot renew the credentials, which end at ${until}: ${state.lastError}`,
+      'run cloudtoken in another terminal and sign in',
+    )
   else log.warn(`cannot renew the credentials, which end at ${until}: ${state.lastError}; trying again`)
 }
-

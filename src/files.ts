@@ -2,6 +2,7 @@
  * The only place that writes files. Every file is born 0600 beside its target, synced, and renamed over it,
  * so that a reader sees the old bytes or the new ones and nothing between.
  */
+import type { Buffer } from 'node:buffer'
 import {
   chmodSync,
   closeSync,
@@ -93,19 +94,6 @@ export function writeFile(file: string, data: string | Uint8Array, mode = 0o600)
     discard(temporary)
     throw failure('config', `cannot write ${file}: ${messageOf(error)}`, { cause: error })
   }
-}
-
-/** Reads, changes and writes under a lock that other processes respect. `change` answers `undefined` to leave the file alone. */
-export async function updateFile(
-  file: string,
-  change: (text: string | undefined) => string | undefined,
-  mode = 0o600,
-): Promise<void> {
-  await withLock(file, () => {
-    const before = readText(file)
-    const after = change(before)
-    if (after !== undefined && after !== before) writeFile(file, after, mode)
-  })
 }
 
 /** Runs `work` while no other cloudtoken holds the lock of this file; waits up to `patience` ms for it. */

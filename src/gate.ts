@@ -66,7 +66,8 @@ export async function openGate({ listen, force, log, accessLog }: GateOptions): 
 
 async function takeAddress(force: boolean, log: Log, undo: (() => Promise<void>)[]): Promise<void> {
   const device = deviceName()
-  if (isRoot()) for (const address of await repair()) log.info(`removed ${address}, which an earlier cloudtoken had left behind`)
+  if (isRoot())
+    for (const address of await repair()) log.info(`removed ${address}, which an earlier cloudtoken had left behind`)
   const { state } = await linkStatus(metadataAddress)
   const foreign = await detectForeignMetadata(metadataAddress, { ours: state === 'kept' || state === 'in-use' })
   if (foreign && !force) {
@@ -91,4 +92,3 @@ async function takeAddress(force: boolean, log: Log, undo: (() => Promise<void>)
     throw error
   }
 }
-

@@ -36,7 +36,9 @@ export function helpText(commands: readonly CommandSummary[]): string {
     'Usage:',
     '  cloudtoken [options]              sign in, choose a role, run the exporters',
     '  cloudtoken -d [options]           the same, then be the EC2 metadata service',
-    ...commands.map(command => row(`cloudtoken ${[command.name, command.usage].filter(Boolean).join(' ')}`, command.summary)),
+    ...commands.map(command =>
+      row(`cloudtoken ${[command.name, command.usage].filter(Boolean).join(' ')}`, command.summary),
+    ),
   ]
   for (const [title, table] of sections) lines.push('', `${title}:`, ...optionLines(table))
   lines.push(

@@ -40,7 +40,8 @@ export interface Plan {
 /** Which provider signs in and which exporters run, from `--provider`, the stages, or the shape of the URL. */
 export function planOf(config: Config, settings: Settings): Plan {
   for (const name of config.stages.pre_auth ?? []) {
-    if (!retired.includes(name)) throw failure('config', `Unable to load plugin: ${name}`, { hint: `see plugins.pre_auth in ${config.file}` })
+    if (!retired.includes(name))
+      throw failure('config', `Unable to load plugin: ${name}`, { hint: `see plugins.pre_auth in ${config.file}` })
   }
   const listed = config.stages.auth?.find(name => !notProviders.includes(name))
   const provider = settings.samlResponse ? 'saml-response' : (settings.provider ?? listed ?? guess(settings.url))
@@ -48,7 +49,11 @@ export function planOf(config: Config, settings: Settings): Plan {
     const hint = 'cloudtoken --url URL, or cloudtoken init and edit config.yaml'
     throw failure('config', 'no identity provider is configured', { hint })
   }
-  const exporters = config.stages.post_auth ?? ['export_credentials_json', 'export_credentials_shell', 'export_credentials_awscli']
+  const exporters = config.stages.post_auth ?? [
+    'export_credentials_json',
+    'export_credentials_shell',
+    'export_credentials_awscli',
+  ]
   return { provider, exporters: exporters.filter(name => !retired.includes(name)) }
 }
 
@@ -60,8 +65,13 @@ function guess(url: string | undefined): string | undefined {
 /** A folder name that is stable for this login and tells nothing but the host and the account. */
 export function identityFolder(provider: string, settings: Settings, username: string): string {
   const host = hostOf(settings.url)
-  const readable = [provider, host, username].join('-').replace(/[^A-Za-z0-9.@_-]+/g, '_').slice(0, 80)
-  const digest = createHash('sha256').update(JSON.stringify([provider, settings.url, username])).digest('hex')
+  const readable = [provider, host, username]
+    .join('-')
+    .replace(/[^A-Za-z0-9.@_-]+/g, '_')
+    .slice(0, 80)
+  const digest = createHash('sha256')
+    .update(JSON.stringify([provider, settings.url, username]))
+    .digest('hex')
   return `${readable}-${digest.slice(0, 12)}`
 }
 

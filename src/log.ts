@@ -38,7 +38,8 @@ export function createLog(options: LogOptions = {}): Log {
     const kind = entry.type === 'info' ? '' : `${entry.type === 'warn' ? 'warning' : entry.type}: `
     for (const [index, text] of entry.args.entries()) {
       if (text === undefined) continue
-      for (const line of redact(String(text)).split('\n')) stderr(`cloudtoken: ${index === 0 ? kind : 'hint: '}${line}\n`)
+      for (const line of redact(String(text)).split('\n'))
+        stderr(`cloudtoken: ${index === 0 ? kind : 'hint: '}${line}\n`)
     }
   }
   const logger = createConsola({

@@ -19,6 +19,8 @@ export type MetadataSource = (snapshot: MetadataSnapshot) => Pages
 
 export interface Page {
   readonly body: string | Uint8Array<ArrayBuffer>
+  /** Of the body, in bytes. */
+  readonly length: number
   /** Ready to be copied into the response. */
   readonly headers: Headers
   /** From `at` on, in milliseconds since the epoch, the other page stands here. */
@@ -40,13 +42,11 @@ export function createPage(body: string | Uint8Array, options: PageOptions): Pag
   const length = typeof bytes === 'string' ? new TextEncoder().encode(bytes).length : bytes.length
   const headers = new Headers({
     'Content-Type': options.type ?? 'text/plain',
-    // Said here too, since an answer to HEAD has no body to count.
-    'Content-Length': String(length),
     'Accept-Ranges': 'none',
     'Last-Modified': options.modified.toUTCString(),
     Server: 'EC2ws',
   })
-  return { body: bytes, headers, ...(options.end && { end: options.end }) }
+  return { body: bytes, length, headers, ...(options.end && { end: options.end }) }
 }
 
 export function createDirectory(entries: Readonly<Record<string, Page | Directory>>): Directory {

@@ -49,7 +49,8 @@ function credentialsPage(
   // Still 200: that is how EC2 reports it, and SDKs show Code and Message.
   const ended = {
     Code: trouble?.code ?? 'CredentialsExpired',
-    Message: trouble?.message ?? `the credentials of ${roleName(credentials.roleArn)} ended at ${expiration}; run: cloudtoken`,
+    Message:
+      trouble?.message ?? `the credentials of ${roleName(credentials.roleArn)} ended at ${expiration}; run: cloudtoken`,
     LastUpdated: toTimestamp(modified),
   }
   const then = createPage(toJson(ended), { modified: credentials.expiration })

@@ -58,7 +58,9 @@ export function readProxyConfig(text: string, file: string, since: Date = new Da
 /** The pages of one version, by path below it: `''`, `/meta-data`, `/meta-data/ami-id`. */
 function readTree(reader: Reader, version: Entry, since: Date, warnings: string[]): Map<string, Page> {
   const kinds = new Map<string, 'folder' | 'leaf' | 'json'>([[iamPath, 'folder']])
-  const entries = reader.entries(reader.map(version.value, version.key)).map(entry => ({ ...entry, key: tidy(entry.key) }))
+  const entries = reader
+    .entries(reader.map(version.value, version.key))
+    .map(entry => ({ ...entry, key: tidy(entry.key) }))
   for (const { key, value } of entries) {
     kinds.set(key, isSeq(value) ? 'folder' : isMap(value) ? 'json' : 'leaf')
   }

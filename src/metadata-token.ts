@@ -59,7 +59,8 @@ function verify(key: Buffer, token: string): number | undefined {
   // Decoding is lenient; one spelling is enough.
   if (bytes.length !== tokenLength || encode(bytes) !== token) return undefined
   const head = bytes.subarray(0, headLength)
-  if (!timingSafeEqual(sign(key, head), bytes.subarray(headLength)) || !head.subarray(0, 4).equals(mark)) return undefined
+  if (!timingSafeEqual(sign(key, head), bytes.subarray(headLength)) || !head.subarray(0, 4).equals(mark))
+    return undefined
   return head.readUIntBE(mark.length, 6)
 }
 

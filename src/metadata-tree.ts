@@ -75,7 +75,10 @@ const instanceType = 't2.micro'
 const network = '172.31.0.0/16'
 const noRole = 'arn:aws:iam::000000000000:role/none'
 
-function placeOf(snapshot: MetadataSnapshot, wish: string | undefined): Pick<Instance, 'partition' | 'dnsSuffix' | 'region'> {
+function placeOf(
+  snapshot: MetadataSnapshot,
+  wish: string | undefined,
+): Pick<Instance, 'partition' | 'dnsSuffix' | 'region'> {
   const arn = snapshot.credentials?.roleArn ?? noRole
   const known = partitionOf(arn) ?? partitionOf(noRole)
   const region = known ? regionFor(known, wish) : 'us-east-1'

@@ -48,8 +48,11 @@ export function createMetadata(options: MetadataOptions): Handler {
     const page = found?.end && found.end.at <= now() ? found.end.then : found
     const response = page ? new Response(page.body, { headers: page.headers }) : errorPage(404, 'Not Found')
     if (remaining !== undefined) response.headers.set(ttlHeader, String(remaining))
-    // The runtimes add it, but not to every answer to HEAD.
-    if (request.method === 'HEAD') response.headers.set('Date', new Date().toUTCString())
+    if (request.method === 'HEAD') {
+      // The runtime adds both, but not to an answer that has lost its body.
+      response.headers.set('Date', new Date().toUTCString())
+      if (page) response.headers.set('Content-Length', String(page.length))
+    }
     return response
   }
 
@@ -58,14 +61,16 @@ export function createMetadata(options: MetadataOptions): Handler {
   // Only the latest version hands out tokens.
   app.put('/:version/api/token', () => errorPage(403, 'Forbidden'))
   app.get(tokenPath, () => notAllowed(tokenPath))
-  // The one handler of all other reads: a second one on the same path would cost every request a promise.
   app.get('*', c => read(c.req.raw, c.req.path))
   app.notFound(c => notAllowed(c.req.path))
   app.onError(() => errorPage(500, 'Internal Server Error'))
 
   return (request, path) => {
     const canonical = canonicalPath(path)
-    return canonical === undefined ? errorPage(400, 'Bad Request') : app.fetch(request, { path: canonical })
+    if (canonical === undefined) return errorPage(400, 'Bad Request')
+    // Nearly all requests: no routing needed to know what they want.
+    if (request.method === 'GET' && canonical !== tokenPath) return read(request, canonical)
+    return app.fetch(request, { path: canonical })
   }
 }
 
@@ -88,7 +93,8 @@ function createView({ snapshot, source }: MetadataOptions): () => Pages {
   return () => {
     const next = snapshot()
     if (next === last) return pages
-    if (last === undefined || next.credentials !== last.credentials || next.trouble !== last.trouble) pages = source(next)
+    if (last === undefined || next.credentials !== last.credentials || next.trouble !== last.trouble)
+      pages = source(next)
     last = next
     return pages
   }

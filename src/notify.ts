@@ -27,7 +27,13 @@ export function notifyCommand(
   return ['notify-send', '--app-name=cloudtoken', title, text]
 }
 
-export async function notify(run: Run, platform: NodeJS.Platform, env: Env, title: string, text: string): Promise<void> {
+export async function notify(
+  run: Run,
+  platform: NodeJS.Platform,
+  env: Env,
+  title: string,
+  text: string,
+): Promise<void> {
   const line = notifyCommand(platform, env, title, text)
   if (!line) return
   const [command, ...args] = line

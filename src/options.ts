@@ -85,7 +85,11 @@ export const roleOptions = {
     range: [900, 43_200],
     summary: 'length of the session, 900 to 43200',
   },
-  region: { type: 'string', value: 'REGION', summary: "region of STS and of the metadata; default: the role's partition" },
+  region: {
+    type: 'string',
+    value: 'REGION',
+    summary: "region of STS and of the metadata; default: the role's partition",
+  },
 } as const satisfies OptionTable
 
 export const exporterOptions = {
@@ -127,7 +131,11 @@ export const daemonOptions = {
   'allow-host': { type: 'string', value: 'NAME', repeat: true, summary: 'also answer requests for this Host' },
   'metadata-config': { type: 'string', value: 'FILE', summary: 'proxy.yaml to serve instead of the built-in tree' },
   'system-username': { type: 'string', value: 'NAME', summary: 'user to become when started by root' },
-  force: { type: 'boolean', act: true, summary: 'take the address even on a machine with a metadata service of its own' },
+  force: {
+    type: 'boolean',
+    act: true,
+    summary: 'take the address even on a machine with a metadata service of its own',
+  },
 } as const satisfies OptionTable
 
 export const generalOptions = {

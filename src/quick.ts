@@ -34,7 +34,8 @@ export function quickAnswer(argv: readonly string[], env: Env, now: number): str
   if (!place) return undefined
   try {
     const answer = JSON.parse(readFileSync(place.file, 'utf8')) as QuickAnswer
-    const good = answer.key === place.key && now < answer.until && answer.files.every(([file, time]) => modified(file) === time)
+    const good =
+      answer.key === place.key && now < answer.until && answer.files.every(([file, time]) => modified(file) === time)
     return good && typeof answer.output === 'string' ? answer.output : undefined
   } catch {
     return undefined

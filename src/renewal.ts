@@ -37,7 +37,11 @@ export interface RenewalOptions {
 }
 
 /** When credentials of this age and end are due, ms since the epoch: a little early, by up to `jitter` (0 ≤ jitter < 1) of 2 %. */
-export function dueAt(credentials: Pick<Credentials, 'issued' | 'expiration'>, interval: number, jitter: number): number {
+export function dueAt(
+  credentials: Pick<Credentials, 'issued' | 'expiration'>,
+  interval: number,
+  jitter: number,
+): number {
   const issued = credentials.issued.getTime()
   const life = Math.max(0, credentials.expiration.getTime() - issued)
   const latest = life <= 30 * minute ? life / 2 : life - 15 * minute
@@ -85,7 +89,8 @@ export async function keepFresh(first: Credentials, options: RenewalOptions): Pr
       const failures = before.failures + 1
       const left = before.credentials.expiration.getTime() - clock.now()
       const next = clock.now() + retryDelay(failures, left, clock.random())
-      const needsPerson = isFailure(error) && (error.kind === 'person' || error.kind === 'refused' || error.kind === 'role')
+      const needsPerson =
+        isFailure(error) && (error.kind === 'person' || error.kind === 'refused' || error.kind === 'role')
       return { credentials: before.credentials, next, failures, lastError: messageOf(error), needsPerson }
     }
   }

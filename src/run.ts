@@ -2,6 +2,7 @@
  * The only place that starts processes. Never through a shell, never with a secret in the arguments.
  */
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
+import { Buffer } from 'node:buffer'
 import process from 'node:process'
 import { failure, messageOf } from './errors.ts'
 
@@ -29,7 +30,7 @@ export const run: Run = (command, args, options = {}) =>
   new Promise((resolve, reject) => {
     const child = spawn(command, [...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: (options.env ?? process.env) as NodeJS.ProcessEnv,
+      env: options.env ?? process.env,
       ...(options.signal && { signal: options.signal }),
     })
     const stdout: Buffer[] = []

@@ -84,7 +84,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     skew = pages.skewMs() ?? 0
     if (mode === 'login') store.write(signInFile, new Date(clock.now()).toISOString())
     if (answer.kind === 'credentials') return { kind: 'credentials', credentials: answer.credentials }
-    if (answer.kind === 'oidc') throw failure('config', `${provider.name} brings an OIDC token, which cannot be exchanged yet`)
+    if (answer.kind === 'oidc')
+      throw failure('config', `${provider.name} brings an OIDC token, which cannot be exchanged yet`)
     const assertion = readAssertion(answer.response)
     keepSecret(assertion.response)
     checkStatus(assertion)
@@ -137,7 +138,14 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       let names = new Map([...kept, ...Object.entries(known)])
       if (partition && ids.length > 1 && ids.some(id => !names.has(id))) {
         const { response, destination: acsUrl } = assertion
-        const found = await fetchAccountNames({ http: createHttp({ timeoutMs: 4000, log }), response, acsUrl, partition, env, log })
+        const found = await fetchAccountNames({
+          http: createHttp({ timeoutMs: 4000, log }),
+          response,
+          acsUrl,
+          partition,
+          env,
+          log,
+        })
         if (found.size > 0) store.write(accountFile, JSON.stringify(Object.fromEntries([...kept, ...found])))
         names = new Map([...kept, ...found, ...Object.entries(known)])
       }
@@ -194,7 +202,8 @@ async function authenticate(
   try {
     return await provider.authenticate(context)
   } catch (error) {
-    const stale = isFailure(error) && error.code === 'password-refused' && password.wasStored() && context.mode === 'login'
+    const stale =
+      isFailure(error) && error.code === 'password-refused' && password.wasStored() && context.mode === 'login'
     if (!stale) throw error
     const fresh = await password.get({ refused: true })
     return await provider.authenticate({ ...context, password: () => Promise.resolve(fresh) })
@@ -210,7 +219,9 @@ async function keepCookies(http: HttpClient, store: Store): Promise<void> {
 /** In the background nothing asks, and what would be told goes to the log. */
 function silent(ask: Ask): Ask {
   const refuse = (): Promise<never> =>
-    Promise.reject(failure('person', 'the identity provider wants a person to sign in again', { code: 'idp-session-ended' }))
+    Promise.reject(
+      failure('person', 'the identity provider wants a person to sign in again', { code: 'idp-session-ended' }),
+    )
   return { text: refuse, secret: refuse, choose: refuse, confirm: refuse, tell: ask.tell }
 }
 

@@ -32,10 +32,7 @@ export function createTerminal(options: TerminalOptions): Terminal {
   let streams: Streams | undefined | null = options.noInput ? null : undefined
   const open = (): Streams | null => (streams ??= openTerminal() ?? null)
   // The streams stay open: a destroyed one would still swallow the next key.
-  async function question<T>(
-    message: string,
-    put: (on: Streams, clack: Clack) => Promise<T | Cancelled>,
-  ): Promise<T> {
+  async function question<T>(message: string, put: (on: Streams, clack: Clack) => Promise<T | Cancelled>): Promise<T> {
     const on = open()
     if (!on) {
       const hint = 'run cloudtoken in a terminal, or give the answer as an option: cloudtoken --help'
@@ -53,9 +50,14 @@ export function createTerminal(options: TerminalOptions): Terminal {
     },
     text: (message, initial) =>
       question(message, (on, clack) =>
-        clack.text({ ...plain(on), message: trimmed(message), ...(initial !== undefined && { initialValue: initial }) }),
+        clack.text({
+          ...plain(on),
+          message: trimmed(message),
+          ...(initial !== undefined && { initialValue: initial }),
+        }),
       ),
-    secret: message => question(message, (on, clack) => clack.password({ ...plain(on), message: trimmed(message), mask: '' })),
+    secret: message =>
+      question(message, (on, clack) => clack.password({ ...plain(on), message: trimmed(message), mask: '' })),
     confirm: (message, initial = true) =>
       question(message, (on, clack) => clack.confirm({ ...plain(on), message, initialValue: initial })),
     choose: (message, choices) => question(message, (on, clack) => pick(on, clack, message, choices)),
@@ -71,12 +73,21 @@ type Clack = typeof import('@clack/prompts')
 type Cancelled = Extract<Awaited<ReturnType<Clack['text']>>, symbol>
 
 /** Type to search; digits pick the entry of that number first. */
-async function pick<T>(on: Streams, clack: Clack, message: string, choices: readonly Choice<T>[]): Promise<T | Cancelled> {
+async function pick<T>(
+  on: Streams,
+  clack: Clack,
+  message: string,
+  choices: readonly Choice<T>[],
+): Promise<T | Cancelled> {
   const chosen = await clack.autocomplete<number>({
     ...plain(on),
     message: trimmed(message),
     maxItems: Math.max(5, Math.min(15, (on.output.rows || 24) - 6)),
-    options: choices.map((choice, index) => ({ value: index, label: choice.label, ...(choice.hint && { hint: choice.hint }) })),
+    options: choices.map((choice, index) => ({
+      value: index,
+      label: choice.label,
+      ...(choice.hint && { hint: choice.hint }),
+    })),
     filter: (search, option) => matches(search, `${option.label ?? ''} ${option.hint ?? ''}`),
   })
   if (typeof chosen !== 'number') return chosen

@@ -57,7 +57,8 @@ export async function openRaw(target: Target): Promise<RawConnection> {
           received = received.subarray(found.length)
           return found.response
         }
-        if (over) throw new Error(`the connection was closed after ${received.length} bytes: ${received.toString('latin1')}`)
+        if (over)
+          throw new Error(`the connection was closed after ${received.length} bytes: ${received.toString('latin1')}`)
         await new Promise<void>(resolve => {
           wake = resolve
         })

@@ -67,12 +67,17 @@ describe('dueAt', () => {
   })
   test('never after the margin, never before issue', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 15, max: 720 }), fc.integer({ min: 1, max: 43_200 }), fc.double({ min: 0, max: 0.99, noNaN: true }), (life, interval, jitter) => {
-        const due = at(life, interval, jitter)
-        expect(due).toBeGreaterThan(0)
-        expect(due).toBeLessThanOrEqual(life <= 30 ? life / 2 : life - 15)
-        expect(due).toBeLessThanOrEqual(interval / 60)
-      }),
+      fc.property(
+        fc.integer({ min: 15, max: 720 }),
+        fc.integer({ min: 1, max: 43_200 }),
+        fc.double({ min: 0, max: 0.99, noNaN: true }),
+        (life, interval, jitter) => {
+          const due = at(life, interval, jitter)
+          expect(due).toBeGreaterThan(0)
+          expect(due).toBeLessThanOrEqual(life <= 30 ? life / 2 : life - 15)
+          expect(due).toBeLessThanOrEqual(interval / 60)
+        },
+      ),
     )
   })
 })
@@ -111,7 +116,9 @@ describe('keepFresh', () => {
     let calls = 0
     const run = loop(clock, () => {
       calls += 1
-      return down ? Promise.reject(failure('network', 'the identity provider is down')) : Promise.resolve(credentials(clock, 60, 'new'))
+      return down
+        ? Promise.reject(failure('network', 'the identity provider is down'))
+        : Promise.resolve(credentials(clock, 60, 'new'))
     })
     await clock.pass(46 * minute)
     expect(run.last).toMatchObject({ needsPerson: false, lastError: 'the identity provider is down' })
@@ -167,7 +174,9 @@ describe('keepFresh', () => {
       clock,
       () => {
         calls += 1
-        return signedIn ? Promise.resolve(credentials(clock, 60, 'new')) : Promise.reject(failure('person', 'the session at the identity provider has ended'))
+        return signedIn
+          ? Promise.resolve(credentials(clock, 60, 'new'))
+          : Promise.reject(failure('person', 'the session at the identity provider has ended'))
       },
       { lastSignIn: () => cookies },
     )

@@ -52,7 +52,9 @@ test('however many start at once, one signs in', async () => {
   const HOME = fresh()
   const [passwords, assumed] = [place.idp.passwords(), place.sts.assumed().length]
   const env = { HOME, CLOUDTOKEN_PASSWORD: password }
-  const runs = await Promise.all(Array.from({ length: 12 }, () => place.run(['credential-process', '--role', 'User-Role'], { env })))
+  const runs = await Promise.all(
+    Array.from({ length: 12 }, () => place.run(['credential-process', '--role', 'User-Role'], { env })),
+  )
   expect(new Set(runs.map(run => run.stdout)).size).toBe(1)
   expect(place.idp.passwords()).toBe(passwords + 1)
   expect(place.sts.assumed().length).toBe(assumed + 1)
@@ -68,7 +70,9 @@ test('logout empties the cache', async () => {
 })
 
 test('a failure has nothing on stdout, and its words on stderr', async () => {
-  const { code, stdout, stderr } = await place.run(['credential-process', '--role', 'User-Role'], { env: { HOME: fresh() } })
+  const { code, stdout, stderr } = await place.run(['credential-process', '--role', 'User-Role'], {
+    env: { HOME: fresh() },
+  })
   expect([code, stdout]).toEqual([11, ''])
   expect(stderr).toContain('cloudtoken: hint: ')
 })

@@ -95,7 +95,7 @@ describe('cloudtoken -d', () => {
     const before = place.idp.passwords()
     const base = await startDaemon(['-r', '2', '--refresh-interval', '2'])
     const sets = new Map<string, string>()
-    for (const end = Date.now() + 7000; Date.now() < end; ) {
+    for (const end = Date.now() + 7000; Date.now() < end;) {
       const set = await credentials(base, 'Sysadmin-Role')
       expect(set['Code']).toBe('Success')
       const rest = `${set['SecretAccessKey']} ${set['Token']}`
@@ -112,7 +112,9 @@ describe('cloudtoken -d', () => {
   test('when the session at the IdP ends it says so once, keeps the valid set, and goes on once somebody signs in', async () => {
     const file = join(home, 'password')
     writeFileSync(file, password, { mode: 0o600 })
-    const base = await startDaemon(['-r', '1', '--refresh-interval', '1', '--password-file', file], { CLOUDTOKEN_PASSWORD: '' })
+    const base = await startDaemon(['-r', '1', '--refresh-interval', '1', '--password-file', file], {
+      CLOUDTOKEN_PASSWORD: '',
+    })
     writeFileSync(file, 'not the password any more', { mode: 0o600 })
     place.idp.endSessions()
     const said = await (running as Running).seen(/hint: run cloudtoken in another terminal/)
@@ -164,7 +166,10 @@ describe('cloudtoken -d', () => {
     mkdirSync(join(home, '.config/cloudtoken'), { recursive: true })
     const proxy = {
       latest: '2016-09-02',
-      paths: { '/': ['latest', '2016-09-02'], '2016-09-02': { '/': ['meta-data'], '/meta-data': ['ami-id'], '/meta-data/ami-id': 'ami-42' } },
+      paths: {
+        '/': ['latest', '2016-09-02'],
+        '2016-09-02': { '/': ['meta-data'], '/meta-data': ['ami-id'], '/meta-data/ami-id': 'ami-42' },
+      },
     }
     writeFileSync(join(home, '.config/cloudtoken/proxy.yaml'), JSON.stringify(proxy))
     const base = await startDaemon(['-r', '1'])
@@ -181,14 +186,20 @@ describe('cloudtoken -d', () => {
     expect([taken.code, taken.stderr]).toEqual([40, expect.stringContaining(String(port))])
     const gone = await place.run(['-d', '--listen', `192.0.2.1:${port}`], { env: { HOME: home } })
     expect(gone.code).toBe(40)
-    const range = await place.run(['-d', '--listen', `127.0.0.1:${port}`, '--allow-from', '10.0.0.0/99'], { env: { HOME: home } })
+    const range = await place.run(['-d', '--listen', `127.0.0.1:${port}`, '--allow-from', '10.0.0.0/99'], {
+      env: { HOME: home },
+    })
     expect(range.code).toBe(20)
     const listen = await place.run(['-d', '--listen', 'somewhere'], { env: { HOME: home } })
     expect(listen.code).toBe(2)
   })
 
   test('what hides the metadata service from clients is told', async () => {
-    await startDaemon(['-r', '1'], { AWS_ACCESS_KEY_ID: 'AKIAOLD', HTTP_PROXY: 'http://127.0.0.1:9' , NO_PROXY: '127.0.0.1' })
+    await startDaemon(['-r', '1'], {
+      AWS_ACCESS_KEY_ID: 'AKIAOLD',
+      HTTP_PROXY: 'http://127.0.0.1:9',
+      NO_PROXY: '127.0.0.1',
+    })
     const said = await (running as Running).seen(/AWS_ACCESS_KEY_ID is set/)
     expect(said).toContain('NO_PROXY=169.254.169.254')
   })

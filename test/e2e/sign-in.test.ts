@@ -43,7 +43,9 @@ describe('the bare command', () => {
     for (const file of ['.config/cloudtoken/tokens.json', '.config/cloudtoken/tokens.shell', '.aws/credentials']) {
       expect(statSync(join(own.HOME, file)).mode & 0o777).toBe(0o600)
     }
-    expect(readFileSync(join(own.HOME, '.aws/credentials'), 'utf8')).toContain(`aws_access_key_id = ${tokens.AccessKeyId}`)
+    expect(readFileSync(join(own.HOME, '.aws/credentials'), 'utf8')).toContain(
+      `aws_access_key_id = ${tokens.AccessKeyId}`,
+    )
   })
 
   test('asks again after a number that is none, and gives up at the end of stdin', async () => {
@@ -157,7 +159,9 @@ describe('what goes wrong has a message, a hint and an exit code', () => {
   })
 
   test('STS that refuses', async () => {
-    const { code, stderr } = await place.run(['-r', '1'], { env: { ...fresh(), AWS_ENDPOINT_URL_STS: place.idp.origin } })
+    const { code, stderr } = await place.run(['-r', '1'], {
+      env: { ...fresh(), AWS_ENDPOINT_URL_STS: place.idp.origin },
+    })
     expect([30, 31]).toContain(code ?? 0)
     expect(stderr).toStartWith('cloudtoken: error: ')
   })
@@ -184,8 +188,13 @@ describe('what goes wrong has a message, a hint and an exit code', () => {
 describe('--saml-response', () => {
   test('from stdin and from a file, once', async () => {
     const own = fresh()
-    const { response } = await import('./saml-response.ts').then(({ fetchResponse }) => fetchResponse(place.idp.url, password))
-    const piped = await place.run(['--saml-response', '-', '--role', 'User-Role'], { env: { HOME: own.HOME }, input: response })
+    const { response } = await import('./saml-response.ts').then(({ fetchResponse }) =>
+      fetchResponse(place.idp.url, password),
+    )
+    const piped = await place.run(['--saml-response', '-', '--role', 'User-Role'], {
+      env: { HOME: own.HOME },
+      input: response,
+    })
     expect([piped.stdout, piped.code]).toEqual([`Using role ${roles[2]}\n`, 0])
     const file = join(own.HOME, 'response')
     writeFileSync(file, response.replace(/(.{60})/g, '$1\r\n'))
