@@ -143,6 +143,13 @@ export const generalOptions = {
   'config-file': { type: 'string', value: 'FILE', summary: 'config.yaml itself' },
   init: { type: 'boolean', alias: ['i'], act: true, summary: 'write skeleton configuration files and stop' },
   unset: { type: 'boolean', alias: ['U'], act: true, summary: 'remove what cloudtoken stored and wrote, and stop' },
+  'plugin-timeout': {
+    type: 'integer',
+    value: 'SECONDS',
+    range: [1, 3600],
+    default: 120,
+    summary: 'how long a plugin may take, without the time in which you answer it',
+  },
   quiet: { type: 'boolean', alias: ['q'], summary: 'say only what is needed' },
   debug: { type: 'boolean', summary: 'say each step; secrets stay hidden' },
   'debug-with-secrets': { type: 'boolean', summary: 'accepted for old scripts; the same as --debug' },
