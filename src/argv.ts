@@ -55,7 +55,8 @@ export function normaliseArgv(
     }
   }
   const surplus = words[positionals]
-  if (surplus !== undefined && !onUnknown) throw failure('usage', `unexpected argument "${surplus}"`, { hint: 'cloudtoken --help' })
+  if (surplus !== undefined && !onUnknown)
+    throw failure('usage', `unexpected argument "${surplus}"`, { hint: 'cloudtoken --help' })
   const flags = [...values].map(([name, value]) => (isNegative(name) ? negative(name, value) : `--${name}=${value}`))
   return [...flags.filter(flag => flag !== ''), ...words, ...(split < 0 ? [] : argv.slice(split))]
 }

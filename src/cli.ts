@@ -14,6 +14,7 @@ import {
   coreOptions,
   exporterOptions,
   generalOptions,
+  pluginOptions,
   roleOptions,
   signInOptions,
   type OptionTable,
@@ -92,6 +93,17 @@ const commands: readonly Command[] = [
     summary: 'write skeleton configuration files (-i)',
     options: generalOptions,
     run: invocation => bare({ ...invocation, flags: { ...invocation.flags, init: true } }),
+  },
+  {
+    name: 'plugins',
+    usage: 'list|new|test|trust|types',
+    summary: 'your own sign-ins and your own handling of credentials',
+    options: { ...pluginOptions, ...generalOptions, 'no-input': signInOptions['no-input'] },
+    positionals: 2,
+    async run({ flags, words }) {
+      const { pluginsCommand } = await import('./command-plugins.ts')
+      return await pluginsCommand(flags, words)
+    },
   },
   {
     name: 'logout',

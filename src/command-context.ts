@@ -74,7 +74,12 @@ async function readConfiguration(flags: Flags, env: Env): Promise<Configuration>
   return { config, paths, settings: resolve({}), resolve }
 }
 
-function pluginsOf({ paths, settings }: Pick<Configuration, 'paths' | 'settings'>, env: Env, ask: Ask, log: Log): Plugins {
+function pluginsOf(
+  { paths, settings }: Pick<Configuration, 'paths' | 'settings'>,
+  env: Env,
+  ask: Ask,
+  log: Log,
+): Plugins {
   const debug = settings.debug || settings.debugWithSecrets
   return openPlugins({ paths, env, ask, log, debug, timeoutSeconds: settings.pluginTimeout })
 }
@@ -95,7 +100,10 @@ async function isBuiltIn(name: string): Promise<boolean> {
 export async function describePlugins(flags: Flags, env: Env = process.env): Promise<InUse> {
   const configuration = await readConfiguration(flags, env)
   const log = createLog({ quiet: true })
-  return await inUse(configuration, pluginsOf(configuration, env, createTerminal({ noInput: true, tell: () => {} }), log))
+  return await inUse(
+    configuration,
+    pluginsOf(configuration, env, createTerminal({ noInput: true, tell: () => {} }), log),
+  )
 }
 
 /** Reads config.yaml and resolves every option. */

@@ -50,11 +50,7 @@ export function planOf(config: Config, settings: Settings): Plan {
   const { pre_auth, auth = [], post_auth } = config.stages
   const roleStep = auth.indexOf('saml')
   const [before, after] = roleStep < 0 ? [auth, []] : [auth.slice(0, roleStep), auth.slice(roleStep + 1)]
-  const exporters = post_auth ?? [
-    'export_credentials_json',
-    'export_credentials_shell',
-    'export_credentials_awscli',
-  ]
+  const exporters = post_auth ?? ['export_credentials_json', 'export_credentials_shell', 'export_credentials_awscli']
   return {
     preAuth: (pre_auth ?? []).filter(isPlugin),
     auth: before.filter(isPlugin),

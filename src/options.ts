@@ -138,6 +138,22 @@ export const daemonOptions = {
   },
 } as const satisfies OptionTable
 
+/** Of `plugins new` alone. */
+export const pluginOptions = {
+  kind: {
+    type: 'string',
+    value: 'KIND',
+    values: ['provider', 'exporter', 'stage'],
+    summary: 'what new is to write: provider, exporter or stage',
+  },
+  lang: {
+    type: 'string',
+    value: 'LANG',
+    values: ['ts', 'sh', 'python'],
+    summary: 'in which language: ts, sh or python',
+  },
+} as const satisfies OptionTable
+
 export const generalOptions = {
   'config-dir': { type: 'string', alias: ['cloudtoken-dir'], value: 'DIR', summary: 'folder of config.yaml' },
   'config-file': { type: 'string', value: 'FILE', summary: 'config.yaml itself' },

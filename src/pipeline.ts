@@ -68,12 +68,14 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
       return { ...context, store: folderStore(own), folder: own }
     },
     async beforeSignIn(attempt, folder) {
-      if (!checked) for (const name of plan.preAuth) await runStage(await stage(name, 'pre_auth'), 'pre_auth', attempt, folder)
+      if (!checked)
+        for (const name of plan.preAuth) await runStage(await stage(name, 'pre_auth'), 'pre_auth', attempt, folder)
       checked = true
       for (const step of before) await runStage(step, 'auth', attempt, folder)
     },
     async afterSignIn(assertion, attempt, folder) {
-      if (assertion.kind === 'saml') put({ plugin: provider.name, data: assertion.response, contains_samlresponse: true })
+      if (assertion.kind === 'saml')
+        put({ plugin: provider.name, data: assertion.response, contains_samlresponse: true })
       if (assertion.kind === 'credentials') checkCredentials(assertion.credentials)
       for (const step of after) await runStage(step, 'auth', attempt, folder)
     },
@@ -85,8 +87,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
         const context = { ...pipeline.contextOf(plugin.name, 'post_auth', attempt, folder), credentials }
         put({
           plugin: plugin.name,
-          data:
-            kind === 'stage' ? await plugin.run(context) : await plugin.write({ ...context, paths, env, daemon }),
+          data: kind === 'stage' ? await plugin.run(context) : await plugin.write({ ...context, paths, env, daemon }),
         })
       }
     },
@@ -144,7 +145,9 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     if (plugin?.kind === 'provider') throw misplaced(name, 'provider', 'post_auth')
     if (plugin) return plugin
     const builtIn: ExporterPlugin = await findExporter(name).catch(error => {
-      throw error instanceof Error && isFailure(error) && /did you mean/.test(error.hint ?? '') ? error : notLoadable(name)
+      throw error instanceof Error && isFailure(error) && /did you mean/.test(error.hint ?? '')
+        ? error
+        : notLoadable(name)
     })
     return { kind: 'exporter', plugin: builtIn }
   }

@@ -83,7 +83,8 @@ export function executablePlugin(found: Found, description: Description, running
         kind,
         plugin: {
           ...about,
-          run: async ({ credentials, ...context }) => (await talk(context, credentials ? handedOver(credentials) : {})).data,
+          run: async ({ credentials, ...context }) =>
+            (await talk(context, credentials ? handedOver(credentials) : {})).data,
           forget,
         },
       }
@@ -109,7 +110,17 @@ export function conversationOf(found: Found, hello: Hello, context: PluginContex
 export function helloOf(context: PluginContext, { name, options }: Description, more: Partial<Hello>): Hello {
   const { stage, mode, flags, username, folder, data } = context
   const settings = settingsOf(context.settings, options)
-  const hello = { type: 'hello', protocol, plugin: name, stage, action: 'run', mode, flags, username, settings } as const
+  const hello = {
+    type: 'hello',
+    protocol,
+    plugin: name,
+    stage,
+    action: 'run',
+    mode,
+    flags,
+    username,
+    settings,
+  } as const
   return { ...hello, folder, data, ...more }
 }
 
@@ -147,8 +158,7 @@ async function answerOf(ask: AskMessage, context: PluginContext & Partial<Provid
     case 'choose':
       return await context.ask.choose(message, choices)
     case 'password':
-      if (!context.password)
-        throw failure('plugin', 'only a provider may have the password', { code: 'invalid' })
+      if (!context.password) throw failure('plugin', 'only a provider may have the password', { code: 'invalid' })
       return await context.password(ask.refused ? { refused: true } : {})
   }
 }
@@ -156,7 +166,8 @@ async function answerOf(ask: AskMessage, context: PluginContext & Partial<Provid
 /** No secret of ours is in the environment of a child: not the password, nor keys of another session. */
 function childEnv(env: Env): Env {
   const kept = Object.entries(env).filter(
-    ([name]) => !/^CLOUDTOKEN_|^AWS_(ACCESS_KEY|SECRET|SESSION_TOKEN|SECURITY_TOKEN|CONTAINER_AUTHORIZATION)/.test(name),
+    ([name]) =>
+      !/^CLOUDTOKEN_|^AWS_(ACCESS_KEY|SECRET|SESSION_TOKEN|SECURITY_TOKEN|CONTAINER_AUTHORIZATION)/.test(name),
   )
   return { ...Object.fromEntries(kept), PATH: env['PATH'] ?? (process.platform === 'win32' ? '' : '/usr/bin:/bin') }
 }

@@ -90,23 +90,30 @@ function guarded(name: string, loaded: Plugin, running: Running): Plugin {
     <C extends PluginContext, T>(work: (context: C) => Promise<T>): ((context: C) => Promise<T>) =>
     context =>
       withinLimit(name, running, context, work)
-  const forget = limited(async (context: ForgetContext) => await loaded.plugin.forget?.(context))
+  const forgetting = limited(async (context: ForgetContext) => await loaded.plugin.forget?.(context))
+  const forget = loaded.plugin.forget ? { forget: forgetting } : {}
   switch (loaded.kind) {
     case 'provider': {
       const { kind, plugin } = loaded
       type Context = Parameters<ProviderPlugin['authenticate']>[0]
       const authenticate = limited(async (context: Context) => checked(await plugin.authenticate(context)))
-      return { kind, plugin: { ...plugin, name, authenticate, forget } }
+      return { kind, plugin: { ...plugin, name, authenticate, ...forget } }
     }
     case 'exporter': {
       const { kind, plugin } = loaded
       type Context = Parameters<ExporterPlugin['write']>[0]
-      return { kind, plugin: { ...plugin, name, write: limited(async (context: Context) => await plugin.write(context)), forget } }
+      return {
+        kind,
+        plugin: { ...plugin, name, write: limited(async (context: Context) => await plugin.write(context)), ...forget },
+      }
     }
     case 'stage': {
       const { kind, plugin } = loaded
       type Context = Parameters<StagePlugin['run']>[0]
-      return { kind, plugin: { ...plugin, name, run: limited(async (context: Context) => await plugin.run(context)), forget } }
+      return {
+        kind,
+        plugin: { ...plugin, name, run: limited(async (context: Context) => await plugin.run(context)), ...forget },
+      }
     }
   }
 }
@@ -114,7 +121,10 @@ function guarded(name: string, loaded: Plugin, running: Running): Plugin {
 /** A module is not held to its types: what it brought is read as if it came over a pipe. */
 function checked(assertion: Assertion): Assertion {
   if (assertion?.kind !== 'credentials') return readAssertion(assertion)
-  const { credentials } = readAssertion({ kind: 'credentials', credentials: toTokens(assertion.credentials) }) as Extract<Assertion, {kind: 'credentials'}>
+  const { credentials } = readAssertion({
+    kind: 'credentials',
+    credentials: toTokens(assertion.credentials),
+  }) as Extract<Assertion, { kind: 'credentials' }>
   return { kind: 'credentials', credentials }
 }
 
@@ -130,7 +140,10 @@ async function withinLimit<C extends PluginContext, T>(
   const limit = createLimit({
     ms: timeoutMs,
     onSilence: () => log.info(`waiting for the plugin ${name}`),
-    onExpire: () => expire(failure('plugin', `plugin ${name} gave no result within ${timeoutMs / 1000} s`, { code: 'plugin-broken' })),
+    onExpire: () =>
+      expire(
+        failure('plugin', `plugin ${name} gave no result within ${timeoutMs / 1000} s`, { code: 'plugin-broken' }),
+      ),
   })
   const paused = async <A>(question: Promise<A>): Promise<A> => {
     limit.pause()
@@ -152,7 +165,8 @@ async function withinLimit<C extends PluginContext, T>(
     return await Promise.race([work({ ...context, ask: patient }), late])
   } catch (error) {
     if (context.signal.aborted) throw error
-    if (!isFailure(error)) throw failure('plugin', `plugin ${name}: ${messageOf(error)}`, { code: 'plugin-broken', cause: error })
+    if (!isFailure(error))
+      throw failure('plugin', `plugin ${name}: ${messageOf(error)}`, { code: 'plugin-broken', cause: error })
     if (error.message.startsWith(`plugin ${name} `)) throw error
     throw failure(error.kind, `plugin ${name}: ${error.message}`, error)
   } finally {

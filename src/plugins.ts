@@ -137,7 +137,8 @@ export function addedOptions(core: OptionTable, described: readonly Description[
   for (const { name: plugin, options } of described) {
     for (const [name, option] of Object.entries(options)) {
       const other = core[name] ?? added[name]
-      if (other && !sameMeaning(other, option)) throw clash(`--${name}`, owners.get(name) ?? 'cloudtoken', `plugin ${plugin}`)
+      if (other && !sameMeaning(other, option))
+        throw clash(`--${name}`, owners.get(name) ?? 'cloudtoken', `plugin ${plugin}`)
       note(name, option, `plugin ${plugin}`)
       if (!other) added[name] = option
     }
