@@ -83,8 +83,7 @@ const checks: readonly Check[] = [
   {
     name: 'messages and fields that it does not know are ignored',
     of: subject => isExecutable(subject) && subject.plugin.kind !== 'provider',
-    run: async subject =>
-      void (await talk(subject, { 'grease-field': { later: true } }, [{ type: 'grease' }]).catch(named)),
+    run: async subject => await talk(subject, { 'grease-field': { later: true } }, [{ type: 'grease' }]).catch(named),
   },
   {
     name: 'it takes credentials twice, and keeps no file that others can read',

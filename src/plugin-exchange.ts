@@ -85,7 +85,7 @@ function talk(child: ChildProcess, options: Conversation): Promise<Result> {
   const { name, log, signal, trace } = options
   return new Promise((resolve, reject) => {
     let over = false
-    let lines: string[] = []
+    const lines: string[] = []
     let pending: Uint8Array[] = []
     let pendingSize = 0
     let size = 0
@@ -228,15 +228,17 @@ function named(error: unknown, name: string): unknown {
 
 /** Lines of stderr under `--debug`; what is known to be secret is hidden by the log. */
 function showErrors(child: ChildProcess, { name, log }: Conversation): void {
-  let size = 0
+  let shown = 0
   let pending = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    if (size > mostErrors) return
-    size += text.length
+    if (shown > mostErrors) return
     const parts = (pending + text).split('\n')
-    pending = parts.pop() ?? ''
-    for (const part of parts) log.debug(`plugin ${name}: ${part.replace(/\p{Control}+/gu, ' ')}`)
-    if (size > mostErrors) log.debug(`plugin ${name} writes too much to stderr; the rest is not shown`)
+    pending = (parts.pop() ?? '').slice(0, mostErrors)
+    for (const part of parts) {
+      shown += part.length + name.length + 20
+      if (shown > mostErrors) return log.debug(`plugin ${name} writes too much to stderr; the rest is not shown`)
+      log.debug(`plugin ${name}: ${part.replace(/\p{Control}+/gu, ' ')}`)
+    }
   })
 }
 

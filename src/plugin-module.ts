@@ -23,7 +23,7 @@ import { toTokens } from './tokens.ts'
 import type { Assertion } from './types.ts'
 
 /** What a factory is given; `cloudtoken plugins types` prints these as a declaration file. */
-async function hostApi() {
+export async function hostApi() {
   const { formProvider } = await import('./form-login.ts')
   return {
     /** An error that a person is meant to read, with the exit code of its kind. */
@@ -134,8 +134,7 @@ async function withinLimit<C extends PluginContext, T>(
   context: C,
   work: (context: C) => Promise<T>,
 ): Promise<T> {
-  let expire = (_: Error): void => {}
-  const late = new Promise<never>((_, reject) => (expire = reject))
+  const { promise: late, reject: expire } = Promise.withResolvers<never>()
   late.catch(() => {})
   const limit = createLimit({
     ms: timeoutMs,

@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
@@ -232,7 +233,8 @@ describe('plugins that break their word', () => {
   for (const [name, script, message, exit] of cases) {
     test(name, async () => {
       provider(name, script)
-      const { code, stderr } = await run(['--provider', name, '-r', '1', '--plugin-timeout', '1'])
+      const patience = name === 'hangs' ? '1' : '60'
+      const { code, stderr } = await run(['--provider', name, '-r', '1', '--plugin-timeout', patience])
       expect([code, stderr]).toEqual([exit, expect.stringMatching(message)])
     })
   }
@@ -309,6 +311,59 @@ describe('trust', () => {
   })
 })
 
+describe('cost and rights', () => {
+  /** Counts its starts. */
+  const counting = (name: string): string => {
+    provider(name, `echo '{"type":"error","kind":"refused","message":"it ran"}'`)
+    const file = join(folder(), `cloudtoken-plugin-${name}`)
+    const counter = join(home, `${name}-starts`)
+    writeFileSync(file, readFileSync(file, 'utf8').replace('#!/bin/sh', `#!/bin/sh\necho "$@" >> ${counter}`), {
+      mode: 0o700,
+    })
+    return counter
+  }
+
+  test('a plugin that is configured and not used is not started; it describes itself once', async () => {
+    const counter = counting('idle')
+    configure('plugins: {auth: [idle, saml]}')
+    for (const args of [['--version'], ['link', 'status'], ['plugins', 'types'], ['init']]) await run(args)
+    expect(existsSync(counter)).toBe(false)
+    for (let turn = 0; turn < 3; turn += 1) await run(['--help'])
+    expect(readFileSync(counter, 'utf8')).toBe('--describe\n')
+    await run(['-l'])
+    expect(readFileSync(counter, 'utf8')).toBe('--describe\n\n')
+  })
+
+  test.skipIf(process.geteuid?.() !== 0)(
+    'root for somebody else: executables are that user, modules do not run',
+    async () => {
+      const open = mkdtempSync('/tmp/cloudtoken-open-')
+      try {
+        const file = provider('who', `id -u > ${open}/who; echo '{"type":"error","message":"it ran"}'`)
+        const bin = join(open, 'bin')
+        mkdirSync(bin)
+        copyFileSync(file, join(bin, 'cloudtoken-plugin-as-user'))
+        chmodSync(join(bin, 'cloudtoken-plugin-as-user'), 0o755)
+        for (const each of [open, bin]) chmodSync(each, 0o755)
+        writeFileSync(join(open, 'who'), '')
+        chmodSync(join(open, 'who'), 0o666)
+        const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}`, SUDO_UID: '1000', SUDO_GID: '1000' }
+        expect((await run(['--provider', 'as-user'], env)).stderr).toContain('plugin as-user: it ran')
+        expect(readFileSync(join(open, 'who'), 'utf8')).toBe('1000\n')
+        example('vpn-reachable.ts')
+        configure('plugins: {pre_auth: [vpn-reachable]}')
+        const module = await run(['-l'], { SUDO_UID: '1000' })
+        expect([module.code, module.stderr]).toEqual([
+          20,
+          expect.stringContaining('modules do not run as root for somebody'),
+        ])
+      } finally {
+        rmSync(open, { recursive: true, force: true })
+      }
+    },
+  )
+})
+
 describe('for authors', () => {
   for (const kind of ['provider', 'exporter', 'stage']) {
     for (const lang of ['ts', 'sh', 'python']) {
@@ -323,6 +378,14 @@ describe('for authors', () => {
       })
     }
   }
+
+  test('as docs/plugins.md shows it', async () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/plugins.md'), 'utf8')
+    const shown = /^```text\n(.*?)^```/ms.exec(page)?.[1]
+    const made = await run(['plugins', 'new', 'office', '--kind', 'stage', '--lang', 'sh'])
+    const tested = await run(['plugins', 'test', 'office'])
+    expect((made.stdout + tested.stdout).replaceAll(home, '/home/charlie')).toBe(shown as string)
+  })
 
   test('a new provider signs in', async () => {
     await run(['plugins', 'new', 'paste', '--kind', 'provider', '--lang', 'sh'])
