@@ -29,7 +29,7 @@ export interface World {
   run(args: readonly string[], options?: { input?: string; env?: Readonly<Record<string, string>> }): Promise<Output>
   /** Another program, which knows of this world only where STS is. */
   client(
-    program: 'aws' | 'python3' | 'curl',
+    program: 'aws' | 'python3' | 'curl' | 'bash',
     args: readonly string[],
     env?: Readonly<Record<string, string>>,
   ): Promise<Output>
