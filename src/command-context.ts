@@ -148,15 +148,17 @@ export function optionsOnly(flags: Flags, env: Env): Settings {
   return resolveSettings(coreOptions, {}, { flags, env, config: emptyConfig })
 }
 
-export function sessionOf(context: Context): Promise<Session> {
-  const plan = planOf(context.config, context.settings)
+/** `signer` takes the place of all that signs in, for a session that only takes back. */
+export async function sessionOf(context: Context, signer?: string): Promise<Session> {
+  const planned = planOf(context.config, context.settings)
+  const plan = signer === undefined ? planned : { ...planned, auth: [], provider: signer }
   const keyring = createKeyring({
     platform: process.platform,
     run,
     env: context.env,
     note: reason => context.log.debug(`keyring: ${reason}`),
   })
-  return openSession({ ...context, plan, ask: context.terminal, keyring })
+  return await openSession({ ...context, plan, ask: context.terminal, keyring })
 }
 
 function warnAbout(table: OptionTable, settings: Settings, flags: Flags, env: Env, log: Log): void {

@@ -3,12 +3,20 @@
  */
 import path from 'node:path'
 import { sessionOf, type Context } from './command-context.ts'
+import { isFailure } from './errors.ts'
 import { remove } from './files.ts'
 
 export async function logoutCommand(context: Context): Promise<number> {
-  const session = await sessionOf(context)
-  await session.forget()
-  remove(path.join(context.paths.state, 'quick'))
-  context.log.info('removed the credentials, the session at the identity provider, and the stored password')
+  const { paths, log } = context
+  remove(path.join(paths.state, 'quick'))
+  const session = await sessionOf(context).catch((error: unknown) => {
+    if (!isFailure(error) || error.kind === 'cancelled') throw error
+    if (error.code !== 'provider-none') log.warn(error.message, error.hint)
+    return undefined
+  })
+  // Where nobody can sign in there still is what the exporters wrote, and what was kept for anybody.
+  await (session ?? (await sessionOf(context, 'saml-response'))).forget()
+  if (!session) remove(path.join(paths.state, 'identities'))
+  log.info('removed the credentials, the session at the identity provider, and the stored password')
   return 0
 }

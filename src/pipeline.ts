@@ -174,7 +174,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     }
     if (!provider) {
       const hint = 'cloudtoken --url URL, or cloudtoken init and edit config.yaml'
-      throw failure('config', 'no identity provider is configured', { hint })
+      throw failure('config', 'no identity provider is configured', { hint, code: 'provider-none' })
     }
     return { before, provider, after }
   }

@@ -57,6 +57,7 @@ export interface Session {
   export(credentials: Credentials, daemon: boolean): Promise<void>
   /** Changes when a person signed in with this identity, here or in another process. */
   lastSignIn(): string | undefined
+  /** What plugins and exporters left, the cookies, the cached credentials and the stored password. */
   forget(): Promise<void>
 }
 
