@@ -68,7 +68,8 @@ async function readConfiguration(flags: Flags, env: Env): Promise<Configuration>
   }
   const config = await loadConfig(file)
   const identity = findIdentity(config, early.identity)
-  const plugins = ['saml', ...Object.values(config.stages).flatMap(names => names ?? [])]
+  const listed = Object.values(config.stages).flatMap(names => names ?? [])
+  const plugins = ['saml', ...(early.provider === undefined ? [] : [early.provider]), ...listed]
   const resolve = (extra: OptionTable): Settings =>
     resolveSettings(coreOptions, extra, { flags, env, config, identity: identity.values, plugins })
   return { config, paths, settings: resolve({}), resolve }

@@ -217,7 +217,10 @@ async function talk(
   const context = { ...contextOf(subject, mode), password: () => contextOf(subject, mode).ask.secret('') }
   const credentials = description.kind === 'exporter' ? { credentials: toTokens(sample('secret-of-no-turn')) } : {}
   const hello = { ...helloOf(context, description, {}), ...credentials, ...more }
-  await converse({ ...conversationOf(found, hello, context, running), opening: [hello, ...after], trace })
+  const conversation = conversationOf(found, hello, context, running)
+  const { assertion } = await converse({ ...conversation, opening: [hello, ...after], trace })
+  if (description.kind === 'provider' && !assertion && more['protocol'] === undefined)
+    throw new Error('it gave a result without an assertion')
 }
 
 async function handle(subject: Subject, secret: string): Promise<void> {
