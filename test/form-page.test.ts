@@ -47,7 +47,7 @@ describe('classes', () => {
     ['OpenID Connect', form(hidden('id_token', 'state')), 'hop-form'],
     ['a storage page', form(hidden('shib_idp_ls_success.k')), 'hop-form'],
     ['the WebAuthn probe of PingID', form('<input type="hidden" name="isWebAuthnSupportedByBrowser">'), 'hop-form'],
-    ['a frame of Duo', page('', '<iframe id="duo_iframe"></iframe>'), 'other-factor'],
+    ['a frame of Duo', page('', '<iframe id="duo_iframe"></iframe>'), 'duo'],
     [
       'an old frame of Duo that is not used',
       form(`${user}${pass}<input type="hidden" name="duo_host">`),
@@ -219,7 +219,7 @@ describe('classes', () => {
   test('a page with an error status is a failure', async () =>
     expect((await classes(page('', 'x'), 500)).kind).toBe('failure'))
   test('a page at Duo', async () =>
-    expect((await classes(form(hidden('a')), 200, 'https://api-1.duosecurity.com/x')).kind).toBe('other-factor'))
+    expect((await classes(form(hidden('a')), 200, 'https://api-1.duosecurity.com/x')).kind).toBe('duo'))
 })
 
 describe('fields', () => {
