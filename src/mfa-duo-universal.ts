@@ -53,7 +53,8 @@ export async function pass(context: ProviderContext, page: Page, form: Form, bas
       const status = await awaitDuo(context, host, factor, async () => {
         const answer = await askDuo(context, formPost(`${origin}${base}/status`, { sid, txid }))
         // It may hand out another session on the way.
-        if (typeof answer['sid'] === 'string' && answer['sid'] !== '') ({ sid } = { sid: answer['sid'] })
+        const next = answer['sid']
+        if (typeof next === 'string' && next !== '') sid = next
         return answer
       })
       return { factor, sid, txid, status }
