@@ -70,7 +70,7 @@ export async function answerPush(walk: Walk, page: Page, kind: Kind<'push'>): Pr
   checkDenied(walk, undefined, page)
   walk.last = 'code'
   // This one comes up with its field only when it is asked once.
-  const first = /^SecurIDv2/.test(kind.name) ? {} : noticeOf(page)
+  const first = kind.name.startsWith('SecurIDv2') ? {} : noticeOf(page)
   const wait = { host: hostOf(page), what: clean(kind.name, 60), first, atOnce: true }
   return awaitApproval(walk.context, wait, async () => {
     const request = onward(current.page, submit(current.page, current.form, {}, chooseButton(current.form)))

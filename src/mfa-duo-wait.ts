@@ -103,13 +103,13 @@ function outcome(host: string, status: Readonly<Record<string, unknown>>): boole
   const text = [status['status'], inner['status'], status['reason'], inner['reason']].find(
     word => typeof word === 'string',
   )
-  if (said.some(word => /^(?:TIMEOUT|TIMED_OUT|EXPIRED)$/.test(word)) || /timed out/i.test(String(text ?? ''))) {
+  if (said.some(word => /^(?:TIMEOUT|TIMED_OUT|EXPIRED)$/.test(word)) || /timed out/i.test(text ?? '')) {
     throw formFailure('mfa-timeout', `Duo (${host}): nobody answered in time`)
   }
   if (said.some(word => /^(?:FAILURE|DENY|DENIED|FRAUD|ERROR|LOCKED_OUT)$/.test(word))) {
     throw formFailure(
       'mfa-refused',
-      `Duo (${host}) refused the second factor${text === undefined ? '' : `: ${clean(String(text), 200)}`}`,
+      `Duo (${host}) refused the second factor${text === undefined ? '' : `: ${clean(text, 200)}`}`,
     )
   }
   return said.some(word => /^(?:SUCCESS|ALLOW)$/.test(word))

@@ -29,6 +29,8 @@ export interface AdfsOptions {
   /** Where a session begins: a redirect, then the page. */
   readonly late?: boolean
   readonly refusal?: string
+  /** In base64. */
+  readonly response?: string
   /** What stands in the place of the log-in page. */
   readonly entry?: Reply
   /** What follows the password. */
@@ -152,7 +154,10 @@ export async function startAdfs(options: AdfsOptions = {}): Promise<SimulatedAdf
   }
 
   function working(): string {
-    return responsePage(undefined, 'https://signin.aws.amazon.com:443/saml').replace('<form', '<form name="hiddenform"')
+    return responsePage(options.response, 'https://signin.aws.amazon.com:443/saml').replace(
+      '<form',
+      '<form name="hiddenform"',
+    )
   }
 
   function answer({ method, path: target, headers, fields }: Seen, origin: string): Reply {

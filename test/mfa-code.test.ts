@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import process from 'node:process'
 import { codeFor, splitCommand } from '../src/mfa-code.ts'
 import { awaitApproval } from '../src/mfa-push.ts'
 import { testContext } from './context.ts'
@@ -17,10 +18,10 @@ test('a code from the command line is handed out once, then the person is asked'
 })
 
 test('a command is run as it stands: words and quotes, no shell', async () => {
-  const mfaCommand = `printf '%s\\n' "12 34" '$HOME;x'`
+  const mfaCommand = `printf '%s\\n' "123 456" '$HOME;x'`
   const { context, logged } = await testContext({ settings: { mfaCommand } })
-  expect(await codeFor(context, question)).toBe('12 34')
-  expect(splitCommand(mfaCommand)).toEqual(['printf', '%s\\n', '12 34', '$HOME;x'])
+  expect(await codeFor(context, question)).toBe('123 456')
+  expect(splitCommand(mfaCommand)).toEqual(['printf', '%s\\n', '123 456', '$HOME;x'])
   expect(splitCommand(`op item get "My Site" --otp --x='a b'c`)).toEqual([
     'op',
     'item',
@@ -29,8 +30,8 @@ test('a command is run as it stands: words and quotes, no shell', async () => {
     '--otp',
     '--x=a bc',
   ])
-  context.log.debug('the code is 12 34')
-  expect(logged.join()).not.toContain('12 34')
+  context.log.debug('the code is 123 456')
+  expect(logged.join()).not.toContain('123 456')
 })
 
 test('a command that fails, is missing or prints nothing is named', async () => {

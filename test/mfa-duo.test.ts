@@ -33,7 +33,10 @@ async function signIn(
       const settings = { url: `${idp.origin}/start`, ...context.settings }
       const made = await testContext({ ...context, settings })
       const error = await form.authenticate(made.context).then(
-        assertion => void expect(assertion).toEqual({ kind: 'saml', response: samlResponse() }),
+        assertion => {
+          expect(assertion).toEqual({ kind: 'saml', response: samlResponse() })
+          return undefined
+        },
         (thrown: unknown) => thrown,
       )
       // A request that did not fit explains whatever else went wrong.

@@ -36,7 +36,10 @@ async function signIn(options: AdfsOptions, context: TestContextOptions = {}): P
       settings: { url: idp.url, ...context.settings },
     })
     const error = await adfs.authenticate(made.context).then(
-      assertion => void expect(assertion).toEqual({ kind: 'saml', response: samlResponse() }),
+      assertion => {
+        expect(assertion).toEqual({ kind: 'saml', response: samlResponse() })
+        return undefined
+      },
       (thrown: unknown) => thrown,
     )
     // A request that did not fit explains whatever else went wrong.

@@ -30,7 +30,10 @@ async function signIn(options: ShibbolethOptions, context: TestContextOptions = 
     const settings = { url: idp.url, ...context.settings }
     const made = await testContext({ password: 'correct horse', ...context, settings })
     const error = await shibboleth.authenticate(made.context).then(
-      assertion => void expect(assertion).toEqual({ kind: 'saml', response: samlResponse() }),
+      assertion => {
+        expect(assertion).toEqual({ kind: 'saml', response: samlResponse() })
+        return undefined
+      },
       (thrown: unknown) => thrown,
     )
     // A request that did not fit explains whatever else went wrong.
