@@ -79,6 +79,30 @@ describe('classes', () => {
       form(`${hidden('Context')}<input type="hidden" name="AuthMethod" value="FormsAuthentication">${user}${pass}`),
       'credentials',
     ],
+    ['an adapter of ADFS without a field', form(hidden('Context', 'AuthMethod')), 'push'],
+    [
+      'a choice of methods at ADFS',
+      form(
+        `${hidden('Context')}<input type="hidden" name="AuthMethod"><a href="#" id="A" onclick="SelectOption('A')">A</a>`,
+      ),
+      'method',
+    ],
+    [
+      'a log-in beside a choice of methods',
+      form(`${user}${pass}<a href="#" onclick="SelectOption('CertificateAuthentication')">Certificate</a>`),
+      'credentials',
+    ],
+    ['a security key', form(hidden('authenticatorData', 'clientDataJSON')), 'method'],
+    [
+      'a security key beside a code',
+      form(hidden('authenticatorData', 'clientDataJSON')) + form('<input name="otp">'),
+      'code',
+    ],
+    ['a security key of the SIL module', form(hidden('mfaSubmission', 'submitMfa')), 'method'],
+    ['a form to Duo', form(hidden('adfs_context', 'adfs_auth_method')), 'hop-form'],
+    ['a form back from Duo', form(hidden('duo_code', 'state', 'context')), 'hop-form'],
+    ['the plugin form of Duo', form(hidden('tx'), 'method="post" id="plugin_form"'), 'duo'],
+    ['a log-in form of the same id', form(user + pass, 'method="post" id="login-form"'), 'credentials'],
     ['a log-in', form(user + pass), 'credentials'],
     ['F28 a fragment', `<form method="post">${user}${pass}</form>`, 'credentials'],
     [
