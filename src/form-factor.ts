@@ -4,7 +4,7 @@
  */
 import type { HttpRequest, HttpResponse } from './http.ts'
 import { readPage, submit, type Control, type Form, type Page } from './html.ts'
-import { chooseButton } from './form-button.ts'
+import { chooseButton, isPositive } from './form-button.ts'
 import { codeOfText, formFailure, hostOf, newText } from './form-failure.ts'
 import { waysOf, type Way } from './form-method.ts'
 import { classify, type PageKind } from './form-page.ts'
@@ -73,7 +73,7 @@ export async function answerPush(walk: Walk, page: Page, kind: Kind<'push'>): Pr
   const first = kind.name.startsWith('SecurIDv2') ? {} : noticeOf(page)
   const wait = { host: hostOf(page), what: clean(kind.name, 60), first, atOnce: true }
   return awaitApproval(walk.context, wait, async () => {
-    const request = onward(current.page, submit(current.page, current.form, {}, chooseButton(current.form)))
+    const request = onward(current.page, submit(current.page, current.form, {}, goingOn(current.form)))
     const response = await walk.context.http.request({ ...request, timeoutMs: patience })
     const next = await readPage(response)
     const again = next && classify(next)
@@ -120,6 +120,12 @@ function press(walk: Walk, page: Page, way: Way): HttpRequest {
 
 function stepOf(page: Page, { names, label }: Way): string {
   return `${hostOf(page)} method ${names[0] ?? label}`
+}
+
+/** A script sends the form without a button; one that says in so many words that it leads on is pressed. */
+function goingOn(form: Form): Control | undefined {
+  const button = chooseButton(form)
+  return button && isPositive(button) ? button : undefined
 }
 
 function noticeOf({ texts, text }: Page): Notice {

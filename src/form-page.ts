@@ -17,7 +17,7 @@ import {
   wantsNewPassword,
 } from './form-fields.ts'
 import { adapterOf, formsWay, isKeyForm, offered, pushOf, waysOf, type Way } from './form-method.ts'
-import { duoOf, type DuoPage } from './mfa-duo.ts'
+import { duoOf, isDuo, type DuoPage } from './mfa-duo.ts'
 import { protocolHop, scriptHop, selfSent, type Hop } from './form-hop.ts'
 import { readSamlResponse, type SamlResponse } from './form-saml.ts'
 
@@ -66,6 +66,7 @@ export function classify(page: Page): PageKind {
     firstOf(shown, choiceOf) ??
     selfSent(page) ??
     scriptHop(page) ??
+    duoAtLeast(page) ??
     firstOf(shown, onlyContinue) ??
     (looksLikeFailure(page) ? { kind: 'failure' } : undefined) ??
     firstOf(shown, form => interstitial(form, shown)) ?? { kind: 'unknown' }
@@ -83,16 +84,26 @@ function response(page: Page): PageKind | undefined {
   })
 }
 
-/** A key before anything typed; the frame of Duo where it is in use. */
+/** The frame of Duo where it is in use, and Duo's own prompts; a key where nothing can be typed instead. */
 function otherFactor(page: Page): PageKind | undefined {
   const duo = duoOf(page)
   if (duo) return { kind: 'duo', duo }
-  const key = page.forms.some(isKeyForm) && !page.forms.some(form => !isKeyForm(form) && codeControl(form))
-  return key ? methodPage(page, 'a security key') : undefined
+  // Log-in pages offer a passkey beside the password.
+  const typed = page.forms.some(
+    form => !isKeyForm(form) && (codeControl(form) ?? passwordControls(form)[0] ?? userNameControl(form)),
+  )
+  return page.forms.some(isKeyForm) && !typed ? methodPage(page, 'a security key') : undefined
+}
+
+/** Whatever Duo shows beside its prompts. */
+function duoAtLeast({ url }: Page): PageKind | undefined {
+  return isDuo(new URL(url).hostname)
+    ? { kind: 'duo', duo: { stage: 'other', name: 'a prompt that is not known here' } }
+    : undefined
 }
 
 /** Left by one of the ways that it offers, if there is one. */
-function methodPage(page: Page, name: string): PageKind | undefined {
+function methodPage(page: Page, name: string): PageKind {
   return { kind: 'method', name, ways: waysOf(page) }
 }
 
@@ -120,9 +131,10 @@ function factor(page: Page, form: Form): PageKind | undefined {
 /** Nothing but names of methods. */
 function methods(page: Page): PageKind | undefined {
   if (page.forms.some(form => typedControls(form).length > 0)) return undefined
-  const [forms, ways, all] = [formsWay(page), waysOf(page), offered(page)]
-  if (ways.length === 0 && all.length === 0) return undefined
-  return { kind: 'method', name: all.join(', '), ways, ...(forms && { forms }) }
+  const [forms, all] = [formsWay(page), offered(page)]
+  return all.length === 0
+    ? undefined
+    : { kind: 'method', name: all.join(', '), ways: waysOf(page), ...(forms && { forms }) }
 }
 
 function credentials(page: Page, form: Form): PageKind | undefined {

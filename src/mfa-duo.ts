@@ -17,8 +17,7 @@ export type DuoPage =
   | { readonly stage: 'other'; readonly name: string }
 
 export function duoOf(page: Page): DuoPage | undefined {
-  const { hostname } = new URL(page.url)
-  return frame(page) ?? prompt(page) ?? (isDuo(hostname) ? { stage: 'other', name: 'an unknown prompt' } : undefined)
+  return frame(page) ?? prompt(page)
 }
 
 function frame(page: Page): DuoPage | undefined {

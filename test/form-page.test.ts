@@ -98,6 +98,11 @@ describe('classes', () => {
       form(hidden('authenticatorData', 'clientDataJSON')) + form('<input name="otp">'),
       'code',
     ],
+    [
+      'a passkey beside a log-in',
+      form(hidden('authenticatorData', 'clientDataJSON'), 'method="post" id="webauth"') + form(user + pass),
+      'credentials',
+    ],
     ['a security key of the SIL module', form(hidden('mfaSubmission', 'submitMfa')), 'method'],
     ['a form to Duo', form(hidden('adfs_context', 'adfs_auth_method')), 'hop-form'],
     ['a form back from Duo', form(hidden('duo_code', 'state', 'context')), 'hop-form'],
