@@ -17,8 +17,13 @@ import {
 import { factorCase, providerCase } from './provider.case.ts'
 import { walker } from './walk.ts'
 
-for (const generation of ['2.0', '3.0', '2016', '2019'] as const) {
-  providerCase(`A01-A05 adfs ${generation}`, adfs, () => startAdfs({ generation }))
+for (const [number, generation] of [
+  ['A01', '3.0'],
+  ['A02', '2016'],
+  ['A03', '2019'],
+  ['A04', '2.0'],
+] as const) {
+  providerCase(`${number} A05 adfs ${generation}`, adfs, () => startAdfs({ generation }))
 }
 
 interface Outcome {

@@ -13,7 +13,7 @@ import { factorCase, providerCase } from './provider.case.ts'
 import { walker } from './walk.ts'
 
 for (const version of [3, 4, 5] as const) {
-  providerCase(`S01-S05 shibboleth ${version}`, shibboleth, () =>
+  providerCase(`S01 S04 S05 shibboleth ${version}`, shibboleth, () =>
     startShibboleth({ version, ...(version === 5 && { cookie: '__Host-JSESSIONID' }) }),
   )
 }
