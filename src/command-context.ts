@@ -11,7 +11,7 @@ import { isExporter } from './exporters.ts'
 import { findPaths, readText, type Paths } from './files.ts'
 import { findIdentity, namesIn, planOf } from './identity.ts'
 import { createKeyring } from './keyring.ts'
-import { createLog, keepSecret, type Log } from './log.ts'
+import { createLog, keepSecret, redact, type Log } from './log.ts'
 import { nearest } from './names.ts'
 import { camelCase, coreOptions, type OptionTable, type OptionValue, type Settings } from './options.ts'
 import { addedOptions, describeAll, openPlugins, type InUse, type Plugins } from './plugins.ts'
@@ -112,7 +112,10 @@ export async function createContext(flags: Flags, env: Env = process.env): Promi
   const configuration = await readConfiguration(flags, env)
   const { config, paths, settings: core } = configuration
   const log = createLog({ quiet: core.quiet, debug: core.debug || core.debugWithSecrets })
-  const terminal = createTerminal({ noInput: core.noInput, tell: message => log.info(message) })
+  // What a person is to do now is said to them, quiet or not.
+  const tell = (message: string): void =>
+    core.quiet ? log.access(`cloudtoken: ${redact(message)}\n`) : log.info(message)
+  const terminal = createTerminal({ noInput: core.noInput, tell })
   const plugins = pluginsOf({ paths, settings: core }, env, terminal, log)
   const { described, problems } = await inUse(configuration, plugins)
   for (const error of problems.values()) {

@@ -4,6 +4,7 @@
  */
 import { readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
+import { systemClock } from './command-context.ts'
 import { resolveSettings } from './config.ts'
 import { exitCodes, failure, isFailure, messageOf } from './errors.ts'
 import { ensureFolder, remove, temporaryFolder } from './files.ts'
@@ -195,7 +196,7 @@ async function answersOrFails(subject: Subject, mode: 'login' | 'refresh'): Prom
     if (isExecutable(subject)) return talk(subject, {}, [], mode)
     if (plugin.kind === 'provider') {
       const http = createHttp({ timeoutMs: 5000, signal: context.signal, log })
-      return plugin.plugin.authenticate({ ...context, password, http })
+      return plugin.plugin.authenticate({ ...context, password, http, clock: systemClock })
     }
     return plugin.kind === 'stage' ? plugin.plugin.run(context) : Promise.resolve()
   }

@@ -85,7 +85,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     await pipeline.beforeSignIn(last, folder)
     const pages = createHttp({ cookies: store.read(cookieFile), signal, log })
     const plugin = pipeline.contextOf(provider.name, 'auth', last, folder)
-    const context = { ...plugin, password: password.get, http: pages, store }
+    const context = { ...plugin, password: password.get, http: pages, store, clock }
     const answer = await authenticate(provider, context, password).finally(() => keepCookies(pages, store))
     await password.accepted()
     await pipeline.afterSignIn(answer, last, folder)

@@ -72,6 +72,8 @@ describe('planOf', () => {
       guess: 'simplesamlphp',
     })
     expect(plan({}, { url: 'https://x/login' })).toMatchObject({ provider: undefined, guess: 'form' })
+    expect(plan({}, { url: 'https://x/adfs/ls/IdpInitiatedSignOn.aspx' }).guess).toBe('adfs')
+    expect(plan({}, { url: 'https://x/sso/idp/profile/SAML2/SOAP/ECP' }).guess).toBe('shibboleth')
     expect(plan({}, { url: 'https://x/login', samlResponse: '-' }).provider).toBe('saml-response')
     expect(plan({})).toMatchObject({ preAuth: [], auth: [], provider: undefined, guess: undefined })
   })
