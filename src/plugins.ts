@@ -9,7 +9,7 @@ import type { Log } from './log.ts'
 import type { Option, OptionTable } from './options.ts'
 import type { Description, Plugin } from './plugin.ts'
 import { describeExecutable, executablePlugin, type Running } from './plugin-executable.ts'
-import { checkName, checkSafe, findInFolder, findOnPath, type Found, type Places } from './plugin-find.ts'
+import { checkName, checkSafe, findInFolder, findOnPath, rootWorksFor, type Found, type Places } from './plugin-find.ts'
 import { loadModule } from './plugin-module.ts'
 import { readDescription } from './plugin-protocol.ts'
 import { openTrustStore, type TrustStore } from './plugin-trust.ts'
@@ -60,7 +60,8 @@ export function openPlugins(options: PluginsOptions): Plugins {
       await ready(found)
       const description =
         found.form === 'module' ? (await loadModule(found, running)).description : await describeExecutable(found, env)
-      writeFile(file, JSON.stringify({ stamp, description: { protocol: 1, ...description } }))
+      // What root would leave there could not be read by the one it works for.
+      if (!rootWorksFor(env)) writeFile(file, JSON.stringify({ stamp, description: { protocol: 1, ...description } }))
       return description
     },
     async load(found) {
