@@ -12,6 +12,8 @@ import { createLog } from './log.ts'
 import { nearest } from './names.ts'
 import {
   coreOptions,
+  daemonOptions,
+  execOptions,
   exporterOptions,
   generalOptions,
   roleOptions,
@@ -44,6 +46,25 @@ const commands: readonly Command[] = [
     summary: 'list the roles (-l)',
     options: signIn,
     run: invocation => bare({ ...invocation, flags: { ...invocation.flags, list: true } }),
+  },
+  {
+    name: 'exec',
+    usage: '-- CMD...',
+    summary: 'run CMD with credentials; its exit code is ours',
+    options: { ...execOptions, ...signIn, 'refresh-interval': daemonOptions['refresh-interval'] },
+    positionals: Infinity,
+    async run({ flags, argv }) {
+      const split = argv.includes('--') ? argv.indexOf('--') : argv.length
+      const early = argv.slice(0, split).filter(word => !word.startsWith('-'))
+      const command = argv.slice(split + 1)
+      if (early.length > 0) {
+        const hint = `cloudtoken exec -- ${[...early, ...command].join(' ')}`
+        throw failure('usage', 'the command stands behind --', { hint })
+      }
+      const { createContext } = await import('./command-context.ts')
+      const { execCommand } = await import('./command-exec.ts')
+      return await execCommand(await createContext(flags), command)
+    },
   },
   {
     name: 'env',

@@ -138,6 +138,11 @@ export const daemonOptions = {
   },
 } as const satisfies OptionTable
 
+/** Of `exec` alone. */
+export const execOptions = {
+  serve: { type: 'boolean', act: true, summary: 'hand it an endpoint that renews, instead of keys' },
+} as const satisfies OptionTable
+
 export const generalOptions = {
   'config-dir': { type: 'string', alias: ['cloudtoken-dir'], value: 'DIR', summary: 'folder of config.yaml' },
   'config-file': { type: 'string', value: 'FILE', summary: 'config.yaml itself' },
