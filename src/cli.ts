@@ -69,7 +69,11 @@ const commands: readonly Command[] = [
   {
     name: 'env',
     summary: 'print assignments for eval',
-    options: { ...signIn, shell: exporterOptions.shell },
+    options: {
+      ...signIn,
+      shell: exporterOptions.shell,
+      unset: { ...generalOptions.unset, summary: 'print the lines that take the variables away again' },
+    },
     async run({ flags }) {
       const { createContext } = await import('./command-context.ts')
       const { envCommand } = await import('./command-env.ts')

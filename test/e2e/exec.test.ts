@@ -258,9 +258,13 @@ describe('at a terminal', () => {
       stty size; echo ready; read a; echo "first <$a>"; read b; echo "second <$b>"
       while [ $n = 0 ]; do sleep 0.05; done; sleep 0.5; echo "count $n"; exit 7
     `
-      const screen = atTerminal([...command, 'exec', ...mode, ...role, '--', 'sh', '-c', body], { HOME: fresh() })
+      const screen = atTerminal([...command, 'exec', ...mode, '--', 'sh', '-c', body], { HOME: fresh() })
       await screen.seen(/Password/)
       await screen.type(`${password}\r`)
+      await screen.seen(/Enter number of role/)
+      await screen.type('2')
+      await screen.seen(/Sysadmin-Role/)
+      await screen.type('\r')
       await screen.seen(/33 91\s+ready/)
       await screen.type('hello you\n')
       await screen.seen(/first <hello you>/)
