@@ -81,6 +81,24 @@ const commands: readonly Command[] = [
     },
   },
   {
+    name: 'docker-args',
+    summary: 'what docker run needs for the daemon to be reached',
+    options: {
+      listen: daemonOptions.listen,
+      'container-endpoint': daemonOptions['container-endpoint'],
+      'allow-from': daemonOptions['allow-from'],
+      'allow-host': daemonOptions['allow-host'],
+      role: { ...roleOptions.role, summary: 'which role of the container endpoint' },
+      region: { ...roleOptions.region, summary: 'region of the clients in the container' },
+      ...generalOptions,
+    },
+    async run({ flags }) {
+      const { createContext } = await import('./command-context.ts')
+      const { dockerArgsCommand } = await import('./command-docker-args.ts')
+      return dockerArgsCommand(await createContext(flags))
+    },
+  },
+  {
     name: 'credential-process',
     summary: 'answer the SDKs; for ~/.aws/config',
     options: signIn,

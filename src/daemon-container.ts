@@ -8,7 +8,7 @@ import type { SamlResponse } from './assertion.ts'
 import { createContainer, type Grant } from './container.ts'
 import { troubleOf, type MetadataService, type Served } from './daemon.ts'
 import { failure, isFailure, messageOf } from './errors.ts'
-import { makePrivate, remove, writeFile } from './files.ts'
+import { makePrivate, remove, writeFile, type Paths } from './files.ts'
 import type { MetadataSnapshot } from './metadata-document.ts'
 import { keepFresh } from './renewal.ts'
 import { chooseRole, offeredRoles } from './roles.ts'
@@ -30,6 +30,16 @@ const taken = /^http:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\]|169\.254\.170\.(2
 
 const none: ContainerEndpoint = { show: () => {}, lines: () => [], close: () => Promise.resolve() }
 
+export const tokenName = 'token'
+
+/**
+ * In it `ACCOUNT-NAME/token` for each role. The same after a restart on the same port, so that clients go on: they read
+ * the file at every request.
+ */
+export function tokenFolder(paths: Pick<Paths, 'state'>, port: number): string {
+  return path.join(paths.state, 'container', String(port))
+}
+
 /** Nothing without `--container-endpoint`. Fails with `address` when it cannot listen, before anybody has signed in. */
 export async function openContainerEndpoint({ settings, paths, log }: Served): Promise<ContainerEndpoint> {
   const { containerEndpoint, alsoRole, allowFrom, allowHost } = settings
@@ -50,8 +60,7 @@ export async function openContainerEndpoint({ settings, paths, log }: Served): P
     const hint = '--container-endpoint 127.0.0.1:9912'
     log.warn(`AWS clients take container credentials over http from loopback alone, not from ${server.url}`, hint)
   }
-  // The same file after a restart on the same port, so that clients go on: they read it at every request.
-  const folder = path.join(paths.state, 'container', String(server.port))
+  const folder = tokenFolder(paths, server.port)
   const grants = new Map<string, { grant: Grant; file: string }>()
   makePrivate(folder)
   return {
@@ -60,7 +69,9 @@ export async function openContainerEndpoint({ settings, paths, log }: Served): P
       if (roleArn === undefined) return
       let held = grants.get(roleArn)
       if (!held) {
-        held = { grant: container.grant(roleArn), file: path.join(folder, `${accountId}-${roleName(roleArn)}`) }
+        const own = path.join(folder, `${accountId}-${roleName(roleArn)}`)
+        makePrivate(own)
+        held = { grant: container.grant(roleArn), file: path.join(own, tokenName) }
         // To the last byte what the header says: SDKs refuse a line end in it.
         writeFile(held.file, held.grant.token)
         grants.set(roleArn, held)
@@ -73,7 +84,8 @@ export async function openContainerEndpoint({ settings, paths, log }: Served): P
         `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=${file}`,
       ]),
     async close() {
-      remove(folder)
+      // The folders stay: a container may have one of them mounted, and finds the token of the next daemon in it.
+      for (const { file } of grants.values()) remove(file)
       await server.stop()
       accessLog?.flush()
     },

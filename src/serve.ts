@@ -96,7 +96,7 @@ export function parseListen(text: string, option = '--listen'): Listen {
 }
 
 /** The other way round; without the port where it is 80. */
-function formatListen({ hostname, port }: Listen): string {
+export function formatListen({ hostname, port }: Listen): string {
   const host = hostname.includes(':') ? `[${hostname}]` : hostname
   return port === 80 ? host : `${host}:${port}`
 }
