@@ -68,30 +68,29 @@ export function start(command: string, args: readonly string[], options: SpawnOp
 
 /** Hands the terminal over to a program and answers with its exit code; the reason it could not start is the failure's `code`. */
 export function handOver(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const notStarted = (error: unknown): void =>
-      reject(
-        failure('unexpected', `cannot start ${command}: ${messageOf(error)}`, { code: codeOf(error), cause: error }),
-      )
-    let child: ChildProcess
+  return new Promise<number>((resolve, reject) => {
+    let child: ChildProcess | undefined
+    const pass = (signal: NodeJS.Signals): void => {
+      // A second Ctrl-C means "at once" to many programs, so the one that the terminal sent is not sent again.
+      if ((signal === 'SIGINT' || signal === 'SIGQUIT') && isForeground()) return
+      child?.kill(signal)
+    }
+    const ended = (): void => {
+      for (const signal of passed) process.off(signal, pass)
+    }
+    const notStarted = (error: unknown): void => {
+      ended()
+      const reason = { code: codeOf(error), cause: error }
+      reject(failure('unexpected', `cannot start ${command}: ${messageOf(error)}`, reason))
+    }
+    // Before the child is there, or a signal of its first moment would end us alone.
+    for (const signal of passed) process.on(signal, pass)
     try {
       child = spawn(command, [...args], { stdio: 'inherit', env })
     } catch (error) {
       return notStarted(error)
     }
-    const pass = (signal: NodeJS.Signals): void => {
-      // A second Ctrl-C means "at once" to many programs, so the one that the terminal sent is not sent again.
-      if ((signal === 'SIGINT' || signal === 'SIGQUIT') && isForeground()) return
-      child.kill(signal)
-    }
-    for (const signal of passed) process.on(signal, pass)
-    const ended = (): void => {
-      for (const signal of passed) process.off(signal, pass)
-    }
-    child.on('error', error => {
-      ended()
-      notStarted(error)
-    })
+    child.on('error', notStarted)
     child.on('close', (code, signal) => {
       ended()
       resolve(code ?? afterSignal(signal))

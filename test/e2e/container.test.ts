@@ -84,7 +84,7 @@ describe('-d --container-endpoint', () => {
   test('several roles: a path and a token each, one sign-in, each renewed by its own loop', async () => {
     const before = [place.idp.passwords(), place.idp.assertions()]
     const also = ['--also-role', 'User-Role', '--also-role', `${roles[0]},arn:aws:iam::123456789012:saml-provider/demo`]
-    const args = ['--role', 'Sysadmin-Role', ...also, '--also-role', 'Sysadmin-Role', '--refresh-interval', '2']
+    const args = ['--role', 'Sysadmin-Role', ...also, '--also-role', 'Sysadmin-Role', '--refresh-interval', '1']
     const clients = await start([...args, '--container-endpoint', '127.0.0.1:0'])
     expect(clients.map(({ url }) => url.replace(/.*\//, ''))).toEqual(['Sysadmin-Role', 'User-Role', 'Read-Only-Role'])
     expect(place.idp.assertions()).toBe((before[1] ?? 0) + 1)
@@ -92,7 +92,7 @@ describe('-d --container-endpoint', () => {
       expect((await clients[index]?.get())?.set['RoleArn']).toBe(role ?? '')
     }
     expect((await clients[0]?.get(clients[1]?.url))?.status).toBe(403)
-    const seen = await Promise.all(clients.map(client => keys(client, 7)))
+    const seen = await Promise.all(clients.map(client => keys(client, 4)))
     for (const each of seen) expect(each.size).toBeGreaterThan(2)
     const rounds = Math.max(...seen.map(each => each.size))
     expect(place.idp.passwords()).toBe((before[0] ?? 0) + 1)
@@ -110,7 +110,7 @@ describe('-d --container-endpoint', () => {
     writeFileSync(file, 'not the password any more', { mode: 0o600 })
     place.idp.endSessions()
     await running?.seen(/hint: run cloudtoken in another terminal/)
-    await Bun.sleep(3000)
+    await Bun.sleep(1500)
     const posted = place.idp.passwords()
     const now = (): Promise<(string | undefined)[]> =>
       Promise.all(clients.map(async client => (await client.get()).set['AccessKeyId']))

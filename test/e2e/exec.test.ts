@@ -162,7 +162,7 @@ describe('exec --serve', () => {
   test('renews while the command runs, silently; two of them do not sign in twice as often', async () => {
     const env = { HOME: fresh() }
     const before = place.idp.passwords()
-    const args = ['--serve', '--refresh-interval', '1', ...script('say(await watch(6))')]
+    const args = ['--serve', '--refresh-interval', '1', ...script('say(await watch(4))')]
     const [one, two] = await Promise.all([exec(args, env), exec(args, env)])
     const [first, second] = [one, two].map(({ stdout }) => new Set<string>(JSON.parse(stdout)))
     expect(first?.size).toBeGreaterThan(2)
@@ -186,7 +186,7 @@ describe('exec --serve', () => {
     const running = place.start(['exec', '--serve', '--refresh-interval', '1', ...role, ...script(body)], { env })
     place.idp.endSessions()
     await running.seen(/hint: run cloudtoken in another terminal/)
-    await Bun.sleep(3000)
+    await Bun.sleep(1500)
     await place.run(['-r', '1'], { env: { ...env, CLOUDTOKEN_PASSWORD: password } })
     const { stdout, stderr } = await running.done
     expect(stderr.match(/cannot renew/g)).toHaveLength(1)
@@ -217,7 +217,7 @@ interface Screen {
   readonly ended: Promise<number>
   type(text: string): Promise<void>
   /** Waits for something new on the screen. */
-  seen(pattern: RegExp): Promise<void>
+  seen(pattern: RegExp, patience?: number): Promise<void>
 }
 
 /** A program at a terminal of its own, 91 columns by 33 lines. */
@@ -236,8 +236,8 @@ function atTerminal(words: readonly string[], env: Env): Screen {
         await Bun.sleep(5)
       }
     },
-    async seen(pattern) {
-      for (const end = Date.now() + 20_000; Date.now() < end; await Bun.sleep(20)) {
+    async seen(pattern, patience = 20_000) {
+      for (const end = Date.now() + patience; Date.now() < end; await Bun.sleep(20)) {
         const found = pattern.exec(shown)
         if (!found) continue
         shown = shown.slice(found.index + found[0].length)
@@ -277,6 +277,27 @@ describe('at a terminal', () => {
     },
   )
 
+  test('Ctrl-C at our question: 130, and the command never starts', async () => {
+    const screen = atTerminal([...command, 'exec', ...role, '--', 'echo', 'started'], { HOME: fresh() })
+    await screen.seen(/Password/)
+    await screen.type('half\x03')
+    expect(await screen.ended).toBe(130)
+    await expect(screen.seen(/started/, 0)).rejects.toThrow('never saw')
+  })
+
+  test('eval "$(cloudtoken env)" asks at the terminal, and the next line typed is the shell’s', async () => {
+    const env = { HOME: fresh(), COMMAND: command.join(' '), ROLE: roles[1] ?? '' }
+    const screen = atTerminal(['bash', '--norc', '-i'], env)
+    await screen.seen(/\$ $/)
+    await screen.type('eval "$($COMMAND env --role $ROLE)"\n')
+    await screen.seen(/Password/)
+    await screen.type(`${password}\r`)
+    await screen.seen(/\$ $/)
+    await screen.type('echo "role <$AWS_ROLE_NAME>"; exit\n')
+    await screen.seen(/role <Sysadmin-Role>/)
+    await screen.ended
+  })
+
   test('job control: stopped, listed, continued, interrupted', async () => {
     const env = {
       HOME: fresh(),
@@ -285,16 +306,17 @@ describe('at a terminal', () => {
     }
     const screen = atTerminal(['bash', '--norc', '-i'], env)
     await screen.seen(/\$ $/)
-    await screen.type("$COMMAND -- sh -c 'echo rea''dy; sleep 100'\n")
+    const body = 'trap "echo con""tinued" CONT; trap "exit 5" INT; echo rea""dy; while :; do sleep 0.05; done'
+    await screen.type(`$COMMAND -- sh -c '${body}'\n`)
     await screen.seen(/ready/)
     await screen.type('\x1a')
-    await screen.seen(/Stopped/)
+    await screen.seen(/Stopped[^]*\$ $/)
     await screen.type('fg\n')
-    await screen.seen(/\$COMMAND -- sh/)
+    await screen.seen(/continued/)
     await screen.type('\x03')
     await screen.seen(/\$ $/)
     await screen.type('echo "code <$?>"; exit\n')
-    await screen.seen(/code <130>/)
+    await screen.seen(/code <5>/)
     await screen.ended
   })
 })
