@@ -49,7 +49,7 @@ const commands: readonly Command[] = [
   },
   {
     name: 'exec',
-    usage: '-- CMD...',
+    usage: '[options] -- CMD...',
     summary: 'run CMD with credentials; its exit code is ours',
     options: { ...execOptions, ...signIn, 'refresh-interval': daemonOptions['refresh-interval'] },
     positionals: Infinity,

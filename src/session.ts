@@ -56,6 +56,7 @@ export interface Session {
   export(credentials: Credentials, daemon: boolean): Promise<void>
   /** Changes when a person signed in with this identity, here or in another process. */
   lastSignIn(): string | undefined
+  /** The cookies, the cached credentials and the stored password; not what the exporters wrote. */
   forget(): Promise<void>
 }
 
@@ -78,7 +79,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     const ask = mode === 'refresh' ? silent(options.ask) : options.ask
     const password = createPasswordSource({ ...options, ask })
     const pages = createHttp({ cookies: store.read(cookieFile), signal, log })
-    const context = { settings, username, password: password.get, ask, http: pages, store, mode, signal, log }
+    const context = { settings, username, password: password.get, ask, http: pages, store, mode, signal, clock, log }
     const answer = await authenticate(provider, context, password).finally(() => keepCookies(pages, store))
     await password.accepted()
     skew = pages.skewMs() ?? 0
@@ -127,6 +128,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     })
   }
 
+  let round: { at: number; person: string | undefined; roles: Set<string>; signedIn: Promise<SignedIn> } | undefined
+
   /**
    * One sign-in for all the roles that are renewed within a minute, its failure included; none takes the same assertion
    * twice, and what a person did meanwhile starts a new one.
@@ -139,7 +142,6 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     round.roles.add(role.roleArn)
     return round.signedIn
   }
-  let round: { at: number; person: string | undefined; roles: Set<string>; signedIn: Promise<SignedIn> } | undefined
 
   return {
     store,
@@ -182,10 +184,6 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     },
     lastSignIn: () => store.read(signInFile),
     async forget() {
-      for (const name of plan.exporters) {
-        const exporter = await findExporter(name)
-        await exporter.forget?.({ settings, paths, env, daemon: false, log })
-      }
       await provider.forget?.({ settings, store, log })
       remove(folder)
       if (!settings.skipKeyring) await options.keyring.remove(settings.keyringName, username)
