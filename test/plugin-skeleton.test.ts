@@ -4,6 +4,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import { testCommand } from '../src/command-plugins-test.ts'
 import { failure } from '../src/errors.ts'
 import { findPaths } from '../src/files.ts'
@@ -25,13 +26,30 @@ const ask = { text: person, secret: person, choose: person, confirm: person, tel
 
 async function contract(name: string): Promise<{ code: number; lines: string[] }> {
   const lines: string[] = []
-  const log = createLog({ stdout: text => void lines.push(text.trimEnd()), stderr: () => {} })
+  const said: string[] = []
+  const log = createLog({
+    debug: true,
+    stdout: text => void lines.push(text.trimEnd()),
+    stderr: text => void said.push(text),
+  })
   const env = { HOME: home, PATH: process.env['PATH'] }
   const plugins = openPlugins({ paths: findPaths(env), env, ask, log, debug: false, timeoutSeconds: 60 })
   const found = plugins.find(name)
   if (!found) throw notLoadable(name)
-  return { code: await testCommand(plugins, found, log), lines }
+  const code = await testCommand(plugins, found, log)
+  // What both sides wrote is shown under --debug, and fits the schema.
+  for (const [, from, line = ''] of said.join('').matchAll(/^cloudtoken: debug: ([<>]) (.*)$/gm)) {
+    // The log hides what a person answered.
+    const value: unknown = JSON.parse(line.replaceAll('*****', 'hidden'))
+    const part = from === '>' && !line.includes('"type":"grease"') ? 'fromHost' : 'fromPlugin'
+    expect([line, ajv.validate(`protocol#/$defs/${part}`, value)]).toEqual([line, true])
+  }
+  return { code, lines }
 }
+
+const ajv = new Ajv2020({ strict: false })
+const schema = path.join(import.meta.dirname, '../docs/plugin-protocol.schema.json')
+ajv.addSchema(JSON.parse(readFileSync(schema, 'utf8')), 'protocol')
 
 describe('the contract', () => {
   for (const kind of ['provider', 'exporter', 'stage'] as const) {

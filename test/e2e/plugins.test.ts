@@ -93,9 +93,16 @@ defaults:
     expect(netrc).toContain(`login ${tokens.AccessKeyId}\npassword ${tokens.SecretAccessKey}\n`)
     expect(statSync(join(home, 'netrc')).mode & 0o777).toBe(0o600)
     for (const secret of [password, tokens.SecretAccessKey, tokens.Token]) expect(stderr).not.toContain(secret)
+    const wrong = await run(['-r', '1'], { CLOUDTOKEN_PASSWORD: 'wrong horse', CLOUDTOKEN_USERNAME: 'dana' })
+    expect([wrong.code, wrong.stderr]).toEqual([
+      10,
+      expect.stringContaining('plugin corp: the identity provider refused the password'),
+    ])
     const out = await run(['-U'])
     expect([out.code, existsSync(join(home, 'netrc'))]).toEqual([0, false])
-    expect(readdirSync(join(home, '.local/state/cloudtoken/identities'))).toEqual([])
+    expect(
+      readdirSync(join(home, '.local/state/cloudtoken/identities')).filter(name => name.includes('charlie')),
+    ).toEqual([])
   })
 
   test('their options are options: flag, variable, config.yaml and --help', async () => {
