@@ -325,6 +325,13 @@ describe('trust', () => {
     expect((await run(['plugins', 'list'])).stdout).toContain('it has changed since it was trusted')
     await run(['plugins', 'trust', 'good'])
     expect((await run(['--provider', 'good'])).stderr).toContain('it ran again')
+    await run(['plugins', 'new', 'mod', '--kind', 'provider', '--lang', 'ts'])
+    await run(['plugins', 'trust', 'mod'])
+    provider('mod', `echo '{"type":"error","message":"it ran"}'`)
+    const before = await run(['--provider', 'mod'])
+    expect([before.code, before.stderr]).toEqual([11, expect.stringContaining('is not the one that was trusted')])
+    writeFileSync(join(home, '.local/state/cloudtoken/trusted-plugins.json'), '{')
+    expect((await run(['--provider', 'mod'])).stderr).toContain('trusted-plugins.json is damaged')
   })
 
   test('no secret of ours is in its environment, and its arguments are none', async () => {
