@@ -38,6 +38,7 @@ export const components = {
     present: () => existsSync('/usr/share/simplesamlphp/www/saml2/idp/SSOService.php') && which('php') !== undefined,
     packages: ['simplesamlphp', 'php-cli', 'php-xml', 'php-mbstring'],
   },
+  chromium: { name: 'Chromium', present: program('chromium'), packages: ['chromium'] },
   openssl: { name: 'openssl', present: program('openssl'), packages: ['openssl'] },
   moto: {
     name: 'moto_server',

@@ -29,7 +29,7 @@ export type FormCode =
 
 export type ErrorTexts = readonly (readonly [pattern: RegExp, code: FormCode])[]
 
-const otherWay = 'sign in with a browser and hand over the response: cloudtoken --saml-response FILE'
+const otherWay = 'sign in with your own browser: cloudtoken --browser'
 
 const kinds: Readonly<Record<FormCode, readonly [FailureKind, string?]>> = {
   'password-refused': ['refused', 'cloudtoken --password-prompt'],

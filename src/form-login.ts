@@ -23,6 +23,7 @@ const maxPages = 30
 export function formProvider(about: Pick<Provider, 'name' | 'summary' | 'options'>, recipe: FormRecipe): Provider {
   return {
     ...about,
+    entry: recipe.entry,
     authenticate: context => formLogin(context, recipe),
     async forget({ store }) {
       forgetMemory(store)

@@ -28,7 +28,7 @@ export interface Option {
 export type OptionTable = Readonly<Record<string, Option>>
 
 export const signInOptions = {
-  provider: { type: 'string', value: 'TYPE', summary: 'kind of identity provider: simplesamlphp, form' },
+  provider: { type: 'string', value: 'TYPE', summary: 'kind of identity provider: simplesamlphp, browser, form' },
   url: { type: 'string', value: 'URL', summary: "the identity provider's sign-in page for AWS" },
   identity: { type: 'string', value: 'NAME', summary: 'entry of identities: in config.yaml' },
   username: { type: 'string', alias: ['u'], value: 'NAME', summary: 'user name at the identity provider' },
@@ -54,6 +54,16 @@ export const signInOptions = {
     act: true,
     summary: 'take a SAMLResponse from FILE (- for stdin) instead of signing in',
   },
+  browser: { type: 'boolean', summary: 'sign in with your own browser, whatever the provider' },
+  'browser-path': { type: 'string', value: 'FILE', summary: 'program of the browser, where another one is wanted' },
+  'browser-timeout': {
+    type: 'integer',
+    value: 'SECONDS',
+    range: [1, 3600],
+    default: 300,
+    summary: 'how long the browser window waits for the sign-in',
+  },
+  headless: { type: 'boolean', summary: 'browser without a window: only while the session of the last sign-in lives' },
   'auth-source': { type: 'string', value: 'NAME', summary: 'sign-in source to choose where the page offers several' },
   organization: { type: 'string', value: 'NAME', summary: 'organisation to choose where the page asks for one' },
   consent: {
