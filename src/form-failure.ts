@@ -12,6 +12,7 @@ export type FormCode =
   | 'account-locked'
   | 'account-disabled'
   | 'password-expired'
+  | 'action-required'
   | 'mfa-refused'
   | 'mfa-unsupported'
   | 'captcha'
@@ -37,6 +38,7 @@ const kinds: Readonly<Record<FormCode, readonly [FailureKind, string?]>> = {
   'account-locked': ['refused', 'wait, or ask your help desk to unlock the account'],
   'account-disabled': ['refused', 'ask your help desk about the account'],
   'password-expired': ['refused', 'change the password in a browser, then: cloudtoken --password-prompt'],
+  'action-required': ['person', 'do so in a browser, or here: cloudtoken --browser'],
   'mfa-refused': ['refused', 'cloudtoken'],
   'mfa-unsupported': ['person', otherWay],
   captcha: ['person', otherWay],

@@ -55,8 +55,9 @@ export async function formLogin(context: ProviderContext, recipe: FormRecipe): P
 
 async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest | Assertion> {
   leaveAwsAlone(response.url)
-  const page = await readPage(response)
-  if (!page) throw noPage(walk, response)
+  const read = await readPage(response)
+  if (!read) throw noPage(walk, response)
+  const page = (await walk.recipe.read?.(walk, read)) ?? read
   const kind = classify(page)
   walk.context.log.debug(`${page.status} ${place(page.url)}: ${kind.kind}`)
   switch (kind.kind) {

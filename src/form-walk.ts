@@ -14,6 +14,11 @@ import { clean, isPrivateWay, place } from './form-text.ts'
 export interface FormRecipe {
   /** Where the walk begins; fails with `config` when the settings do not say. */
   entry(settings: ProviderContext['settings']): string
+  /**
+   * The page as this vendor means it, with what only its scripts would set; rejects where it wants something that is not
+   * signing in.
+   */
+  read?(walk: Walk, page: Page): Promise<Page>
   /** A finer name for an error page than its words alone allow. */
   judge?(page: Page): FormCode | undefined
   readonly errorTexts?: ErrorTexts

@@ -59,6 +59,7 @@ export function planOf(config: Config, settings: Settings): Plan {
 
 function guess(url: string | undefined): string | undefined {
   if (url === undefined) return undefined
+  if (/\/realms\/[^/]+\/protocol\/saml\//.test(url)) return 'keycloak'
   return /\/simplesaml|\/module\.php\/|\/SSOService\.php/i.test(url) ? 'simplesamlphp' : 'form'
 }
 

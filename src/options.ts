@@ -28,7 +28,11 @@ export interface Option {
 export type OptionTable = Readonly<Record<string, Option>>
 
 export const signInOptions = {
-  provider: { type: 'string', value: 'TYPE', summary: 'kind of identity provider: simplesamlphp, browser, form' },
+  provider: {
+    type: 'string',
+    value: 'TYPE',
+    summary: 'kind of identity provider: simplesamlphp, keycloak, browser, form',
+  },
   url: { type: 'string', value: 'URL', summary: "the identity provider's sign-in page for AWS" },
   identity: { type: 'string', value: 'NAME', summary: 'entry of identities: in config.yaml' },
   username: { type: 'string', alias: ['u'], value: 'NAME', summary: 'user name at the identity provider' },

@@ -6,6 +6,7 @@ import type { Provider } from './provider.ts'
 
 const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   simplesamlphp: async () => (await import('./provider-simplesamlphp.ts')).simplesamlphp,
+  keycloak: async () => (await import('./provider-keycloak.ts')).keycloak,
   browser: async () => (await import('./provider-browser.ts')).browser,
   form: async () => (await import('./provider-form.ts')).form,
   'saml-response': async () => (await import('./provider-saml-response.ts')).samlResponse,

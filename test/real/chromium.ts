@@ -7,7 +7,13 @@ import { join } from 'node:path'
 import process from 'node:process'
 
 /** What stands in the way of a browser in a container: no screen, root, no keys of an API. */
-const container = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking']
+const container = [
+  '--headless=new',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-dev-shm-usage',
+  '--disable-background-networking',
+]
 
 /** A program that starts Chromium with what a container needs. */
 export function wrapChromium(folder: string): string {
