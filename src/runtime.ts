@@ -40,6 +40,17 @@ export function isCompiled(): boolean {
   return bun ? bun.isStandaloneExecutable === true : deno?.build?.standalone === true
 }
 
+let ownConnection: { readonly client?: unknown } | undefined
+
+/**
+ * What `fetch` has to be told for a request that must not be sent twice: on a kept connection that breaks, a runtime
+ * may send it again. Bun heeds `keepalive`; Deno wants a client that keeps none.
+ */
+export function fetchOnce(): RequestInit {
+  ownConnection ??= deno ? { client: deno.createHttpClient({ poolMaxIdlePerHost: 0 }) } : {}
+  return { ...ownConnection, keepalive: false }
+}
+
 /** What starts this same program again; its own arguments go after `args`. */
 export function selfCommand(): { command: string; args: readonly string[] } {
   const command = process.execPath
@@ -74,6 +85,7 @@ interface BunRuntime {
     idleTimeout: number
     maxRequestBodySize: number
     development: boolean
+    reusePort: boolean
     routes: Record<string, BunHandler>
     fetch: BunHandler
     error(error: unknown): Response
@@ -82,6 +94,7 @@ interface BunRuntime {
 
 interface DenoRuntime {
   readonly build?: { readonly standalone?: boolean }
+  createHttpClient(options: { poolMaxIdlePerHost: number }): unknown
   serve(
     options: {
       hostname: string
@@ -133,6 +146,8 @@ function serveWithBun(runtime: BunRuntime, options: ServeOptions): Served {
     maxRequestBodySize: largestBody,
     // The error page of development shows source.
     development: false,
+    // Without this word, `development: false` lets a second program share the port in silence (Bun 1.4.5).
+    reusePort: false,
     routes,
     fetch: answer(undefined),
     error: options.onError,
