@@ -35,11 +35,13 @@ export interface Person {
 
 /** Sits down before the browser with this profile, as soon as it is there. */
 export async function sitDown(profile: string): Promise<Person> {
-  const [port] = (await eventually(() => contentOf(join(profile, 'DevToolsActivePort')))).split('\n')
-  const page = await eventually(async () => {
+  const { port, page } = await eventually(async () => {
+    // The file of an earlier browser may still be there.
+    const [port] = contentOf(join(profile, 'DevToolsActivePort'))?.split('\n') ?? []
     const list: unknown = await fetch(`http://127.0.0.1:${port}/json/list`).then(answer => answer.json())
     if (!Array.isArray(list)) return undefined
-    return list.find((each: { type: string; url: string }) => each.type === 'page' && each.url.startsWith('http'))
+    const page = list.find((each: { type: string; url: string }) => each.type === 'page' && each.url.startsWith('http'))
+    return page && { port, page }
   })
   const socket = new WebSocket(String(page.webSocketDebuggerUrl))
   await new Promise((resolve, reject) => {
