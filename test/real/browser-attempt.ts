@@ -15,6 +15,7 @@ interface AttemptOptions extends TestContextOptions {
 }
 
 export interface BrowserAttempt {
+  readonly entry: string
   readonly profile: string
   /** The outcome, or what was thrown. */
   go(options?: AttemptOptions): Promise<{ readonly made: TestContext; readonly outcome: unknown }>
@@ -24,6 +25,7 @@ export function browserAttempt(folder: string, entry: string): BrowserAttempt {
   const state = join(folder, 'state')
   const browserPath = wrapChromium(folder)
   return {
+    entry,
     profile: join(state, 'browser'),
     async go(options = {}) {
       const { url = entry, signal } = options
