@@ -311,7 +311,7 @@ describe.skipIf(!ipTool || !isRoot)('another machine', () => {
   }
 
   function within(space: string, command: string, ...args: string[]): string {
-    return String(spawnSync('ip', ['netns', 'exec', space, command, ...args], { encoding: 'utf8' }).stdout)
+    return spawnSync('ip', ['netns', 'exec', space, command, ...args], { encoding: 'utf8' }).stdout
   }
 
   /** Runs the service in one network namespace and asks from the other, over a veth pair. */

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { createServer } from 'node:net'
+import process from 'node:process'
 import { isCompiled, selfCommand } from '../src/runtime.ts'
 import { formatAccess, parseListen, serveMetadata, type Access } from '../src/serve.ts'
 import { createCredentials, startMetadata } from './metadata-server.ts'
