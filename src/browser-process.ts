@@ -67,6 +67,7 @@ export async function startBrowser(options: BrowserOptions): Promise<BrowserProc
     child.on('error', error => ((errors += messageOf(error)), resolve()))
     child.on('exit', () => resolve())
   })
+  const said = new Promise<void>(resolve => void child.on('close', () => resolve()))
   const [, , , output, input] = child.stdio
   if (!(output instanceof Writable && input instanceof Readable)) {
     endGroup(child, platform)
@@ -86,7 +87,7 @@ export async function startBrowser(options: BrowserOptions): Promise<BrowserProc
     return { devtools, close }
   } catch (error) {
     endGroup(child, platform)
-    await Promise.race([ended, pause(1000)])
+    await Promise.race([said, pause(1000)])
     throw notStarted(browser, errors, error)
   }
 }
@@ -101,8 +102,8 @@ function notStarted({ name, program }: InstalledBrowser, errors: string, error: 
     const message = `${name} does not start as root`
     return failure('config', message, { code: 'browser-failed', hint: 'run cloudtoken as yourself' })
   }
-  const lines = errors.split('\n').map(line => clean(line.replace(/^\[[^\]]*\]\s*/, ''), 200))
-  const last = lines.findLast(line => line !== '' && !/dbus|gpu|vaapi/i.test(line))
+  const lines = errors.split('\n').filter(line => line.trim() !== '' && !/dbus|gpu|vaapi/i.test(line))
+  const last = lines.map(line => clean(line.replace(/^\[[^\]]*\]\s*/, ''), 200)).at(-1)
   const hint = 'close other windows that cloudtoken opened, or try another browser: --browser-path FILE'
   return failure('config', `${program} ended before it could be used: ${last ?? messageOf(error)}`, {
     code: 'browser-failed',

@@ -111,7 +111,7 @@ export async function eventually<T>(look: () => T | undefined | Promise<T | unde
       .then(look)
       .catch(() => undefined)
     if (found !== undefined) return found
-    if (Date.now() > deadline) throw new Error(`never happened: ${look}`)
+    if (Date.now() > deadline) throw new Error(`never happened: ${String(look)}`)
     await new Promise(resolve => setTimeout(resolve, 100))
   }
 }
