@@ -56,7 +56,7 @@ export async function browserLogin(
   const browser = findBrowser(settings.browserPath, machine)
   if (window) checkScreen(machine)
   makePrivate(profile)
-  return await withLock(profile, () => signIn(context, entry, { ...machine, window, profile, browser }))
+  return await withLock(profile, () => signIn(context, { ...machine, window, profile, browser, entry }))
 }
 
 /** The profile and the cookies; the host removes nothing but its own. */
@@ -69,11 +69,12 @@ interface Stage extends BrowserMachine {
   readonly window: boolean
   readonly profile: string
   readonly browser: InstalledBrowser
+  readonly entry: URL
 }
 
-async function signIn(context: ProviderContext, entry: URL, stage: Stage): Promise<Assertion> {
+async function signIn(context: ProviderContext, stage: Stage): Promise<Assertion> {
   const { signal, store, ask, log } = context
-  const { window, browser } = stage
+  const { window, browser, entry } = stage
   signal.throwIfAborted()
   log.debug(`starting ${browser.program}${window ? '' : ' without a window'}`)
   const { devtools, close } = await startBrowser(stage)

@@ -16,6 +16,8 @@ export interface BrowserOptions {
   readonly profile: string
   /** Whether a person sees it. */
   readonly window: boolean
+  /** Where the sign-in begins. */
+  readonly entry: URL
   readonly env: Readonly<Record<string, string | undefined>>
   readonly platform: NodeJS.Platform
 }
@@ -31,8 +33,16 @@ const startMs = 30_000
 /** How long it may take to save its profile. */
 const closeMs = 5000
 
+/** Hosts that refuse a browser that calls itself automated, as one does that another program speaks to. */
+const turnsRobotsAway = /(?:^|\.)google\.com$/
+
 /** What is started, as an argument list. */
-export function browserArguments({ profile, window, platform }: Omit<BrowserOptions, 'browser' | 'env'>): string[] {
+export function browserArguments({
+  profile,
+  window,
+  entry,
+  platform,
+}: Omit<BrowserOptions, 'browser' | 'env'>): string[] {
   return [
     '--remote-debugging-pipe',
     `--user-data-dir=${profile}`,
@@ -44,10 +54,9 @@ export function browserArguments({ profile, window, platform }: Omit<BrowserOpti
     '--hide-crash-restore-bubble',
     // A service has no desktop keyring: what the window saves there, the renewal could not read. The folder is private.
     ...(platform === 'linux' ? ['--password-store=basic'] : []),
-    // In the window a person does everything; identity providers that turn robots away must not turn them away.
-    ...(window
-      ? ['--disable-blink-features=AutomationControlled']
-      : ['--headless=new', '--disable-background-networking']),
+    ...(window ? [] : ['--headless=new', '--disable-background-networking']),
+    // A person sits before the window, whatever speaks to it. It is not done everywhere: browsers warn of the flag.
+    ...(window && turnsRobotsAway.test(entry.hostname) ? ['--disable-blink-features=AutomationControlled'] : []),
     'about:blank',
   ]
 }

@@ -77,7 +77,12 @@ describe('the one to use', () => {
 })
 
 describe('how it is started', () => {
-  const given = { profile: '/home/ada/x', window: true, platform: 'linux' } as const
+  const given = {
+    profile: '/home/ada/x',
+    window: true,
+    platform: 'linux',
+    entry: new URL('https://idp.example/'),
+  } as const
 
   test('with pipes and no port, and a profile of its own', () => {
     for (const window of [true, false]) {
@@ -87,6 +92,18 @@ describe('how it is started', () => {
       expect(list.filter(word => /port|no-sandbox|insecure|ignore-cert|web-security/.test(word))).toEqual([])
       expect(list.includes('--headless=new')).toBe(!window)
     }
+  })
+
+  test('a window calls itself automated, but not where a person would be turned away for it', () => {
+    const marks = (entry: string, window = true): boolean =>
+      !browserArguments({ ...given, window, entry: new URL(entry) })
+        .join(' ')
+        .includes('AutomationControlled')
+    expect([marks('https://idp.example/?x=google.com'), marks('https://accounts.google.com/o/saml2')]).toEqual([
+      true,
+      false,
+    ])
+    expect([marks('https://notgoogle.com/'), marks('https://accounts.google.com/', false)]).toEqual([true, true])
   })
 
   test('with the keyring of the system where that needs no desktop', () => {
