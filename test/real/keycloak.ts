@@ -84,9 +84,6 @@ function realm(): object {
     realm: 'corp',
     enabled: true,
     sslRequired: 'none',
-    bruteForceProtected: true,
-    failureFactor: 3,
-    permanentLockout: false,
     clients: [client()],
     requiredActions: actions.map(name => ({ alias: name, name, providerId: name, enabled: true })),
     users: [
