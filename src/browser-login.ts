@@ -10,7 +10,7 @@ import { findBrowser, type InstalledBrowser } from './browser-find.ts'
 import { asFields, type DevTools, type Fields } from './browser-pipe.ts'
 import { startBrowser } from './browser-process.ts'
 import { watchPage, type Sight } from './browser-watch.ts'
-import { failure, type Failure } from './errors.ts'
+import { codeOf, failure, isFailure, type Failure } from './errors.ts'
 import { makePrivate, withLock } from './files.ts'
 import { formFailure } from './form-failure.ts'
 import { readSamlResponse } from './form-saml.ts'
@@ -28,6 +28,8 @@ export interface BrowserMachine {
   readonly quietMs: number
   /** The longest renewal without a window, ms. */
   readonly silentMs: number
+  /** How long to wait for another cloudtoken that uses the same profile, ms. */
+  readonly lockMs: number
 }
 
 const thisMachine: BrowserMachine = {
@@ -37,11 +39,12 @@ const thisMachine: BrowserMachine = {
   // Scripts that sign in by themselves show their form for a moment.
   quietMs: 5000,
   silentMs: 60_000,
+  lockMs: 10_000,
 }
 
 /**
  * Opens `entry` in a window, or without one in `refresh`, under `--headless`, and where nobody can be asked. Fails with
- * code `browser-missing`, `browser-failed`, `browser-no-screen`, `browser-closed`, `browser-timeout` or
+ * code `browser-missing`, `browser-failed`, `browser-busy`, `browser-no-screen`, `browser-closed`, `browser-timeout` or
  * `idp-session-ended`, and with kind `network` where the identity provider does not answer.
  */
 export async function browserLogin(
@@ -56,7 +59,10 @@ export async function browserLogin(
   const browser = findBrowser(settings.browserPath, machine)
   if (window) checkScreen(machine)
   makePrivate(profile)
-  return await withLock(profile, () => signIn(context, { ...machine, window, profile, browser, entry }))
+  const work = (): Promise<Assertion> => signIn(context, { ...machine, window, profile, browser, entry })
+  return await withLock(profile, work, machine.lockMs).catch((error: unknown) => {
+    throw isFailure(error) && codeOf(error.cause) === 'ELOCKED' ? busy(error) : error
+  })
 }
 
 /** The profile and the cookies; the host removes nothing but its own. */
@@ -214,6 +220,12 @@ function overdue(limit: number): Failure {
     code: 'browser-timeout',
     hint: 'cloudtoken --browser-timeout SECONDS',
   })
+}
+
+function busy(cause: Failure): Failure {
+  const message = 'another cloudtoken is signing in to the same account with the browser'
+  const hint = 'finish there first, or close its window'
+  return failure('config', message, { code: 'browser-busy', hint, cause })
 }
 
 function closed(): Failure {

@@ -113,8 +113,10 @@ function notStarted({ name, program }: InstalledBrowser, errors: string, error: 
   }
   const lines = errors.split('\n').filter(line => line.trim() !== '' && !/dbus|gpu|vaapi/i.test(line))
   const last = lines.map(line => clean(line.replace(/^\[[^\]]*\]\s*/, ''), 200)).at(-1)
-  const hint = 'close other windows that cloudtoken opened, or try another browser: --browser-path FILE'
-  return failure('config', `${program} ended before it could be used: ${last ?? messageOf(error)}`, {
+  // RemoteDebuggingAllowed, a policy of Chrome and Edge.
+  const policy = /remote debugging is disallowed/i.test(last ?? '')
+  const hint = `${policy ? 'your company forbids it in this browser; ' : ''}try another browser: --browser-path FILE`
+  return failure('config', `${program} cannot be used: ${last ?? messageOf(error)}`, {
     code: 'browser-failed',
     hint,
     cause: error,

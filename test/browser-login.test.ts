@@ -31,6 +31,7 @@ async function signInWith(script: string, options: TestContextOptions = {}, env 
     isProgram: existsSync,
     quietMs: 100,
     silentMs: 1000,
+    lockMs: 100,
   }
   return await browserLogin({ ...context, store: folderStore(join(folder, 'state')) }, entry, machine).catch(
     (error: unknown) => error,
@@ -51,13 +52,23 @@ test('a browser that ends at once: its last word that is about itself', async ()
   expect(await signInWith(script)).toMatchObject({
     kind: 'config',
     code: 'browser-failed',
-    message: expect.stringMatching(/browser-program ended before it could be used: Cannot create the profile$/),
+    message: expect.stringMatching(/browser-program cannot be used: Cannot create the profile$/),
   })
 })
 
 test('a browser that will not run as root', async () => {
   const script = `echo 'Running as root without --no-sandbox is not supported.' >&2; exit 1`
   expect(await signInWith(script)).toMatchObject({ code: 'browser-failed', hint: 'run cloudtoken as yourself' })
+})
+
+test('a company that forbids it', async () => {
+  const script = `echo 'DevTools remote debugging is disallowed by the system admin.' >&2; exit 1`
+  expect(await signInWith(script)).toMatchObject({ hint: expect.stringContaining('your company forbids it') })
+})
+
+test('two at once: the second says so', async () => {
+  const both = await Promise.all([signInWith('sleep 1'), signInWith('sleep 1')])
+  expect(both.map(each => (each as { code: string }).code).toSorted()).toEqual(['browser-busy', 'browser-failed'])
 })
 
 test('a window needs a screen; a renewal does not', async () => {

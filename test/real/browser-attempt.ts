@@ -38,6 +38,7 @@ export function browserAttempt(folder: string, entry: string): BrowserAttempt {
         isProgram: (file: string) => existsSync(file),
         quietMs: 1500,
         silentMs: 20_000,
+        lockMs: 10_000,
       }
       const context = { ...made.context, store: folderStore(state), ...(signal && { signal }) }
       return { made, outcome: await browserLogin(context, new URL(url), machine).catch((error: unknown) => error) }
