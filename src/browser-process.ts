@@ -36,6 +36,9 @@ const closeMs = 5000
 /** Hosts that refuse a browser that calls itself automated, as one does that another program speaks to. */
 const turnsRobotsAway = /(?:^|\.)google\.com$/
 
+/** The word of a browser whose policy RemoteDebuggingAllowed is off. */
+const forbidden = /remote debugging is disallowed/i
+
 /** What is started, as an argument list. */
 export function browserArguments({
   profile,
@@ -71,7 +74,11 @@ export async function startBrowser(options: BrowserOptions): Promise<BrowserProc
     detached: platform !== 'win32',
   })
   let errors = ''
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors = (errors + text).slice(-4000)))
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    errors = (errors + text).slice(-4000)
+    // It says so, stays, and never answers.
+    if (forbidden.test(errors)) endGroup(child, platform)
+  })
   const ended = new Promise<void>(resolve => {
     child.on('error', error => ((errors += messageOf(error)), resolve()))
     child.on('exit', () => resolve())
@@ -113,9 +120,7 @@ function notStarted({ name, program }: InstalledBrowser, errors: string, error: 
   }
   const lines = errors.split('\n').filter(line => line.trim() !== '' && !/dbus|gpu|vaapi/i.test(line))
   const last = lines.map(line => clean(line.replace(/^\[[^\]]*\]\s*/, ''), 200)).at(-1)
-  // RemoteDebuggingAllowed, a policy of Chrome and Edge.
-  const policy = /remote debugging is disallowed/i.test(last ?? '')
-  const hint = `${policy ? 'your company forbids it in this browser; ' : ''}try another browser: --browser-path FILE`
+  const hint = `${forbidden.test(errors) ? 'your company forbids it in this browser; ' : ''}try another browser: --browser-path FILE`
   return failure('config', `${program} cannot be used: ${last ?? messageOf(error)}`, {
     code: 'browser-failed',
     hint,

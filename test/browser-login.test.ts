@@ -62,7 +62,7 @@ test('a browser that will not run as root', async () => {
 })
 
 test('a company that forbids it', async () => {
-  const script = `echo 'DevTools remote debugging is disallowed by the system admin.' >&2; exit 1`
+  const script = `echo 'DevTools remote debugging is disallowed by the system admin.' >&2; exec sleep 60`
   expect(await signInWith(script)).toMatchObject({ hint: expect.stringContaining('your company forbids it') })
 })
 
