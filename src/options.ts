@@ -31,7 +31,7 @@ export const signInOptions = {
   provider: {
     type: 'string',
     value: 'TYPE',
-    summary: 'kind of identity provider: simplesamlphp, keycloak, browser, form',
+    summary: 'kind of identity provider: simplesamlphp, shibboleth, adfs, keycloak, browser, form',
   },
   url: { type: 'string', value: 'URL', summary: "the identity provider's sign-in page for AWS" },
   identity: { type: 'string', value: 'NAME', summary: 'entry of identities: in config.yaml' },
@@ -70,6 +70,20 @@ export const signInOptions = {
   headless: { type: 'boolean', summary: 'browser without a window: only while the session of the last sign-in lives' },
   'auth-source': { type: 'string', value: 'NAME', summary: 'sign-in source to choose where the page offers several' },
   organization: { type: 'string', value: 'NAME', summary: 'organisation to choose where the page asks for one' },
+  domain: { type: 'string', value: 'NAME', summary: 'domain of the user name, where the sign-in page wants one' },
+  'mfa-method': {
+    type: 'string',
+    value: 'NAME',
+    summary: 'second factor to use where several are offered: push, a device; ask shows the menu again',
+  },
+  'mfa-code': {
+    type: 'string',
+    alias: ['mfa-passcode'],
+    value: 'CODE',
+    secret: true,
+    summary: 'one-time code for this sign-in',
+  },
+  'mfa-command': { type: 'string', value: 'COMMAND', summary: 'program that prints the one-time code' },
   consent: {
     type: 'string',
     value: 'ask|accept|refuse',
