@@ -10,6 +10,7 @@ import { clean } from './form-text.ts'
 import type { Walk } from './form-walk.ts'
 import type { Control, Form, Page } from './html.ts'
 import type { Settings } from './options.ts'
+import { chooseMethod } from './mfa-choice.ts'
 import { entryUrl } from './provider-form.ts'
 
 export const keycloak = formProvider(
@@ -76,8 +77,8 @@ const chosen = new WeakMap<Walk, string>()
 async function deviceFor(walk: Walk, page: Page, devices: readonly Device[]): Promise<string> {
   const before = chosen.get(walk)
   if (before !== undefined && devices.some(({ id }) => id === before)) return before
-  const choices = devices.map(({ id, label }) => ({ value: id, label }))
-  const id = await walk.context.ask.choose(`Choose the device (${hostOf(page)})`, choices)
+  const methods = devices.map(({ id, label }) => ({ value: id, label, names: [], code: true }))
+  const id = await chooseMethod(walk.context, hostOf(page), methods)
   chosen.set(walk, id)
   return id
 }

@@ -184,7 +184,7 @@ describe('second factors', () => {
     return succeeds({
       ...run,
       answers: [
-        [/device .*: Phone, Tablet$/, 'Tablet'],
+        [/second factor .*: Phone, Tablet$/, 'Tablet'],
         ['One-time code', '123456'],
       ],
       script: [start(), posted(otpPage(radios)), coded('selectedCredentialId=id1&otp=123456&login=Log+In')],
@@ -213,6 +213,29 @@ describe('second factors', () => {
       ],
     }))
 
+  test('a device by its name, and the one of last time', async () => {
+    const script = [
+      start(),
+      posted(otpPage(tiles('Phone', 'Tablet'))),
+      coded('selectedCredentialId=id1&otp=123456&login=Log+In'),
+    ]
+    const code = ['One-time code', '123456'] as const
+    await succeeds({ ...run, script, settings: { mfaMethod: 'tablet' }, answers: [code] })
+    const idp = await startFakeIdp([...script, ...script])
+    try {
+      const settings = { url: `${idp.origin}${entry}` }
+      const options = { settings, password: 'secret-7' }
+      const first = await testContext({ ...options, answers: [['second factor', 'Tablet'], code] })
+      await keycloak.authenticate(first.context)
+      const second = await testContext({ ...options, earlier: first, answers: [code] })
+      await keycloak.authenticate(second.context)
+      expect(second.told).toEqual([expect.stringMatching(/^second factor as before: Tablet /)])
+      expect(idp.problems()).toEqual([])
+    } finally {
+      await idp.stop()
+    }
+  })
+
   test('one device is no choice', () =>
     succeeds({
       ...run,
@@ -224,7 +247,7 @@ describe('second factors', () => {
     const made = await succeeds({
       ...run,
       answers: [
-        ['device', 'Tablet'],
+        ['second factor', 'Tablet'],
         ['code', '111111'],
         ['code', '222222'],
       ],

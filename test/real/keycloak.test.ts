@@ -77,7 +77,7 @@ describe.skipIf(!here)('signing in', () => {
   })
 
   test('K09 of two devices the person chooses one, and its code is the right one', async () => {
-    const choice = ['device', 'Tablet'] as const
+    const choice = ['second factor', 'Tablet'] as const
     const made = await signIn('otto', { answers: [choice, ['code', '000000'], ['code', codeOf('Tablet')]] })
     expect(made.asked[0]).toEndWith(': Phone, Tablet')
     expect(made.asked).toHaveLength(3)
