@@ -4,21 +4,23 @@
  */
 import { accessSync, constants, statSync } from 'node:fs'
 import process from 'node:process'
-import { isAwsSignIn, partitions } from './arn.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { catchResponse } from './browser-capture.ts'
 import { forgetSessionCookies, keepSessionCookies, restoreSessionCookies } from './browser-cookies.ts'
+import { busy, closed, crashed, overdue, sessionEnded, stuck, unreachable } from './browser-failure.ts'
 import { findBrowser, type InstalledBrowser } from './browser-find.ts'
 import { asFields, type DevTools, type Fields } from './browser-pipe.ts'
 import { startBrowser } from './browser-process.ts'
-import { watchPage, type Sight } from './browser-watch.ts'
-import { codeOf, failure, isFailure, type Failure } from './errors.ts'
+import { watchPage } from './browser-watch.ts'
+import { codeOf, failure, isFailure } from './errors.ts'
 import { makePrivate, withLock } from './files.ts'
-import { formFailure } from './form-failure.ts'
-import { readSamlResponse } from './form-saml.ts'
-import { clean, place } from './form-text.ts'
+import { place } from './form-text.ts'
 import type { ProviderContext, Store } from './provider.ts'
 import type { Assertion } from './types.ts'
 
 const profileFolder = 'browser'
+/** A browser that does not hand over its cookies must not cost the sign-in. */
+const cookiesMs = 5000
 
 export interface BrowserMachine {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -86,6 +88,7 @@ async function signIn(context: ProviderContext, stage: Stage): Promise<Assertion
   const { devtools, close } = await startBrowser(stage)
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const abort = (): void => reject(signal.reason)
+  const ended = (): void => reject(window ? closed() : crashed(browser))
   signal.addEventListener('abort', abort, { once: true })
   const limit = context.settings.browserTimeout * 1000
   const timer = setTimeout(
@@ -93,63 +96,28 @@ async function signIn(context: ProviderContext, stage: Stage): Promise<Assertion
     window ? limit : Math.min(limit, stage.silentMs),
   )
   let watched: ReturnType<typeof watchPage> | undefined
-  try {
-    devtools.closed.then(() => reject(window ? closed() : crashed(browser))).catch(() => {})
+  const prepare = async (): Promise<void> => {
     await restoreSessionCookies(devtools, store)
     await catchResponse(devtools, resolve, reject)
-    const page = await openPage(
-      devtools,
-      () => reject(window ? closed() : crashed(browser)),
-      url => log.debug(place(url)),
-    )
-    navigate(devtools, page, entry).catch(reject)
+    const page = await openPage(devtools, ended, url => log.debug(place(url)))
     if (window) ask.tell(`sign in at ${entry.host} in the window of ${browser.name}`)
     else watched = watchPage(devtools, page, stage.quietMs, sight => reject(stuck(context, entry, sight)))
+    await navigate(devtools, page, entry)
+  }
+  try {
+    void devtools.closed.then(ended)
+    if (signal.aborted) abort()
+    prepare().catch(reject)
     const response = await promise
-    await keepSessionCookies(devtools, store)
+    const kept = keepSessionCookies(devtools, store).catch(() => log.debug('the cookies of the browser are lost'))
+    await Promise.race([kept, delay(cookiesMs, undefined, { ref: false })])
     return { kind: 'saml', response }
   } finally {
-    // Whatever else is said from here on says that the browser closes.
-    promise.catch(() => {})
     clearTimeout(timer)
     watched?.stop()
     signal.removeEventListener('abort', abort)
     await close()
   }
-}
-
-/** Holds every request for AWS sign-in, of all windows and frames, before it is sent. */
-async function catchResponse(
-  devtools: DevTools,
-  found: (response: string) => void,
-  failed: (error: Error) => void,
-): Promise<void> {
-  devtools.onEvent((method, { requestId, request }) => {
-    if (method !== 'Fetch.requestPaused') return
-    const { url, method: verb, postData, postDataEntries } = asFields(request)
-    const mine = typeof url === 'string' && verb === 'POST' && isAwsSignIn(url)
-    if (!mine) {
-      devtools.send('Fetch.continueRequest', { requestId }).catch(() => {})
-      return
-    }
-    // No content: the page stays as it is until the browser closes.
-    devtools.send('Fetch.fulfillRequest', { requestId, responseCode: 204 }).catch(() => {})
-    const field = new URLSearchParams(bodyOf(postData, postDataEntries)).get('SAMLResponse')
-    const read = field === null ? undefined : readSamlResponse(field)
-    if (read) found(read.base64)
-    else failed(formFailure('saml-missing', `the page sent no whole SAMLResponse to ${place(url)}`))
-  })
-  const hosts = partitions.flatMap(({ signInHosts }) => signInHosts.flatMap(host => [host, `*.${host}`]))
-  await devtools.send('Fetch.enable', { patterns: hosts.map(host => ({ urlPattern: `https://${host}/saml*` })) })
-}
-
-function bodyOf(postData: unknown, entries: unknown): string {
-  if (typeof postData === 'string') return postData
-  if (!Array.isArray(entries)) return ''
-  return entries
-    .map(entry => asFields(entry)['bytes'])
-    .map(bytes => (typeof bytes === 'string' ? atob(bytes) : ''))
-    .join('')
 }
 
 /** The page that the browser opened with, and a call when the last page is closed. Answers with its session. */
@@ -180,61 +148,6 @@ async function navigate(devtools: DevTools, page: string, entry: URL): Promise<v
   if (typeof errorText === 'string' && errorText !== '' && !errorText.endsWith('ERR_ABORTED')) {
     throw unreachable(entry.host, errorText)
   }
-}
-
-const reasons: readonly (readonly [RegExp, string])[] = [
-  [/NAME_NOT_RESOLVED|DNS/, 'dns'],
-  [/CONNECTION_REFUSED/, 'refused'],
-  [/CERT|SSL/, 'tls'],
-  [/TIMED_OUT/, 'timeout'],
-]
-
-function unreachable(host: string, errorText: string): Failure {
-  const code = reasons.find(([pattern]) => pattern.test(errorText))?.[1] ?? 'unreachable'
-  return failure('network', `the browser cannot open ${host}: ${clean(errorText, 80)}`, { code })
-}
-
-/** What it means that a page without a window does not go on. */
-function stuck(context: ProviderContext, entry: URL, sight: Sight): Failure {
-  const host = URL.canParse(sight.url) ? new URL(sight.url).host : entry.host
-  if (sight.url.startsWith('chrome-error:')) return unreachable(entry.host, 'it shows an error page of its own')
-  if (sight.status < 400 || sight.asks) return sessionEnded(context, entry, sight)
-  return formFailure(
-    'idp-error',
-    `${host} answered with status ${sight.status}: ${clean(sight.title, 100) || 'no title'}`,
-  )
-}
-
-function sessionEnded({ settings, mode }: ProviderContext, { host }: URL, sight: Sight | undefined): Failure {
-  const shows = sight ? `: ${place(sight.url)} shows “${clean(sight.title, 100) || 'a page without a title'}”` : ''
-  const hint = mode === 'login' && settings.headless ? 'the same without --headless' : 'cloudtoken'
-  return formFailure(
-    'idp-session-ended',
-    `the session at ${host} has ended and signing in again needs a person${shows}`,
-    hint,
-  )
-}
-
-function overdue(limit: number): Failure {
-  return failure('person', `nobody has signed in within ${limit / 1000} s`, {
-    code: 'browser-timeout',
-    hint: 'cloudtoken --browser-timeout SECONDS',
-  })
-}
-
-function busy(cause: Failure): Failure {
-  const message = 'another cloudtoken is signing in to the same account with the browser'
-  const hint = 'finish there first, or close its window'
-  return failure('config', message, { code: 'browser-busy', hint, cause })
-}
-
-function closed(): Failure {
-  const message = 'the browser window was closed before the sign-in was done'
-  return failure('cancelled', message, { code: 'browser-closed', hint: 'cloudtoken' })
-}
-
-function crashed({ name }: InstalledBrowser): Failure {
-  return failure('unexpected', `${name} ended in the middle of the sign-in`, { code: 'browser-failed' })
 }
 
 function checkScreen({ env, platform }: BrowserMachine): void {
