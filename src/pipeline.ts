@@ -176,7 +176,28 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
       const hint = 'cloudtoken --url URL, or cloudtoken init and edit config.yaml'
       throw failure('config', 'no identity provider is configured', { hint, code: 'provider-none' })
     }
-    return { before, provider, after }
+    return { before, provider: settings.browser ? await shown(provider) : provider, after }
+  }
+
+  /** Its pages in the person's own browser, in the place of its own walk. */
+  async function shown(provider: ProviderPlugin): Promise<ProviderPlugin> {
+    const { browser, throughBrowser } = await import('./provider-browser.ts')
+    const { name, summary, entry } = provider
+    if (name === browser.name) return provider
+    const { authenticate, forget } = throughBrowser({
+      name,
+      summary,
+      authenticate: browser.authenticate,
+      ...(entry && { entry }),
+    })
+    return {
+      ...provider,
+      authenticate,
+      async forget(context) {
+        await forget?.(context)
+        await provider.forget?.(context)
+      },
+    }
   }
 
   async function signer(name: string): Promise<Plugin> {

@@ -158,6 +158,8 @@ interface About {
 
 /** For plugins.auth: signs in. */
 export interface ProviderPlugin extends About {
+  /** The page that \`--browser\` opens in the place of the plugin's own walk. */
+  entry?(settings: Settings): string
   authenticate(context: ProviderContext): Promise<Assertion>
 }
 

@@ -48,6 +48,8 @@ interface About {
 
 /** Signs in. */
 export interface ProviderPlugin extends About {
+  /** The page that a browser opens to sign in. */
+  entry?(settings: Settings): string
   authenticate(context: ProviderContext & PluginContext): Promise<Assertion>
   forget?(context: ForgetContext): Promise<void>
 }
