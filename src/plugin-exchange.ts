@@ -62,7 +62,7 @@ export async function converse(options: Conversation): Promise<Result> {
     child.once('exit', () => resolve())
     child.once('error', () => resolve())
   })
-  const passing = passSignals(child)
+  const passing = passSignals(child, folder)
   let kind: 'result' | 'failure' = 'failure'
   try {
     const result = await talk(child, options)
@@ -274,13 +274,15 @@ function kill(child: ChildProcess, signal: NodeJS.Signals): void {
 }
 
 /** Ctrl-C at the terminal does not reach a group of its own, so it is passed on before we end by it. */
-function passSignals(child: ChildProcess): { stop(): void } {
+function passSignals(child: ChildProcess, folder: string): { stop(): void } {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   const pass = (signal: NodeJS.Signals): void => {
     kill(child, 'SIGINT')
     const others = process.listenerCount(signal) > 1
     for (const each of signals) process.off(each, pass)
-    if (!others) process.kill(process.pid, signal)
+    if (others) return
+    remove(folder)
+    process.kill(process.pid, signal)
   }
   for (const signal of signals) process.on(signal, pass)
   return { stop: () => signals.forEach(signal => void process.off(signal, pass)) }
