@@ -1,6 +1,6 @@
 /**
- * The two calls of STS that the demo and tests need, on loopback: AssumeRoleWithSAML looks the role up in the assertion,
- * GetCallerIdentity knows the keys it has handed out.
+ * The calls of STS that the demo and tests need, on loopback: AssumeRoleWithSAML looks the role up in the assertion,
+ * AssumeRoleWithWebIdentity wants a token for sts.amazonaws.com, AssumeRole and GetCallerIdentity know the keys handed out.
  */
 import { Buffer } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
@@ -33,6 +33,8 @@ async function answer(issued: Map<string, Issued>, request: IncomingMessage, res
   const form = await readForm(request)
   const action = form.get('Action')
   if (action === 'AssumeRoleWithSAML') return assume(issued, form, response)
+  if (action === 'AssumeRoleWithWebIdentity') return assumeWithToken(issued, form, response)
+  if (action === 'AssumeRole') return assumeFurther(issued, form, request, response)
   if (action === 'GetCallerIdentity') return identify(issued, request, response)
   fail(response, 400, 'InvalidAction', `Could not find operation ${action}`)
 }
@@ -43,29 +45,79 @@ function assume(issued: Map<string, Issued>, form: URLSearchParams, response: Se
   if (role === '' || !assertion.includes(`>${role},${provider}<`)) {
     return fail(response, 403, 'AccessDenied', 'Not authorized to perform sts:AssumeRoleWithSAML')
   }
-  const [, , , , account] = role.split(':')
   const user = />([^<]*@[^<]*)</.exec(assertion)?.[1] ?? 'demo'
+  const issuer = /<saml:Issuer>([^<]*)</.exec(assertion)?.[1] ?? ''
+  handOut(
+    issued,
+    form,
+    user,
+    response,
+    `<Audience>https://signin.aws.amazon.com/saml</Audience><Issuer>${issuer}</Issuer><Subject>${role.split(':')[4]}</Subject>` +
+      '<SubjectType>persistent</SubjectType><NameQualifier>demo</NameQualifier>',
+  )
+}
+
+function assumeWithToken(issued: Map<string, Issued>, form: URLSearchParams, response: ServerResponse): void {
+  const payload = Buffer.from(form.get('WebIdentityToken')?.split('.')[1] ?? '', 'base64url').toString('utf8')
+  if (!payload.includes('"aud":"sts.amazonaws.com"')) {
+    return fail(response, 400, 'InvalidIdentityToken', 'Incorrect token audience')
+  }
+  const issuer = /"iss":"([^"]*)"/.exec(payload)?.[1] ?? ''
+  handOut(issued, form, form.get('RoleSessionName') ?? '', response, `<Provider>${issuer}</Provider>`)
+}
+
+/** A role called Nobody trusts nobody. */
+function assumeFurther(
+  issued: Map<string, Issued>,
+  form: URLSearchParams,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const source = signer(issued, request)
+  if (!source)
+    return fail(response, 403, 'InvalidClientTokenId', 'The security token included in the request is invalid.')
+  const role = form.get('RoleArn') ?? ''
+  if (role.endsWith('/Nobody')) {
+    const message = `User: ${source.arn} is not authorized to perform: sts:AssumeRole on resource: ${role}`
+    return fail(response, 403, 'AccessDenied', message)
+  }
+  if (Number(form.get('DurationSeconds') ?? 3600) > 3600) {
+    const message = 'The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining'
+    return fail(response, 400, 'ValidationError', message)
+  }
+  handOut(issued, form, form.get('RoleSessionName') ?? '', response, '')
+}
+
+function handOut(
+  issued: Map<string, Issued>,
+  form: URLSearchParams,
+  user: string,
+  response: ServerResponse,
+  more: string,
+): void {
+  const role = form.get('RoleArn') ?? ''
   const arn = `${role.replace(':iam:', ':sts:').replace(/:role\/(?:.*\/)?/, ':assumed-role/')}/${user}`
   const key = `ASIA${randomBytes(10).toString('hex').toUpperCase().slice(0, 16)}`
   const token = randomBytes(120).toString('base64')
   issued.set(key, { role, arn, token })
   const expiration = new Date(Date.now() + Number(form.get('DurationSeconds') ?? 3600) * 1000).toISOString()
-  const issuer = /<saml:Issuer>([^<]*)</.exec(assertion)?.[1] ?? ''
   reply(
     response,
-    'AssumeRoleWithSAML',
+    form.get('Action') ?? '',
     `<Credentials><AccessKeyId>${key}</AccessKeyId><SecretAccessKey>${randomBytes(30).toString('base64')}</SecretAccessKey>` +
       `<SessionToken>${token}</SessionToken><Expiration>${expiration.replace(/\.\d+/, '')}</Expiration></Credentials>` +
-      `<AssumedRoleUser><AssumedRoleId>AROADEMO:${user}</AssumedRoleId><Arn>${arn}</Arn></AssumedRoleUser>` +
-      `<Audience>https://signin.aws.amazon.com/saml</Audience><Issuer>${issuer}</Issuer><Subject>${account}</Subject>` +
-      '<SubjectType>persistent</SubjectType><NameQualifier>demo</NameQualifier>',
+      `<AssumedRoleUser><AssumedRoleId>AROADEMO:${user}</AssumedRoleId><Arn>${arn}</Arn></AssumedRoleUser>${more}`,
   )
 }
 
+function signer(issued: Map<string, Issued>, request: IncomingMessage): Issued | undefined {
+  const known = issued.get(/Credential=([^/]+)\//.exec(request.headers.authorization ?? '')?.[1] ?? '')
+  return known !== undefined && request.headers['x-amz-security-token'] === known.token ? known : undefined
+}
+
 function identify(issued: Map<string, Issued>, request: IncomingMessage, response: ServerResponse): void {
-  const key = /Credential=([^/]+)\//.exec(request.headers.authorization ?? '')?.[1] ?? ''
-  const known = issued.get(key)
-  if (known === undefined || request.headers['x-amz-security-token'] !== known.token) {
+  const known = signer(issued, request)
+  if (!known) {
     return fail(response, 403, 'InvalidClientTokenId', 'The security token included in the request is invalid.')
   }
   const account = known.arn.split(':')[4] ?? ''

@@ -11,11 +11,13 @@ import { commandHelp, helpText, type CommandSummary } from './help.ts'
 import { createLog } from './log.ts'
 import { nearest } from './names.ts'
 import {
+  chainOptions,
   coreOptions,
   exporterOptions,
   generalOptions,
   roleOptions,
   signInOptions,
+  tokenOptions,
   type OptionTable,
 } from './options.ts'
 import { takeHandover } from './privilege-sudo.ts'
@@ -36,7 +38,7 @@ interface Command extends CommandSummary {
   run(invocation: Invocation): Promise<number>
 }
 
-const signIn = { ...signInOptions, ...roleOptions, ...generalOptions }
+const signIn = { ...signInOptions, ...tokenOptions, ...roleOptions, ...chainOptions, ...generalOptions }
 
 const commands: readonly Command[] = [
   {
@@ -95,7 +97,7 @@ const commands: readonly Command[] = [
   {
     name: 'logout',
     summary: 'remove what cloudtoken stored and wrote (-U)',
-    options: { ...signInOptions, ...exporterOptions, ...generalOptions },
+    options: { ...signInOptions, ...tokenOptions, ...exporterOptions, ...generalOptions },
     run: invocation => bare({ ...invocation, flags: { ...invocation.flags, unset: true } }),
   },
 ]

@@ -54,7 +54,9 @@ export async function createContext(flags: Flags, env: Env = process.env): Promi
   checkNames(config, coreOptions)
   const identity = findIdentity(config, early.identity)
   const plugins = ['saml', ...Object.values(config.stages).flatMap(names => names ?? [])]
-  const settings = resolveSettings(coreOptions, {}, { flags, env, config, identity: identity.values, plugins })
+  const given = resolveSettings(coreOptions, {}, { flags, env, config, identity: identity.values, plugins })
+  // In a CI job nobody sits at the terminal, even where there is one.
+  const settings = { ...given, noInput: given.noInput || /^(true|1)$/i.test(env['CI'] ?? '') }
   if (settings.password !== undefined) keepSecret(settings.password)
   const log = createLog({ quiet: settings.quiet, debug: settings.debug || settings.debugWithSecrets })
   warnAbout(settings, flags, env, log)

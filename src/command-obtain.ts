@@ -2,6 +2,7 @@
  * Credentials for a program that waits: the cached set until it is due, then a round with the IdP's cookies, and the person
  * only if they have to. Nothing but questions is shown. However many start at once, one of them signs in.
  */
+import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { sessionOf, type Context } from './command-context.ts'
 import { isRoleArn } from './arn.ts'
@@ -17,13 +18,17 @@ export interface Obtained {
   readonly credentials: Credentials
   /** When one of these changes, the answer may be another one. */
   readonly dependsOn: readonly string[]
+  /** Not for any other process. */
+  readonly ephemeral: boolean
 }
 
 export async function obtainCredentials(context: Context): Promise<Obtained> {
   const session = await sessionOf(context)
+  const { ephemeral } = session
+  if (ephemeral) return { credentials: await signIn(context, session, undefined), dependsOn: [], ephemeral }
   const credentials = await withLock(path.join(context.paths.state, 'obtain'), () => obtain(context, session), patience)
   const config = context.settings.configFile ?? path.join(context.paths.config, 'config.yaml')
-  return { credentials, dependsOn: [config, session.lastRoleFile] }
+  return { credentials, dependsOn: [config, session.lastRoleFile, ...session.dependsOn], ephemeral }
 }
 
 /** A person may be typing a password and a code in the process that holds the lock. */
@@ -32,7 +37,7 @@ const patience = 180_000
 async function obtain(context: Context, session: Session): Promise<Credentials> {
   const { settings, clock } = context
   const last = settings.role || settings.filter || settings.roleNumber ? undefined : session.lastRole()
-  const name = cacheName(context, last)
+  const name = cacheName(context, last, session.variant)
   const kept = fromTokens(session.store.read(name) ?? '')
   if (kept && clock.now() < dueAt(kept, settings.refreshInterval, 0)) return kept
   try {
@@ -70,9 +75,10 @@ async function askForRole(roles: readonly Role[], terminal: Context['terminal'])
   return await terminal.choose('Enter number of role you want: ', choices)
 }
 
-/** Each wish has a set of its own; a role by its ARN shares the one of `lastRole`. */
-function cacheName({ settings }: Context, last: Role | undefined): string {
+/** Each wish has a set of its own, and each chain behind it; a role by its ARN shares the one of `lastRole`. */
+function cacheName({ settings }: Context, last: Role | undefined, variant: string): string {
   const named = settings.role !== undefined && isRoleArn(settings.role) ? settings.role : undefined
   const wish = last?.roleArn ?? named ?? JSON.stringify([settings.role, settings.filter, settings.roleNumber])
-  return `credentials-${wish.replace(/[^\w.@-]+/g, '_').slice(-120)}.json`
+  const mark = variant === '' ? '' : `-${createHash('sha256').update(variant).digest('hex').slice(0, 16)}`
+  return `credentials-${wish.replace(/[^\w.@-]+/g, '_').slice(-120)}${mark}.json`
 }

@@ -29,12 +29,14 @@ export async function takeRole(
   const signedIn = await session.signIn('login', signal)
   if (signedIn.kind === 'credentials') {
     const { credentials } = signedIn
+    context.log.print(`Using role ${credentials.roleArn}`)
     return { credentials, role: { roleArn: credentials.roleArn, providerArn: credentials.samlProvider ?? '' } }
   }
   const role = await settleRole(context, session, signedIn.assertion)
   const credentials = await session.assume(role, signedIn.assertion, 'login', signal)
   session.rememberRole(role)
   context.log.print(`Using role ${role.roleArn}`)
+  if (credentials.roleArn !== role.roleArn) context.log.print(`Using role ${credentials.roleArn}`)
   return { credentials, role }
 }
 

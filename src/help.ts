@@ -2,11 +2,13 @@
  * `--help`, made from the option table and the list of commands.
  */
 import {
+  chainOptions,
   daemonOptions,
   exporterOptions,
   generalOptions,
   roleOptions,
   signInOptions,
+  tokenOptions,
   type Option,
   type OptionTable,
 } from './options.ts'
@@ -20,7 +22,9 @@ export interface CommandSummary {
 
 const sections: readonly (readonly [title: string, table: OptionTable])[] = [
   ['Signing in', signInOptions],
+  ['Signing in as a job (web-identity)', tokenOptions],
   ['The role', roleOptions],
+  ['From role to role', chainOptions],
   ['Where credentials go', exporterOptions],
   ['The daemon', daemonOptions],
   ['General', generalOptions],

@@ -28,7 +28,7 @@ export function findIdentity(config: Config, wanted: string | undefined): Identi
 }
 
 /** Entries of the original's `auth:` that name no provider: the role step, and "whatever is configured". */
-const notProviders = ['saml', 'idp']
+const notProviders = ['saml', 'idp', 'assume_role']
 /** A stage of the original's README that checked for updates. */
 const retired = ['version_check']
 
@@ -49,7 +49,7 @@ export function planOf(config: Config, settings: Settings): Plan {
     const hint = 'cloudtoken --url URL, or cloudtoken init and edit config.yaml'
     throw failure('config', 'no identity provider is configured', { hint })
   }
-  const exporters = config.stages.post_auth ?? [
+  const exporters = (settings.ciEnv ? ['export_credentials_ci'] : config.stages.post_auth) ?? [
     'export_credentials_json',
     'export_credentials_shell',
     'export_credentials_awscli',

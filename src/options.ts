@@ -28,7 +28,7 @@ export interface Option {
 export type OptionTable = Readonly<Record<string, Option>>
 
 export const signInOptions = {
-  provider: { type: 'string', value: 'TYPE', summary: 'kind of identity provider: simplesamlphp, form' },
+  provider: { type: 'string', value: 'TYPE', summary: 'kind of identity provider: simplesamlphp, form, web-identity' },
   url: { type: 'string', value: 'URL', summary: "the identity provider's sign-in page for AWS" },
   identity: { type: 'string', value: 'NAME', summary: 'entry of identities: in config.yaml' },
   username: { type: 'string', alias: ['u'], value: 'NAME', summary: 'user name at the identity provider' },
@@ -66,6 +66,28 @@ export const signInOptions = {
   'no-input': { type: 'boolean', summary: 'never ask; fail when a person is needed' },
 } as const satisfies OptionTable
 
+export const tokenOptions = {
+  'token-source': {
+    type: 'string',
+    value: 'NAME',
+    values: ['github', 'gitlab', 'bitbucket', 'circleci', 'buildkite', 'azure', 'google', 'kubernetes'],
+    summary: 'where the OIDC token of web-identity comes from; default: what the job offers (google: never by itself)',
+  },
+  'token-file': { type: 'string', value: 'FILE', summary: 'take the OIDC token from FILE, anew each time' },
+  'token-command': {
+    type: 'string',
+    value: 'COMMAND',
+    summary: 'take the OIDC token from what COMMAND prints; started without a shell',
+  },
+  'token-variable': {
+    type: 'string',
+    value: 'NAME',
+    summary: 'take the OIDC token from the environment variable NAME',
+  },
+  audience: { type: 'string', value: 'NAME', summary: 'audience of the OIDC token; default: sts.amazonaws.com' },
+  'service-connection': { type: 'string', value: 'ID', summary: 'service connection of Azure Pipelines' },
+} as const satisfies OptionTable
+
 export const roleOptions = {
   list: { type: 'boolean', alias: ['l'], act: true, summary: 'list the roles and stop' },
   filter: { type: 'string', alias: ['f'], value: 'REGEX', summary: 'only roles whose ARN matches, ignoring case' },
@@ -92,6 +114,41 @@ export const roleOptions = {
   },
 } as const satisfies OptionTable
 
+export const chainOptions = {
+  chain: {
+    type: 'string',
+    value: 'ROLE_ARN',
+    repeat: true,
+    summary: 'then assume this role, or alias of config.yaml, with the role before',
+  },
+  'external-id': { type: 'string', value: 'ID', summary: 'what the last role of the chain asks for' },
+  'role-session-name': {
+    type: 'string',
+    value: 'NAME',
+    summary: 'name of the session in a chain or of a job; default: that of the session before',
+  },
+  'session-policy': {
+    type: 'string',
+    value: 'FILE|ARN',
+    repeat: true,
+    summary: 'let the session do only what this policy allows too',
+  },
+  'session-tag': { type: 'string', value: 'KEY=VALUE', repeat: true, summary: 'tag of the last session of the chain' },
+  'source-identity': { type: 'string', value: 'NAME', summary: 'who is behind the sessions of the chain' },
+  'switch-role-session-duration': {
+    type: 'integer',
+    value: 'SECONDS',
+    range: [900, 43_200],
+    default: 3600,
+    summary: 'length of the sessions in the chain; AWS allows one hour',
+  },
+  'assume-role': { type: 'boolean', summary: 'assume the role that the next four options name' },
+  'dest-role-arn': { type: 'string', value: 'ARN', summary: 'the same as one --chain' },
+  'dest-role-alias': { type: 'string', alias: ['a'], value: 'NAME', summary: 'a role of aliases: in config.yaml' },
+  'dest-account': { type: 'string', value: 'ID', summary: 'account of the role; with --dest-role-name' },
+  'dest-role-name': { type: 'string', value: 'NAME', summary: 'name of the role; with --dest-account' },
+} as const satisfies OptionTable
+
 export const exporterOptions = {
   'json-tokens': { type: 'string', alias: ['j'], value: 'FILE', summary: 'where to write tokens.json' },
   temp: { type: 'boolean', alias: ['t'], act: true, summary: 'for this shell only: tokens.tmp, and no other file' },
@@ -103,6 +160,10 @@ export const exporterOptions = {
     summary: 'sh, fish, powershell, cmd, dotenv or json; default: the shell that is running',
   },
   profile: { type: 'string', value: 'NAME', summary: 'section of ~/.aws/credentials' },
+  'ci-env': {
+    type: 'boolean',
+    summary: 'hand the credentials to the next steps of this CI job, hidden in its log; write no other file',
+  },
 } as const satisfies OptionTable
 
 export const daemonOptions = {
@@ -154,7 +215,9 @@ export const generalOptions = {
 
 export const coreOptions = {
   ...signInOptions,
+  ...tokenOptions,
   ...roleOptions,
+  ...chainOptions,
   ...exporterOptions,
   ...daemonOptions,
   ...generalOptions,

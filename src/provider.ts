@@ -14,6 +14,8 @@ export interface Provider {
   readonly summary: string
   /** Options beyond the core table; they arrive in `settings.extra`. */
   readonly options?: OptionTable
+  /** Each sign-in proves anew who this is, as a job of CI does: nothing of it may serve another process. */
+  readonly ephemeral?: true
   /** Rejects with a `Failure`; never prompts but through `ask`. */
   authenticate(context: ProviderContext): Promise<Assertion>
   /** Drops what it keeps in `store`, beyond the cookies, which the host drops. */
