@@ -12,6 +12,7 @@ import { createLog } from './log.ts'
 import { nearest } from './names.ts'
 import {
   chainOptions,
+  consoleOptions,
   coreOptions,
   exporterOptions,
   generalOptions,
@@ -65,6 +66,16 @@ const commands: readonly Command[] = [
       const { createContext } = await import('./command-context.ts')
       const { credentialProcessCommand } = await import('./command-credential-process.ts')
       return await credentialProcessCommand(await createContext(flags), typed)
+    },
+  },
+  {
+    name: 'console',
+    summary: 'open the AWS console in the browser, signed in',
+    options: { ...signIn, ...consoleOptions },
+    async run({ flags }) {
+      const { createContext } = await import('./command-context.ts')
+      const { consoleCommand } = await import('./command-console.ts')
+      return await consoleCommand(await createContext(flags))
     },
   },
   {

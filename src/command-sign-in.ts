@@ -16,6 +16,10 @@ export async function signInCommand(context: Context): Promise<number> {
   if (settings.list || settings.numbersOnly) return await listRoles(context, session, signal)
   const { credentials } = await takeRole(context, session, signal)
   await session.export(credentials, false)
+  if (settings.generateUrl || settings.openUrl) {
+    const { generateUrl } = await import('./command-console.ts')
+    await generateUrl(context, credentials)
+  }
   log.info(`credentials until ${localTime(credentials.expiration)}`)
   return 0
 }

@@ -3,6 +3,7 @@
  */
 import {
   chainOptions,
+  consoleOptions,
   daemonOptions,
   exporterOptions,
   generalOptions,
@@ -26,6 +27,7 @@ const sections: readonly (readonly [title: string, table: OptionTable])[] = [
   ['The role', roleOptions],
   ['From role to role', chainOptions],
   ['Where credentials go', exporterOptions],
+  ['The AWS console', consoleOptions],
   ['The daemon', daemonOptions],
   ['General', generalOptions],
 ]

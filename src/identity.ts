@@ -29,8 +29,8 @@ export function findIdentity(config: Config, wanted: string | undefined): Identi
 
 /** Entries of the original's `auth:` that name no provider: the role step, and "whatever is configured". */
 const notProviders = ['saml', 'idp', 'assume_role']
-/** A stage of the original's README that checked for updates. */
-const retired = ['version_check']
+/** Steps of the original that checked for updates, or that an option asks for now. */
+const retired = ['version_check', 'url_generator', 'assume_role']
 
 export interface Plan {
   readonly provider: string

@@ -166,6 +166,29 @@ export const exporterOptions = {
   },
 } as const satisfies OptionTable
 
+export const consoleOptions = {
+  'generate-url': {
+    type: 'boolean',
+    alias: ['g', 'print'],
+    summary: 'print a URL that signs in to the AWS console; it is as good as a password',
+  },
+  'open-url': { type: 'boolean', summary: 'open that URL in the browser' },
+  service: {
+    type: 'string',
+    alias: ['generate-url-suffix'],
+    value: 'NAME',
+    summary: 'where in the console: s3, ec2, cloudformation … or a path',
+  },
+  duration: {
+    type: 'integer',
+    alias: ['generate-url-duration'],
+    value: 'SECONDS',
+    range: [900, 43_200],
+    default: 43_200,
+    summary: 'length of the console session, where AWS takes one',
+  },
+} as const satisfies OptionTable
+
 export const daemonOptions = {
   daemon: { type: 'boolean', alias: ['d'], act: true, summary: 'stay and be the EC2 metadata service' },
   listen: {
@@ -219,6 +242,7 @@ export const coreOptions = {
   ...roleOptions,
   ...chainOptions,
   ...exporterOptions,
+  ...consoleOptions,
   ...daemonOptions,
   ...generalOptions,
 }
