@@ -10,6 +10,8 @@ import { listen, readForm, type Loopback } from './demo-http.ts'
 export interface DemoSts extends Loopback {
   /** Role ARNs taken, oldest first. */
   assumed(): readonly string[]
+  /** From now on this role trusts nobody. */
+  refuse(role: string): void
 }
 
 interface Issued {
@@ -23,15 +25,27 @@ const namespace = 'https://sts.amazonaws.com/doc/2011-06-15/'
 export async function startDemoSts(): Promise<DemoSts> {
   /** By access key id; a Map keeps their order. */
   const issued = new Map<string, Issued>()
+  let refused = ''
   const server = createServer((request, response) => {
-    answer(issued, request, response).catch((error: unknown) => response.writeHead(500).end(String(error)))
+    answer(issued, refused, request, response).catch((error: unknown) => response.writeHead(500).end(String(error)))
   })
-  return { ...(await listen(server)), assumed: () => [...issued.values()].map(each => each.role) }
+  return {
+    ...(await listen(server)),
+    assumed: () => [...issued.values()].map(each => each.role),
+    refuse: role => void (refused = role),
+  }
 }
 
-async function answer(issued: Map<string, Issued>, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  issued: Map<string, Issued>,
+  refused: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const form = await readForm(request)
   const action = form.get('Action')
+  if (form.get('RoleArn') === refused)
+    return fail(response, 403, 'AccessDenied', `Not authorized to perform sts:${action}`)
   if (action === 'AssumeRoleWithSAML') return assume(issued, form, response)
   if (action === 'AssumeRoleWithWebIdentity') return assumeWithToken(issued, form, response)
   if (action === 'AssumeRole') return assumeFurther(issued, form, request, response)
@@ -66,7 +80,6 @@ function assumeWithToken(issued: Map<string, Issued>, form: URLSearchParams, res
   handOut(issued, form, form.get('RoleSessionName') ?? '', response, `<Provider>${issuer}</Provider>`)
 }
 
-/** A role called Nobody trusts nobody. */
 function assumeFurther(
   issued: Map<string, Issued>,
   form: URLSearchParams,
@@ -76,11 +89,6 @@ function assumeFurther(
   const source = signer(issued, request)
   if (!source)
     return fail(response, 403, 'InvalidClientTokenId', 'The security token included in the request is invalid.')
-  const role = form.get('RoleArn') ?? ''
-  if (role.endsWith('/Nobody')) {
-    const message = `User: ${source.arn} is not authorized to perform: sts:AssumeRole on resource: ${role}`
-    return fail(response, 403, 'AccessDenied', message)
-  }
   if (Number(form.get('DurationSeconds') ?? 3600) > 3600) {
     const message = 'The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining'
     return fail(response, 400, 'ValidationError', message)

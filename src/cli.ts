@@ -16,7 +16,9 @@ import {
   coreOptions,
   exporterOptions,
   generalOptions,
+  profileOptions,
   roleOptions,
+  setupOptions,
   signInOptions,
   tokenOptions,
   type OptionTable,
@@ -89,6 +91,21 @@ const commands: readonly Command[] = [
     },
   },
   {
+    name: 'setup-profiles',
+    summary: 'a profile in ~/.aws/config for each role',
+    options: {
+      ...signIn,
+      ...setupOptions,
+      'profile-name': profileOptions['profile-name'],
+      'dry-run': profileOptions['dry-run'],
+    },
+    async run({ flags }) {
+      const { createContext } = await import('./command-context.ts')
+      const { setupProfilesCommand } = await import('./command-setup-profiles.ts')
+      return await setupProfilesCommand(await createContext(flags))
+    },
+  },
+  {
     name: 'link',
     usage: 'up|down|status',
     summary: 'the link-local address alone (up and down need root)',
@@ -115,6 +132,9 @@ const commands: readonly Command[] = [
 
 /** The command without a name, and the older spellings of the others. */
 async function bare({ flags, argv, handover }: Invocation): Promise<number> {
+  const few = ['all', 'dry-run'].find(name => flags[name])
+  const other = ['daemon', 'init', 'unset', 'export'].find(name => flags[name])
+  if (few && other) throw failure('usage', `--${few} does not go with --${other}`)
   if (flags['daemon']) {
     const { daemonCommand } = await import('./command-daemon.ts')
     return await daemonCommand({ flags, argv, handover })
@@ -132,6 +152,10 @@ async function bare({ flags, argv, handover }: Invocation): Promise<number> {
   if (flags['export']) {
     const { exportCommand } = await import('./command-env.ts')
     return exportCommand(context)
+  }
+  if (flags['all']) {
+    const { allCommand } = await import('./command-all.ts')
+    return await allCommand(context)
   }
   const { signInCommand } = await import('./command-sign-in.ts')
   return await signInCommand(context)

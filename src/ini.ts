@@ -48,7 +48,22 @@ export function sectionNames(text: string): string[] {
  * A nested block is one value that begins with a line break. `undefined` when there is no such section.
  */
 export function readSection(text: string, name: string): Map<string, string> | undefined {
-  const lines = read(text).lines.filter(line => line.section === name && line.kind !== 'filler')
+  return readLines(read(text).lines.filter(line => line.section === name))
+}
+
+/** All of them, read in one go. */
+export function readSections(text: string): Map<string, Map<string, string>> {
+  const lines = Map.groupBy(read(text).lines, line => line.section)
+  const sections = new Map<string, Map<string, string>>()
+  for (const [name, own] of lines) {
+    const entries = name === '' ? undefined : readLines(own)
+    if (entries) sections.set(name, entries)
+  }
+  return sections
+}
+
+function readLines(all: readonly Line[]): Map<string, string> | undefined {
+  const lines = all.filter(line => line.kind !== 'filler')
   if (lines.length === 0) return undefined
   const entries = new Map<string, string>()
   for (const line of lines) {
@@ -75,11 +90,34 @@ export function setSection(text: string, name: string, entries: SectionEntries):
     )
     return write(sheet, changed)
   }
-  const separator = sheet.lines.length > 0 ? [newLine('')] : []
+  return write(sheet, [...sheet.lines, ...newSection(sheet.lines.length === 0, name, entries)])
+}
+
+/** `setSection` for many; sections that are so already are not touched. */
+export function setSections(text: string, sections: ReadonlyMap<string, SectionEntries>): string {
+  const present = readSections(text)
+  let edited = text
+  for (const [name, entries] of sections) {
+    const current = present.get(name)
+    const same = Object.entries(entries).every(([key, value]) => current?.get(key.toLowerCase()) === value)
+    if (current && !same) edited = setSection(edited, name, entries)
+  }
+  const sheet = read(edited)
+  const lines = [...sheet.lines]
+  for (const [name, entries] of sections) {
+    if (present.has(name)) continue
+    check(name, entries)
+    lines.push(...newSection(lines.length === 0, name, entries))
+  }
+  return write(sheet, lines)
+}
+
+/** After an empty line, unless it is the first. */
+function newSection(first: boolean, name: string, entries: SectionEntries): Line[] {
   const properties = Object.entries(entries).flatMap(([key, value]) =>
     value === undefined ? [] : [property(key, value)],
   )
-  return write(sheet, [...sheet.lines, ...separator, newLine(`[${name}]`), ...properties])
+  return [...(first ? [] : [newLine('')]), newLine(`[${name}]`), ...properties]
 }
 
 /** Takes the section out, and the empty line that `setSection` put before it. Comments below its last key stay. */

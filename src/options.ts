@@ -166,6 +166,22 @@ export const exporterOptions = {
   },
 } as const satisfies OptionTable
 
+export const profileOptions = {
+  all: { type: 'boolean', act: true, summary: 'take every role that --filter leaves, each into a profile of its own' },
+  'profile-name': {
+    type: 'string',
+    value: 'TEMPLATE',
+    default: '{account}-{role}',
+    summary: 'names of those profiles; {account} {name} {role} {path} {partition}',
+  },
+  'dry-run': { type: 'boolean', act: true, summary: 'show what would change under ~/.aws; write no credentials' },
+} as const satisfies OptionTable
+
+/** Of `setup-profiles` alone. */
+export const setupOptions = {
+  remove: { type: 'boolean', act: true, summary: 'remove all profiles that setup-profiles wrote' },
+} as const satisfies OptionTable
+
 export const consoleOptions = {
   'generate-url': {
     type: 'boolean',
@@ -242,6 +258,7 @@ export const coreOptions = {
   ...roleOptions,
   ...chainOptions,
   ...exporterOptions,
+  ...profileOptions,
   ...consoleOptions,
   ...daemonOptions,
   ...generalOptions,

@@ -231,6 +231,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     async export(credentials, daemon) {
       for (const name of plan.exporters) {
         const exporter = await findExporter(name)
+        if (settings.dryRun && !exporter.previews) continue
         log.debug(`running ${exporter.name}`)
         await exporter.write({ credentials, settings, paths, env, daemon, log })
       }

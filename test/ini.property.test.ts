@@ -1,6 +1,14 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { readSection, removeSection, renameSection, sectionNames, setSection } from '../src/ini.ts'
+import {
+  readSection,
+  readSections,
+  removeSection,
+  renameSection,
+  sectionNames,
+  setSection,
+  setSections,
+} from '../src/ini.ts'
 
 const ours = 'cloudtoken-test'
 const name = fc.constantFrom('default', 'work', 'a b', 'x@y', 'täst', 'profile z')
@@ -100,6 +108,21 @@ test('renaming and back: every byte as before', () => {
         expect(readSection(renamed, ours)).toEqual(readSection(before, section))
         expect(renameSection(renamed, ours, section)).toBe(before)
       }
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('many at once: the same as one after the other', () => {
+  const many = fc.dictionary(fc.oneof(name, fc.constant(ours)), entries)
+  fc.assert(
+    fc.property(anyText, many, (before, sections) => {
+      const list = Object.entries(sections)
+      for (const [section] of list) expect(readSections(before).get(section)).toEqual(readSection(before, section))
+      const after = setSections(before, new Map(list))
+      const apart = list.reduce((text, [section, values]) => setSection(text, section, values), before)
+      expect(readSections(after)).toEqual(readSections(apart))
+      expect(setSections(after, new Map(list))).toBe(after)
     }),
     { numRuns: 1000 },
   )

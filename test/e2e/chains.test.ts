@@ -78,6 +78,7 @@ test('a mistake costs no password; a refusal says what both sides have to allow'
   const wrong = await place.run(['-r', '1', '--chain', 'adit'], { env: env() })
   expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('did you mean audit?')])
   expect(place.idp.passwords()).toBe(before)
+  place.sts.refuse('arn:aws:iam::210987654321:role/Nobody')
   const no = await place.run(['-r', '1', '--chain', 'arn:aws:iam::210987654321:role/Nobody'], { env: env() })
   expect(no.code).toBe(31)
   expect(no.stderr).toContain('may not assume arn:aws:iam::210987654321:role/Nobody')
