@@ -1,5 +1,5 @@
 /**
- * `console`: the AWS console in the browser, signed in with the role. `-g` and `--open-url` of the bare command end here too.
+ * `console`: the AWS console in the browser, signed in with the role. `-g` and `--open-url` of the bare command come here too.
  */
 import path from 'node:path'
 import process from 'node:process'
@@ -14,22 +14,14 @@ import type { Credentials } from './types.ts'
 export async function consoleCommand(context: Context): Promise<number> {
   const { settings, log } = context
   const { credentials } = await obtainCredentials(context)
-  const url = await urlFor(context, credentials)
+  const url = await makeUrl(context, credentials)
   if (settings.json) log.print(JSON.stringify({ url }, undefined, 2))
   else if (settings.generateUrl) log.print(url)
-  if (settings.openUrl || !(settings.json || settings.generateUrl)) await open(context, url)
+  if (settings.openUrl || !(settings.json || settings.generateUrl)) await openInBrowser(context, url)
   return 0
 }
 
-/** The older spelling: beside the credentials, the URL is printed, opened, or both. */
-export async function generateUrl(context: Context, credentials: Credentials): Promise<void> {
-  const { settings, log } = context
-  const url = await urlFor(context, credentials)
-  if (settings.generateUrl) log.print(`Sign-In URL: ${url}`)
-  if (settings.openUrl) await open(context, url)
-}
-
-async function urlFor({ settings, env, log }: Context, credentials: Credentials): Promise<string> {
+export async function makeUrl({ settings, env, log }: Context, credentials: Credentials): Promise<string> {
   const { region, service, url } = settings
   return await consoleUrl({
     credentials,
@@ -43,7 +35,7 @@ async function urlFor({ settings, env, log }: Context, credentials: Credentials)
   })
 }
 
-async function open({ paths, env, clock, log }: Context, url: string): Promise<void> {
+export async function openInBrowser({ paths, env, clock, log }: Context, url: string): Promise<void> {
   const folder = path.join(paths.state, 'console')
   log.info('opening the console in the browser')
   const ending = new AbortController()

@@ -6,22 +6,48 @@ import { accountOf } from './arn.ts'
 import type { SamlResponse } from './assertion.ts'
 import { sessionOf, type Context } from './command-context.ts'
 import { failure } from './errors.ts'
+import type { Log } from './log.ts'
 import type { Session } from './session.ts'
+import { awsTime } from './tokens.ts'
 import type { Credentials, Role } from './types.ts'
 
 export async function signInCommand(context: Context): Promise<number> {
   const signal = new AbortController().signal
   const session = await sessionOf(context)
   const { settings, log } = context
+  const loud = settings.ciEnv ? 'ci-env' : settings.dryRun ? 'dry-run' : undefined
+  if (settings.json && loud) throw failure('usage', `--json does not go with --${loud}, which prints its own`)
   if (settings.list || settings.numbersOnly) return await listRoles(context, session, signal)
-  const { credentials } = await takeRole(context, session, signal)
+  // A program that reads the result has no use for the transcript; a person may still want to see it.
+  const seen = settings.json ? { ...context, log: { ...log, print: toStderr(log), write: log.access } } : context
+  const { credentials } = await takeRole(seen, session, signal)
   await session.export(credentials, false)
-  if (settings.generateUrl || settings.openUrl) {
-    const { generateUrl } = await import('./command-console.ts')
-    await generateUrl(context, credentials)
+  const url = await consoleUrlOf(context, credentials)
+  if (settings.json) log.print(JSON.stringify({ ...resultOf(credentials), ...(url && { url }) }, undefined, 2))
+  else {
+    if (url) log.print(`Sign-In URL: ${url}`)
+    log.info(`credentials until ${localTime(credentials.expiration)}`)
   }
-  log.info(`credentials until ${localTime(credentials.expiration)}`)
   return 0
+}
+
+function toStderr(log: Log): Log['print'] {
+  return line => log.access(`${line}\n`)
+}
+
+/** What the run came to, without a secret. */
+function resultOf({ roleArn, accountId, assumedRoleArn, expiration }: Credentials): object {
+  return { roleArn, accountId, assumedRoleArn: assumedRoleArn ?? null, expiration: awsTime(expiration) }
+}
+
+/** The older spelling of `console`: beside the credentials, the URL is opened, printed, or both; answers what to print. */
+async function consoleUrlOf(context: Context, credentials: Credentials): Promise<string | undefined> {
+  const { generateUrl, openUrl } = context.settings
+  if (!generateUrl && !openUrl) return undefined
+  const { makeUrl, openInBrowser } = await import('./command-console.ts')
+  const url = await makeUrl(context, credentials)
+  if (openUrl) await openInBrowser(context, url)
+  return generateUrl ? url : undefined
 }
 
 /** Signs in, settles the role with the transcript's words, and assumes it. */

@@ -101,6 +101,8 @@ test('-g of the original: the role, the files, then the URL; a chained session w
   const chained = await place.run(['-r', '1', '-g', '--chain', 'arn:aws:iam::210987654321:role/Audit'], { env: env() })
   expect([chained.code, chained.stdout]).toEqual([0, expect.stringContaining('Sign-In URL: http')])
   expect(asked).toEqual(['3600', '43200', null])
+  const json = await place.run(['-r', '1', '-g', '--json'], { env: env() })
+  expect(destination(JSON.parse(json.stdout).url)).toBe('https://console.aws.amazon.com/console/home')
 })
 
 test("an original's config.yaml with url_generator in it", async () => {

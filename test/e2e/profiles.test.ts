@@ -101,6 +101,7 @@ test('what does not go together is refused before anything happens', async () =>
     ['-d', '--all'],
     ['-U', '--dry-run'],
     ['-e', '--all'],
+    ['--json', '--dry-run'],
   ]) {
     expect((await place.run(words, { env: env() })).code).toBe(2)
   }
