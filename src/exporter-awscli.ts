@@ -5,7 +5,17 @@
 import { bytesOf, configFile, credentialsFile, editShared, isOurs, ownerKey, readShared } from './aws-files.ts'
 import { failure } from './errors.ts'
 import type { Exporter, ExporterContext } from './exporter.ts'
-import { readSection, removeSection, renameSection, sectionNames, setSection, type SectionEntries } from './ini.ts'
+import {
+  readSection,
+  readSections,
+  removeSection,
+  removeSections,
+  renameSection,
+  sectionNames,
+  setSection,
+  setSections,
+  type SectionEntries,
+} from './ini.ts'
 import { awsTime } from './tokens.ts'
 import type { Credentials } from './types.ts'
 
@@ -28,11 +38,12 @@ export const exportAwscli: Exporter = {
     }
   },
   async forget({ paths, env }) {
-    await editShared(credentialsFile(paths, env), text =>
-      sectionNames(text)
-        .filter(name => isOurs(readSection(text, name)))
-        .reduce(takeBack, text),
-    )
+    await editShared(credentialsFile(paths, env), text => {
+      const own = [...readSections(text)].filter(([, section]) => isOurs(section))
+      const alone = own.filter(([, section]) => !section.has(backupKey)).map(([name]) => name)
+      const replaced = own.filter(([, section]) => section.has(backupKey)).map(([name]) => name)
+      return replaced.reduce(takeBack, removeSections(text, new Set(alone)))
+    })
   },
 }
 
@@ -46,19 +57,9 @@ export async function writeProfiles(
   profiles: readonly ProfileKeys[],
   { settings, paths, env, log }: Pick<ExporterContext, 'settings' | 'paths' | 'env' | 'log'>,
 ): Promise<void> {
-  const { region, dryRun } = settings
-  const now = new Date()
-  await editShared(
-    credentialsFile(paths, env),
-    text => profiles.reduce((edited, each) => place(edited, bytesOf(each.profile), { ...each, region, now }), text),
-    { create: true, preview: dryRun ? log.write : undefined },
-  )
-}
-
-interface Placing {
-  readonly credentials: Credentials
-  readonly region: string | undefined
-  readonly now: Date
+  const preview = settings.dryRun ? log.write : undefined
+  const change = (text: string): string => place(text, profiles, settings.region)
+  await editShared(credentialsFile(paths, env), change, { create: true, preview })
 }
 
 /** Names the section that was renamed to make room. */
@@ -74,21 +75,30 @@ const sources = [
   'web_identity_token_file',
 ]
 
-function place(text: string, profile: string, { credentials, region, now }: Placing): string {
-  const current = readSection(text, profile)
-  const foreign = current && !isOurs(current)
-  const backup = foreign ? freeName(text, profile, now) : undefined
-  const carried = foreign ? { region: current.get('region'), output: current.get('output') } : {}
-  return setSection(backup ? renameSection(text, profile, backup) : text, profile, {
-    aws_access_key_id: credentials.accessKeyId,
-    aws_secret_access_key: credentials.secretAccessKey,
-    aws_session_token: credentials.sessionToken,
-    ...carried,
-    ...(region && { region }),
-    expiration: awsTime(credentials.expiration),
-    [ownerKey]: 'true',
-    ...(backup && { [backupKey]: backup }),
-  })
+function place(text: string, profiles: readonly ProfileKeys[], region: string | undefined): string {
+  const now = new Date()
+  const present = readSections(text)
+  const sections = new Map<string, SectionEntries>()
+  let edited = text
+  for (const { profile, credentials } of profiles) {
+    const name = bytesOf(profile)
+    const current = present.get(name)
+    const foreign = current && !isOurs(current)
+    const backup = foreign ? freeName(edited, name, now) : undefined
+    const carried = foreign ? { region: current.get('region'), output: current.get('output') } : {}
+    if (backup) edited = renameSection(edited, name, backup)
+    sections.set(name, {
+      aws_access_key_id: credentials.accessKeyId,
+      aws_secret_access_key: credentials.secretAccessKey,
+      aws_session_token: credentials.sessionToken,
+      ...carried,
+      ...(region && { region }),
+      expiration: awsTime(credentials.expiration),
+      [ownerKey]: 'true',
+      ...(backup && { [backupKey]: backup }),
+    })
+  }
+  return setSections(edited, sections)
 }
 
 /** Under the daemon no key of ours may stand before the endpoint; a section that remembers a backup stays for that. */

@@ -81,35 +81,49 @@ function readLines(all: readonly Line[]): Map<string, string> | undefined {
  * Rejects by a `config` failure what a line of such a file cannot carry.
  */
 export function setSection(text: string, name: string, entries: SectionEntries): string {
-  check(name, entries)
-  const sheet = read(text)
-  if (sheet.lines.some(line => line.section === name)) {
-    const changed = Object.entries(entries).reduce(
-      (lines, [key, value]) => setKey(lines, name, key, value),
-      sheet.lines,
-    )
-    return write(sheet, changed)
-  }
-  return write(sheet, [...sheet.lines, ...newSection(sheet.lines.length === 0, name, entries)])
+  return setSections(text, new Map([[name, entries]]))
 }
 
-/** `setSection` for many; sections that are so already are not touched. */
+/** The same for many at once. */
 export function setSections(text: string, sections: ReadonlyMap<string, SectionEntries>): string {
-  const present = readSections(text)
-  let edited = text
+  for (const [name, entries] of sections) check(name, entries)
+  const sheet = read(text)
+  const blocks = blocksOf(sheet.lines)
+  const counts = new Map<string, number>()
+  for (const { name } of blocks) counts.set(name, (counts.get(name) ?? 0) + 1)
+  let lines = blocks.flatMap(({ name, lines: own }, index) => {
+    const entries = counts.get(name) === 1 ? sections.get(name) : undefined
+    if (!entries) return own
+    // The line below counts: it must not become part of a new key's value.
+    const below = blocks[index + 1]?.lines.slice(0, 1) ?? []
+    return setKeys([...own, ...below], name, entries).slice(0, below.length === 0 ? undefined : -1)
+  })
   for (const [name, entries] of sections) {
-    const current = present.get(name)
-    const same = Object.entries(entries).every(([key, value]) => current?.get(key.toLowerCase()) === value)
-    if (current && !same) edited = setSection(edited, name, entries)
-  }
-  const sheet = read(edited)
-  const lines = [...sheet.lines]
-  for (const [name, entries] of sections) {
-    if (present.has(name)) continue
-    check(name, entries)
-    lines.push(...newSection(lines.length === 0, name, entries))
+    const count = counts.get(name) ?? 0
+    if (count > 1) lines = [...setKeys(lines, name, entries)]
+    else if (count === 0) lines.push(...newSection(lines.length === 0, name, entries))
   }
   return write(sheet, lines)
+}
+
+function setKeys(lines: readonly Line[], name: string, entries: SectionEntries): readonly Line[] {
+  return Object.entries(entries).reduce((edited, [key, value]) => setKey(edited, name, key, value), lines)
+}
+
+interface Block {
+  readonly name: string
+  readonly lines: Line[]
+}
+
+/** From header to header; what stands above the first is one, too, of no name. */
+function blocksOf(lines: readonly Line[]): Block[] {
+  const blocks: Block[] = []
+  for (const line of lines) {
+    const last = blocks.at(-1)
+    if (last && line.kind !== 'header') last.lines.push(line)
+    else blocks.push({ name: line.section, lines: [line] })
+  }
+  return blocks
 }
 
 /** After an empty line, unless it is the first. */
@@ -122,16 +136,21 @@ function newSection(first: boolean, name: string, entries: SectionEntries): Line
 
 /** Takes the section out, and the empty line that `setSection` put before it. Comments below its last key stay. */
 export function removeSection(text: string, name: string): string {
+  return removeSections(text, new Set([name]))
+}
+
+/** The same for many at once. */
+export function removeSections(text: string, names: ReadonlySet<string>): string {
   const sheet = read(text)
   const kept: Line[] = []
   let waiting: Line[] = []
   for (const line of sheet.lines) {
-    if (line.section === name && line.kind === 'header') {
+    if (names.has(line.section) && line.kind === 'header') {
       kept.push(...waiting)
       waiting = []
       if (kept.at(-1)?.text === '') kept.pop()
-    } else if (line.section === name && line.kind === 'filler') waiting.push(line)
-    else if (line.section === name) waiting = []
+    } else if (names.has(line.section) && line.kind === 'filler') waiting.push(line)
+    else if (names.has(line.section)) waiting = []
     else {
       kept.push(...waiting, line)
       waiting = []

@@ -4,7 +4,7 @@
 import { accountOf, partitionOf, roleName, rolePath } from './arn.ts'
 import { bytesOf, isOurs, ownerKey } from './aws-files.ts'
 import { failure } from './errors.ts'
-import { readSections, removeSection, setSections } from './ini.ts'
+import { readSections, removeSections, setSections } from './ini.ts'
 import { isReservedRole } from './roles.ts'
 import type { Role } from './types.ts'
 
@@ -91,7 +91,6 @@ export function placeProfiles(
 
 /** Without the profiles that `placeProfiles` wrote. */
 export function removeProfiles(text: string): string {
-  return [...readSections(text)]
-    .filter(([, section]) => isOurs(section) && section.has('credential_process'))
-    .reduce((edited, [name]) => removeSection(edited, name), text)
+  const own = [...readSections(text)].filter(([, section]) => isOurs(section) && section.has('credential_process'))
+  return removeSections(text, new Set(own.map(([name]) => name)))
 }

@@ -4,6 +4,7 @@ import {
   readSection,
   readSections,
   removeSection,
+  removeSections,
   renameSection,
   sectionNames,
   setSection,
@@ -121,7 +122,12 @@ test('many at once: the same as one after the other', () => {
       for (const [section] of list) expect(readSections(before).get(section)).toEqual(readSection(before, section))
       const after = setSections(before, new Map(list))
       const apart = list.reduce((text, [section, values]) => setSection(text, section, values), before)
-      expect(readSections(after)).toEqual(readSections(apart))
+      expect(after).toBe(apart)
+      const names = new Set(list.map(([section]) => section))
+      for (const section of names) if (readSections(before).has(section)) names.delete(section)
+      expect(removeSections(setSections(before, new Map(list.filter(([section]) => names.has(section)))), names)).toBe(
+        before,
+      )
       expect(setSections(after, new Map(list))).toBe(after)
     }),
     { numRuns: 1000 },
