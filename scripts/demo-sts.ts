@@ -18,16 +18,25 @@ interface Issued {
   readonly role: string
   readonly arn: string
   readonly token: string
+  readonly ends: Date
+}
+
+interface Rules {
+  readonly seconds: number
+  readonly refused: string
 }
 
 const namespace = 'https://sts.amazonaws.com/doc/2011-06-15/'
 
-export async function startDemoSts(): Promise<DemoSts> {
+/** `seconds`: no session lives longer, whatever was asked for, and keys that have ended are refused. */
+export async function startDemoSts({ seconds = 43_200 } = {}): Promise<DemoSts> {
   /** By access key id; a Map keeps their order. */
   const issued = new Map<string, Issued>()
   let refused = ''
   const server = createServer((request, response) => {
-    answer(issued, refused, request, response).catch((error: unknown) => response.writeHead(500).end(String(error)))
+    answer(issued, { seconds, refused }, request, response).catch((error: unknown) =>
+      response.writeHead(500).end(String(error)),
+    )
   })
   return {
     ...(await listen(server)),
@@ -38,7 +47,7 @@ export async function startDemoSts(): Promise<DemoSts> {
 
 async function answer(
   issued: Map<string, Issued>,
-  refused: string,
+  { seconds, refused }: Rules,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -46,14 +55,14 @@ async function answer(
   const action = form.get('Action')
   if (form.get('RoleArn') === refused)
     return fail(response, 403, 'AccessDenied', `Not authorized to perform sts:${action}`)
-  if (action === 'AssumeRoleWithSAML') return assume(issued, form, response)
-  if (action === 'AssumeRoleWithWebIdentity') return assumeWithToken(issued, form, response)
-  if (action === 'AssumeRole') return assumeFurther(issued, form, request, response)
+  if (action === 'AssumeRoleWithSAML') return assume(issued, seconds, form, response)
+  if (action === 'AssumeRoleWithWebIdentity') return assumeWithToken(issued, seconds, form, response)
+  if (action === 'AssumeRole') return assumeFurther(issued, seconds, form, request, response)
   if (action === 'GetCallerIdentity') return identify(issued, request, response)
   fail(response, 400, 'InvalidAction', `Could not find operation ${action}`)
 }
 
-function assume(issued: Map<string, Issued>, form: URLSearchParams, response: ServerResponse): void {
+function assume(issued: Map<string, Issued>, seconds: number, form: URLSearchParams, response: ServerResponse): void {
   const [role, provider] = [form.get('RoleArn') ?? '', form.get('PrincipalArn') ?? '']
   const assertion = Buffer.from(form.get('SAMLAssertion') ?? '', 'base64').toString('utf8')
   if (role === '' || !assertion.includes(`>${role},${provider}<`)) {
@@ -63,6 +72,7 @@ function assume(issued: Map<string, Issued>, form: URLSearchParams, response: Se
   const issuer = /<saml:Issuer>([^<]*)</.exec(assertion)?.[1] ?? ''
   handOut(
     issued,
+    seconds,
     form,
     user,
     response,
@@ -71,17 +81,23 @@ function assume(issued: Map<string, Issued>, form: URLSearchParams, response: Se
   )
 }
 
-function assumeWithToken(issued: Map<string, Issued>, form: URLSearchParams, response: ServerResponse): void {
+function assumeWithToken(
+  issued: Map<string, Issued>,
+  seconds: number,
+  form: URLSearchParams,
+  response: ServerResponse,
+): void {
   const payload = Buffer.from(form.get('WebIdentityToken')?.split('.')[1] ?? '', 'base64url').toString('utf8')
   if (!payload.includes('"aud":"sts.amazonaws.com"')) {
     return fail(response, 400, 'InvalidIdentityToken', 'Incorrect token audience')
   }
   const issuer = /"iss":"([^"]*)"/.exec(payload)?.[1] ?? ''
-  handOut(issued, form, form.get('RoleSessionName') ?? '', response, `<Provider>${issuer}</Provider>`)
+  handOut(issued, seconds, form, form.get('RoleSessionName') ?? '', response, `<Provider>${issuer}</Provider>`)
 }
 
 function assumeFurther(
   issued: Map<string, Issued>,
+  seconds: number,
   form: URLSearchParams,
   request: IncomingMessage,
   response: ServerResponse,
@@ -93,11 +109,12 @@ function assumeFurther(
     const message = 'The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining'
     return fail(response, 400, 'ValidationError', message)
   }
-  handOut(issued, form, form.get('RoleSessionName') ?? '', response, '')
+  handOut(issued, seconds, form, form.get('RoleSessionName') ?? '', response, '')
 }
 
 function handOut(
   issued: Map<string, Issued>,
+  seconds: number,
   form: URLSearchParams,
   user: string,
   response: ServerResponse,
@@ -107,8 +124,10 @@ function handOut(
   const arn = `${role.replace(':iam:', ':sts:').replace(/:role\/(?:.*\/)?/, ':assumed-role/')}/${user}`
   const key = `ASIA${randomBytes(10).toString('hex').toUpperCase().slice(0, 16)}`
   const token = randomBytes(120).toString('base64')
-  issued.set(key, { role, arn, token })
-  const expiration = new Date(Date.now() + Number(form.get('DurationSeconds') ?? 3600) * 1000).toISOString()
+  const life = Math.min(seconds, Number(form.get('DurationSeconds') ?? 3600))
+  const ends = new Date(Date.now() + life * 1000)
+  issued.set(key, { role, arn, token, ends })
+  const expiration = ends.toISOString()
   reply(
     response,
     form.get('Action') ?? '',
@@ -127,6 +146,9 @@ function identify(issued: Map<string, Issued>, request: IncomingMessage, respons
   const known = signer(issued, request)
   if (!known) {
     return fail(response, 403, 'InvalidClientTokenId', 'The security token included in the request is invalid.')
+  }
+  if (known.ends.getTime() <= Date.now()) {
+    return fail(response, 403, 'ExpiredToken', 'The security token included in the request is expired')
   }
   const account = known.arn.split(':')[4] ?? ''
   reply(response, 'GetCallerIdentity', `<Arn>${known.arn}</Arn><UserId>AROADEMO</UserId><Account>${account}</Account>`)

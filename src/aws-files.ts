@@ -21,7 +21,8 @@ export function configFile(paths: Paths, env: Env): string {
   return awsFile('AWS_CONFIG_FILE', 'config', paths, env)
 }
 
-function awsFile(variable: string, name: string, paths: Paths, env: Env): string {
+/** One of the two shared files: where its variable says, else in `~/.aws`. */
+export function awsFile(variable: string, name: string, paths: Paths, env: Env): string {
   const chosen = env[variable]
   return chosen ? path.resolve(chosen.replace(/^~(?=$|[\\/])/, paths.home)) : path.join(paths.home, '.aws', name)
 }

@@ -43,6 +43,9 @@ export function planChain(settings: Settings, aliases: Aliases): Chain {
   if (settings.assumeRole && roles.length === 0) {
     throw failure('usage', '--assume-role does not say which role', { hint: '--dest-role-arn ARN, or --chain ARN' })
   }
+  if (settings.alsoRole.length > 0 && roles.length > 0) {
+    throw failure('usage', 'a chain of roles leads to one role: --also-role has no place beside it')
+  }
   const scope = readScope(settings.sessionPolicy)
   const tags = readTags(settings.sessionTag)
   const { externalId, sourceIdentity } = settings

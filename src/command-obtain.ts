@@ -11,24 +11,56 @@ import { withLock } from './files.ts'
 import { dueAt } from './renewal.ts'
 import { chooseRole, offeredRoles, roleLines } from './roles.ts'
 import type { Session } from './session.ts'
-import { fromTokens, toTokens } from './tokens.ts'
+import { fromTokens, toCache } from './tokens.ts'
 import type { Credentials, Role } from './types.ts'
 
 export interface Obtained {
   readonly credentials: Credentials
   /** When one of these changes, the answer may be another one. */
   readonly dependsOn: readonly string[]
-  /** Not for any other process. */
-  readonly ephemeral: boolean
+  /** Where they came from, and would come from again. */
+  readonly session: Session
 }
 
 export async function obtainCredentials(context: Context): Promise<Obtained> {
   const session = await sessionOf(context)
-  const { ephemeral } = session
-  if (ephemeral) return { credentials: await signIn(context, session, undefined), dependsOn: [], ephemeral }
-  const credentials = await withLock(path.join(context.paths.state, 'obtain'), () => obtain(context, session), patience)
+  if (session.ephemeral) return { credentials: await signIn(context, session, undefined), dependsOn: [], session }
+  const credentials = await withLock(lockFile(context), () => obtain(context, session), patience)
   const config = context.settings.configFile ?? path.join(context.paths.config, 'config.yaml')
-  return { credentials, dependsOn: [config, session.lastRoleFile, ...session.dependsOn], ephemeral }
+  return { credentials, dependsOn: [config, session.lastRoleFile, ...session.dependsOn], session }
+}
+
+/**
+ * A newer set for the same role, in the background: what another process has got meanwhile, else a silent round. However
+ * many processes want one, one of them signs in.
+ */
+export async function renewObtained(
+  context: Context,
+  session: Session,
+  held: Credentials,
+  signal: AbortSignal,
+): Promise<Credentials> {
+  const { settings, clock } = context
+  // A chain starts anew from its first role.
+  const role = held.sourceRole ?? { roleArn: held.roleArn, providerArn: held.samlProvider ?? '' }
+  if (session.ephemeral) return await session.renew(role, signal)
+  const name = cacheName(context, isNamed(settings) ? undefined : role, session.variant)
+  return await withLock(
+    lockFile(context),
+    async () => {
+      const kept = fromTokens(session.store.read(name) ?? '')
+      const newer = kept && kept.roleArn === held.roleArn && kept.accessKeyId !== held.accessKeyId
+      if (newer && clock.now() < dueAt(kept, settings.refreshInterval, 0)) return kept
+      const credentials = await session.renew(role, signal)
+      session.store.write(name, toCache(credentials))
+      return credentials
+    },
+    patience,
+  )
+}
+
+function lockFile({ paths }: Context): string {
+  return path.join(paths.state, 'obtain')
 }
 
 /** A person may be typing a password and a code in the process that holds the lock. */
@@ -36,13 +68,13 @@ const patience = 180_000
 
 async function obtain(context: Context, session: Session): Promise<Credentials> {
   const { settings, clock } = context
-  const last = settings.role || settings.filter || settings.roleNumber ? undefined : session.lastRole()
+  const last = isNamed(settings) ? undefined : session.lastRole()
   const name = cacheName(context, last, session.variant)
   const kept = fromTokens(session.store.read(name) ?? '')
   if (kept && clock.now() < dueAt(kept, settings.refreshInterval, 0)) return kept
   try {
     const credentials = await signIn(context, session, last)
-    session.store.write(name, JSON.stringify(toTokens(credentials)))
+    session.store.write(name, toCache(credentials))
     return credentials
   } catch (error) {
     const cancelled = isFailure(error) && error.kind === 'cancelled'
@@ -75,8 +107,12 @@ async function askForRole(roles: readonly Role[], terminal: Context['terminal'])
   return await terminal.choose('Enter number of role you want: ', choices)
 }
 
+function isNamed({ role, filter, roleNumber }: Context['settings']): boolean {
+  return Boolean(role || filter || roleNumber)
+}
+
 /** Each wish has a set of its own, and each chain behind it; a role by its ARN shares the one of `lastRole`. */
-function cacheName({ settings }: Context, last: Role | undefined, variant: string): string {
+function cacheName({ settings }: Context, last: Pick<Role, 'roleArn'> | undefined, variant: string): string {
   const named = settings.role !== undefined && isRoleArn(settings.role) ? settings.role : undefined
   const wish = last?.roleArn ?? named ?? JSON.stringify([settings.role, settings.filter, settings.roleNumber])
   const mark = variant === '' ? '' : `-${createHash('sha256').update(variant).digest('hex').slice(0, 16)}`

@@ -31,6 +31,13 @@ export async function signInCommand(context: Context): Promise<number> {
   return 0
 }
 
+export interface Taken {
+  readonly credentials: Credentials
+  readonly role: Role
+  /** Good for other roles too, as long as it lives; absent where the sign-in brought credentials. */
+  readonly assertion?: SamlResponse
+}
+
 function toStderr(log: Log): Log['print'] {
   return line => log.access(`${line}\n`)
 }
@@ -51,23 +58,20 @@ async function consoleUrlOf(context: Context, credentials: Credentials): Promise
 }
 
 /** Signs in, settles the role with the transcript's words, and assumes it. */
-export async function takeRole(
-  context: Context,
-  session: Session,
-  signal: AbortSignal,
-): Promise<{ credentials: Credentials; role: Role }> {
+export async function takeRole(context: Context, session: Session, signal: AbortSignal): Promise<Taken> {
   const signedIn = await session.signIn('login', signal)
   if (signedIn.kind === 'credentials') {
     const { credentials } = signedIn
     context.log.print(`Using role ${credentials.roleArn}`)
-    return { credentials, role: { roleArn: credentials.roleArn, providerArn: credentials.samlProvider ?? '' } }
+    const { sourceRole, roleArn, samlProvider } = credentials
+    return { credentials, role: sourceRole ?? { roleArn, providerArn: samlProvider ?? '' } }
   }
   const role = await settleRole(context, session, signedIn.assertion)
   const credentials = await session.assume(role, signedIn.assertion, 'login', signal)
   session.rememberRole(role)
   context.log.print(`Using role ${role.roleArn}`)
   if (credentials.roleArn !== role.roleArn) context.log.print(`Using role ${credentials.roleArn}`)
-  return { credentials, role }
+  return { credentials, role, assertion: signedIn.assertion }
 }
 
 async function settleRole(context: Context, session: Session, assertion: SamlResponse): Promise<Role> {

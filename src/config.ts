@@ -153,7 +153,7 @@ export function checkNames(config: Config, table: OptionTable): void {
 }
 
 /** Options of the original's plugins that a config.yaml of it may still hold. */
-const originalNames = ['credentials-profile', 'mfa-passcode', 'mfa-method', 'mfa-url-output']
+const originalNames = ['credentials-profile', 'mfa-url-output']
 
 /** `CLOUDTOKEN_SESSION_DURATION` */
 export function variableOf(name: string): string {

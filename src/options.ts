@@ -28,7 +28,11 @@ export interface Option {
 export type OptionTable = Readonly<Record<string, Option>>
 
 export const signInOptions = {
-  provider: { type: 'string', value: 'TYPE', summary: 'kind of identity provider: simplesamlphp, form, web-identity' },
+  provider: {
+    type: 'string',
+    value: 'TYPE',
+    summary: 'kind of identity provider: simplesamlphp, shibboleth, adfs, form, web-identity',
+  },
   url: { type: 'string', value: 'URL', summary: "the identity provider's sign-in page for AWS" },
   identity: { type: 'string', value: 'NAME', summary: 'entry of identities: in config.yaml' },
   username: { type: 'string', alias: ['u'], value: 'NAME', summary: 'user name at the identity provider' },
@@ -56,6 +60,20 @@ export const signInOptions = {
   },
   'auth-source': { type: 'string', value: 'NAME', summary: 'sign-in source to choose where the page offers several' },
   organization: { type: 'string', value: 'NAME', summary: 'organisation to choose where the page asks for one' },
+  domain: { type: 'string', value: 'NAME', summary: 'domain of the user name, where the sign-in page wants one' },
+  'mfa-method': {
+    type: 'string',
+    value: 'NAME',
+    summary: 'second factor to use where several are offered: push, a device; ask shows the menu again',
+  },
+  'mfa-code': {
+    type: 'string',
+    alias: ['mfa-passcode'],
+    value: 'CODE',
+    secret: true,
+    summary: 'one-time code for this sign-in',
+  },
+  'mfa-command': { type: 'string', value: 'COMMAND', summary: 'program that prints the one-time code' },
   consent: {
     type: 'string',
     value: 'ask|accept|refuse',
@@ -229,6 +247,17 @@ export const daemonOptions = {
     summary: 'also answer callers from these addresses',
   },
   'allow-host': { type: 'string', value: 'NAME', repeat: true, summary: 'also answer requests for this Host' },
+  'container-endpoint': {
+    type: 'string',
+    value: 'HOST:PORT',
+    summary: 'also hand out credentials as ECS does, to who has the token; port 0 takes a free one',
+  },
+  'also-role': {
+    type: 'string',
+    value: 'NAME|ARN',
+    repeat: true,
+    summary: 'another role for the container endpoint, beside the one that is chosen',
+  },
   'metadata-config': { type: 'string', value: 'FILE', summary: 'proxy.yaml to serve instead of the built-in tree' },
   'system-username': { type: 'string', value: 'NAME', summary: 'user to become when started by root' },
   force: {
@@ -236,6 +265,11 @@ export const daemonOptions = {
     act: true,
     summary: 'take the address even on a machine with a metadata service of its own',
   },
+} as const satisfies OptionTable
+
+/** Of `exec` alone. */
+export const execOptions = {
+  serve: { type: 'boolean', act: true, summary: 'hand it an endpoint that renews, instead of keys' },
 } as const satisfies OptionTable
 
 export const generalOptions = {

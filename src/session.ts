@@ -97,13 +97,16 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   }
 
   async function follow(first: Credentials, signal: AbortSignal): Promise<Credentials> {
+    if (chain.hops.length === 0) return first
     source = first
-    return await followChain(first, { ...stsOptions(signal), chain, username })
+    const { roleArn, samlProvider: providerArn = '' } = first
+    const last = await followChain(first, { ...stsOptions(signal), chain, username })
+    return { ...last, sourceRole: { roleArn, providerArn } }
   }
 
   /** The source of the chain, as long as it is any good. */
   function remaining(): Credentials | undefined {
-    return chain.hops.length > 0 && source && source.expiration.getTime() > clock.now() + 60_000 ? source : undefined
+    return source && source.expiration.getTime() > clock.now() + 60_000 ? source : undefined
   }
 
   function stsOptions(signal: AbortSignal): StsOptions {
@@ -114,7 +117,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     const ask = mode === 'refresh' ? silent(options.ask) : options.ask
     const password = createPasswordSource({ ...options, ask })
     const pages = createHttp({ cookies: store.read(cookieFile), signal, log })
-    const context = { settings, username, password: password.get, ask, http: pages, store, mode, signal, log }
+    const context = { settings, username, password: password.get, ask, http: pages, store, mode, signal, clock, log }
     const answer = await authenticate(provider, context, password).finally(() => keepCookies(pages, store))
     await password.accepted()
     skew = pages.skewMs() ?? 0
@@ -186,6 +189,21 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     })
   }
 
+  let round: { at: number; person: string | undefined; roles: Set<string>; signedIn: Promise<SignedIn> } | undefined
+
+  /**
+   * One sign-in for all the roles that are renewed within a minute, its failure included; none takes the same assertion
+   * twice, and what a person did meanwhile starts a new one.
+   */
+  function shareSignIn(role: Role, signal: AbortSignal): Promise<SignedIn> {
+    const at = clock.elapsed()
+    const person = store.read(signInFile)
+    if (!round || at - round.at > 60_000 || round.person !== person || round.roles.has(role.roleArn))
+      round = { at, person, roles: new Set(), signedIn: signIn('refresh', signal) }
+    round.roles.add(role.roleArn)
+    return round.signedIn
+  }
+
   return {
     ephemeral: provider.ephemeral === true,
     variant: chain.hops.length > 0 || Object.keys(chain.scope).length > 0 ? JSON.stringify(chain) : '',
@@ -215,7 +233,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     },
     async renew(role, signal) {
       try {
-        const signedIn = await signIn('refresh', signal)
+        const signedIn = await shareSignIn(role, signal)
         if (signedIn.kind === 'credentials') return signedIn.credentials
         return await assume(sameRole(role, signedIn.assertion), signedIn.assertion, 'refresh', signal)
       } catch (error) {
