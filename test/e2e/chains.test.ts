@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import process from 'node:process'
 import { freePort } from '../../scripts/demo-http.ts'
 import { webToken } from '../fake-runner.ts'
 import { makePlace, password, roles, type Place, type Running } from './cli.ts'
@@ -73,6 +74,34 @@ test('credential-process: each chain has a set of its own', async () => {
   expect(place.sts.assumed().length).toBe(before)
 })
 
+test('exec --serve renews a chain from its first role, from the cached set on', async () => {
+  const words = ['--role', roles[0] ?? '', '--chain', audit]
+  await place.run(['credential-process', ...words], { env: env() })
+  const script = `
+    const { readFileSync } = require('node:fs')
+    const seen = new Set()
+    while (seen.size < 2) {
+      const authorization = readFileSync(process.env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, 'utf8')
+      const answer = await fetch(process.env.AWS_CONTAINER_CREDENTIALS_FULL_URI, { headers: { authorization } })
+      const { AccessKeyId, RoleArn } = await answer.json()
+      seen.add(AccessKeyId + ' ' + RoleArn)
+      await Bun.sleep(50)
+    }
+    console.log([...seen].join('\\n'))
+  `
+  const { code, stdout } = await place.run(
+    ['exec', '--serve', '--refresh-interval', '1', ...words, '--', process.execPath, '-e', script],
+    { env: env() },
+  )
+  expect([
+    code,
+    stdout
+      .trim()
+      .split('\n')
+      .map(line => line.split(' ')[1]),
+  ]).toEqual([0, [audit, audit]])
+})
+
 test('a mistake costs no password; a refusal says what both sides have to allow', async () => {
   const before = place.idp.passwords()
   const wrong = await place.run(['-r', '1', '--chain', 'adit'], { env: env() })
@@ -83,6 +112,12 @@ test('a mistake costs no password; a refusal says what both sides have to allow'
   expect(no.code).toBe(31)
   expect(no.stderr).toContain('may not assume arn:aws:iam::210987654321:role/Nobody')
   expect(no.stderr).toContain('trust policy must name the first')
+})
+
+test('several roles at once have no place beside a chain', async () => {
+  const words = ['-d', '--listen', '127.0.0.1:0', '--container-endpoint', '127.0.0.1:0', '--also-role', 'User-Role']
+  const { code, stderr } = await place.run([...words, '-r', '1', '--chain', audit], { env: env() })
+  expect([code, stderr]).toEqual([2, expect.stringContaining('--also-role has no place')])
 })
 
 test('the daemon serves the last role, and renews from the session before when the sign-in is over', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'bun:test'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import process from 'node:process'
 import { startFakeRunner, webToken, type FakeRunner } from '../fake-runner.ts'
 import { freePort } from '../../scripts/demo-http.ts'
 import { makePlace, type Place, type Running } from './cli.ts'
@@ -102,6 +103,26 @@ test('credential-process: a fresh token for each start, and nothing kept that an
   for (const entry of files) expect(readFileSync(join(entry.parentPath, entry.name), 'utf8')).not.toContain(secret)
   const stranger = await place.run(['credential-process', ...sign], { env: { HOME: home, GITHUB_ACTIONS: 'true' } })
   expect([stranger.code, stranger.stdout]).toEqual([20, ''])
+})
+
+/** Asks its endpoint until it shows a second key. */
+const twoKeys = `
+  const { readFileSync } = require('node:fs')
+  const seen = new Set()
+  while (seen.size < 2) {
+    const authorization = readFileSync(process.env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, 'utf8')
+    const answer = await fetch(process.env.AWS_CONTAINER_CREDENTIALS_FULL_URI, { headers: { authorization } })
+    seen.add((await answer.json()).AccessKeyId)
+    await Bun.sleep(50)
+  }
+  console.log([...seen].join(' '))
+`
+
+test('exec --serve: work longer than a session, with a fresh token for each renewal', async () => {
+  const words = ['exec', '--serve', '--refresh-interval', '1', ...sign, '--', process.execPath, '-e', twoKeys]
+  const { code, stdout } = await place.run(words, { env: { ...runner.github, HOME: home } })
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/^ASIA\w+ ASIA\w+\n$/)])
+  expect(runner.given()).toBeGreaterThan(1)
 })
 
 test('the daemon renews with a fresh token each time', async () => {
