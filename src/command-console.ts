@@ -5,6 +5,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { openPage } from './browser.ts'
 import type { Context } from './command-context.ts'
+import { withoutSecrets } from './config.ts'
 import { obtainCredentials } from './command-obtain.ts'
 import { consoleUrl, destinationOf } from './federation.ts'
 import { createHttp } from './http.ts'
@@ -41,5 +42,13 @@ export async function openInBrowser({ paths, env, clock, log }: Context, url: st
   const ending = new AbortController()
   // Whoever is done waiting leaves no file behind.
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => ending.abort())
-  await openPage({ url, folder, platform: process.platform, env, run, clock, signal: ending.signal })
+  await openPage({
+    url,
+    folder,
+    platform: process.platform,
+    env: withoutSecrets(env),
+    run,
+    clock,
+    signal: ending.signal,
+  })
 }

@@ -3,27 +3,11 @@
  */
 import { failure } from './errors.ts'
 
-/** Words at blanks; '…' and "…" keep them together, a backslash outside of '…' takes the next letter as it is. */
-export function splitWords(text: string): string[] {
-  const words: string[] = []
-  let word: string | undefined
-  let quote = ''
-  for (let index = 0; index < text.length; index += 1) {
-    const letter = text[index] ?? ''
-    if (letter === '\\' && quote !== "'") {
-      index += 1
-      word = (word ?? '') + (text[index] ?? '\\')
-    } else if (quote !== '') {
-      if (letter === quote) quote = ''
-      else word = (word ?? '') + letter
-    } else if (letter === "'" || letter === '"') {
-      quote = letter
-      word ??= ''
-    } else if (/\s/.test(letter)) {
-      if (word !== undefined) words.push(word)
-      word = undefined
-    } else word = (word ?? '') + letter
-  }
-  if (quote !== '') throw failure('usage', `a ${quote} is not closed in the command`)
-  return word === undefined ? words : [...words, word]
+/** Words at blanks; '…' and "…" keep them together, and nothing else is special: paths of Windows stay as they are. */
+export function splitWords(command: string): string[] {
+  if (/["']/.test(command.replace(/"[^"]*"|'[^']*'/g, '')))
+    throw failure('usage', `a quote is not closed in the command ${command}`)
+  return [...command.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g)].map(([word]) =>
+    word.replace(/"([^"]*)"|'([^']*)'/g, '$1$2'),
+  )
 }

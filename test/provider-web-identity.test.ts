@@ -167,9 +167,9 @@ describe('a program of the job', () => {
 
   test('--token-command, without a shell', async () => {
     const token = webToken()
-    makeProgram(folder, 'mint', `echo ${token}`)
-    expect(await take({}, { tokenCommand: `mint 'a b' "c;d" $(e) \\"f` })).toBe(token)
-    expect(lines('mint')).toEqual(['a b', 'c;d', '$(e)', '"f'])
+    makeProgram(folder, 'mint', `test -z "$CLOUDTOKEN_PASSWORD" && echo ${token}`)
+    expect(await take({ CLOUDTOKEN_PASSWORD: 'secret' }, { tokenCommand: `mint 'a b' "c;d" $(e) C:\\x` })).toBe(token)
+    expect(lines('mint')).toEqual(['a b', 'c;d', '$(e)', 'C:\\x'])
   })
 
   test('that fails, or is not there', async () => {
