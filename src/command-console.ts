@@ -3,7 +3,7 @@
  */
 import path from 'node:path'
 import process from 'node:process'
-import { openPage } from './browser.ts'
+import { openPage } from './open-page.ts'
 import type { Context } from './command-context.ts'
 import { withoutSecrets } from './config.ts'
 import { obtainCredentials } from './command-obtain.ts'

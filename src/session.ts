@@ -79,7 +79,8 @@ const signInFile = 'signed-in'
 
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { settings, plan, username, paths, env, clock, log } = options
-  const provider = await namedProvider(plan.provider)
+  const named = await namedProvider(plan.provider)
+  const provider = settings.browser ? (await import('./provider-browser.ts')).throughBrowser(named) : named
   const chain = planChain(settings, options.config.aliases)
   const folder = path.join(paths.state, 'identities', identityFolder(provider.name, settings, username))
   const store = folderStore(folder)

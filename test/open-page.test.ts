@@ -2,13 +2,13 @@ import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openPage } from '../src/browser.ts'
+import { openPage } from '../src/open-page.ts'
 import type { Run } from '../src/run.ts'
 
 const url = 'https://signin.aws.amazon.com/federation?Action=login&SigninToken=a"b<c'
 let folder: string
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'cloudtoken-browser-'))
+  folder = mkdtempSync(join(tmpdir(), 'cloudtoken-open-page-'))
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
