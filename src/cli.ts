@@ -11,14 +11,19 @@ import { commandHelp, helpText, type CommandSummary, type PluginHelp } from './h
 import { createLog } from './log.ts'
 import { nearest } from './names.ts'
 import {
+  chainOptions,
+  consoleOptions,
   coreOptions,
   daemonOptions,
   execOptions,
   exporterOptions,
   generalOptions,
   pluginOptions,
+  profileOptions,
   roleOptions,
+  setupOptions,
   signInOptions,
+  tokenOptions,
   type OptionTable,
 } from './options.ts'
 import { rootWorksFor } from './plugin-find.ts'
@@ -40,7 +45,7 @@ interface Command extends CommandSummary {
   run(invocation: Invocation): Promise<number>
 }
 
-const signIn = { ...signInOptions, ...roleOptions, ...generalOptions }
+const signIn = { ...signInOptions, ...tokenOptions, ...roleOptions, ...chainOptions, ...generalOptions }
 
 const commands: readonly Command[] = [
   {
@@ -111,6 +116,16 @@ const commands: readonly Command[] = [
     },
   },
   {
+    name: 'console',
+    summary: 'open the AWS console in the browser, signed in',
+    options: { ...signIn, ...consoleOptions },
+    async run({ flags }) {
+      const { createContext } = await import('./command-context.ts')
+      const { consoleCommand } = await import('./command-console.ts')
+      return await consoleCommand(await createContext(flags))
+    },
+  },
+  {
     name: 'whoami',
     summary: 'whom AWS takes the credentials of the last run for',
     options: { ...exporterOptions, ...generalOptions, region: roleOptions.region },
@@ -118,6 +133,21 @@ const commands: readonly Command[] = [
       const { createContext } = await import('./command-context.ts')
       const { whoamiCommand } = await import('./command-whoami.ts')
       return await whoamiCommand(await createContext(flags))
+    },
+  },
+  {
+    name: 'setup-profiles',
+    summary: 'a profile in ~/.aws/config for each role',
+    options: {
+      ...signIn,
+      ...setupOptions,
+      'profile-name': profileOptions['profile-name'],
+      'dry-run': profileOptions['dry-run'],
+    },
+    async run({ flags }) {
+      const { createContext } = await import('./command-context.ts')
+      const { setupProfilesCommand } = await import('./command-setup-profiles.ts')
+      return await setupProfilesCommand(await createContext(flags))
     },
   },
   {
@@ -151,13 +181,16 @@ const commands: readonly Command[] = [
   {
     name: 'logout',
     summary: 'remove what cloudtoken stored and wrote (-U)',
-    options: { ...signInOptions, ...exporterOptions, ...generalOptions },
+    options: { ...signInOptions, ...tokenOptions, ...exporterOptions, ...generalOptions },
     run: invocation => bare({ ...invocation, flags: { ...invocation.flags, unset: true } }),
   },
 ]
 
 /** The command without a name, and the older spellings of the others. */
 async function bare({ flags, argv, handover }: Invocation): Promise<number> {
+  const few = ['all', 'dry-run'].find(name => flags[name])
+  const other = ['daemon', 'init', 'unset', 'export'].find(name => flags[name])
+  if (few && other) throw failure('usage', `--${few} does not go with --${other}`)
   if (flags['daemon']) {
     const { daemonCommand } = await import('./command-daemon.ts')
     return await daemonCommand({ flags, argv, handover })
@@ -175,6 +208,10 @@ async function bare({ flags, argv, handover }: Invocation): Promise<number> {
   if (flags['export']) {
     const { exportCommand } = await import('./command-env.ts')
     return exportCommand(context)
+  }
+  if (flags['all']) {
+    const { allCommand } = await import('./command-all.ts')
+    return await allCommand(context)
   }
   const { signInCommand } = await import('./command-sign-in.ts')
   return await signInCommand(context)

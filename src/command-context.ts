@@ -70,8 +70,11 @@ async function readConfiguration(flags: Flags, env: Env): Promise<Configuration>
   const identity = findIdentity(config, early.identity)
   const listed = Object.values(config.stages).flatMap(names => names ?? [])
   const plugins = ['saml', ...(early.provider === undefined ? [] : [early.provider]), ...listed]
-  const resolve = (extra: OptionTable): Settings =>
-    resolveSettings(coreOptions, extra, { flags, env, config, identity: identity.values, plugins })
+  const resolve = (extra: OptionTable): Settings => {
+    const given = resolveSettings(coreOptions, extra, { flags, env, config, identity: identity.values, plugins })
+    // In a CI job nobody sits at the terminal, even where there is one.
+    return { ...given, noInput: given.noInput || /^(true|1)$/i.test(env['CI'] ?? '') }
+  }
   return { config, paths, settings: resolve({}), resolve }
 }
 

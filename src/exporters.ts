@@ -27,6 +27,11 @@ const entries: readonly Entry[] = [
     aliases: ['awscli', 'export_credentials_cli', 'awscli_exporter'],
     load: async () => (await import('./exporter-awscli.ts')).exportAwscli,
   },
+  {
+    name: 'export_credentials_ci',
+    aliases: ['ci'],
+    load: async () => (await import('./exporter-ci.ts')).exportCi,
+  },
 ]
 
 export function isExporter(name: string): boolean {

@@ -4,6 +4,7 @@
  */
 import type { Buffer } from 'node:buffer'
 import {
+  appendFileSync,
   chmodSync,
   chownSync,
   closeSync,
@@ -101,6 +102,15 @@ export function writeFile(file: string, data: string | Uint8Array, mode = 0o600)
     renameSync(temporary, target)
   } catch (error) {
     discard(temporary)
+    throw failure('config', `cannot write ${file}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** Adds to a file of somebody else's, who reads it to its end; its mode stays. A new one is private. */
+export function appendText(file: string, text: string): void {
+  try {
+    appendFileSync(file, text, { mode: 0o600 })
+  } catch (error) {
     throw failure('config', `cannot write ${file}: ${messageOf(error)}`, { cause: error })
   }
 }

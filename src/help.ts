@@ -2,11 +2,15 @@
  * `--help`, made from the option table and the list of commands.
  */
 import {
+  chainOptions,
+  consoleOptions,
   daemonOptions,
   exporterOptions,
   generalOptions,
+  profileOptions,
   roleOptions,
   signInOptions,
+  tokenOptions,
   type Option,
   type OptionTable,
 } from './options.ts'
@@ -20,8 +24,12 @@ export interface CommandSummary {
 
 const sections: readonly (readonly [title: string, table: OptionTable])[] = [
   ['Signing in', signInOptions],
+  ['Signing in as a job (web-identity)', tokenOptions],
   ['The role', roleOptions],
+  ['From role to role', chainOptions],
   ['Where credentials go', exporterOptions],
+  ['Many roles at once', profileOptions],
+  ['The AWS console', consoleOptions],
   ['The daemon', daemonOptions],
   ['General', generalOptions],
 ]

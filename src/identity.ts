@@ -28,9 +28,9 @@ export function findIdentity(config: Config, wanted: string | undefined): Identi
 }
 
 /** Entries of the original's `auth:` that name no provider: the role step, and "whatever is configured". */
-const notProviders = ['saml', 'idp']
-/** A stage of the original's README that checked for updates. */
-const retired = ['version_check']
+const notProviders = ['saml', 'idp', 'assume_role']
+/** Steps of the original that checked for updates, or that an option asks for now. */
+const retired = ['version_check', 'url_generator', 'assume_role']
 
 export interface Plan {
   /** Run once, before the first sign-in. */
@@ -56,7 +56,7 @@ export function planOf(config: Config, settings: Settings): Plan {
     auth: before.filter(isPlugin),
     provider: settings.samlResponse ? 'saml-response' : settings.provider,
     guess: guess(settings.url),
-    exporters: [...after, ...exporters].filter(isPlugin),
+    exporters: settings.ciEnv ? ['export_credentials_ci'] : [...after, ...exporters].filter(isPlugin),
   }
 }
 

@@ -31,7 +31,7 @@ export const signInOptions = {
   provider: {
     type: 'string',
     value: 'TYPE',
-    summary: 'kind of identity provider: simplesamlphp, shibboleth, adfs, keycloak, browser, form',
+    summary: 'kind of identity provider: simplesamlphp, shibboleth, adfs, keycloak, browser, form, web-identity',
   },
   url: { type: 'string', value: 'URL', summary: "the identity provider's sign-in page for AWS" },
   identity: { type: 'string', value: 'NAME', summary: 'entry of identities: in config.yaml' },
@@ -94,6 +94,28 @@ export const signInOptions = {
   'no-input': { type: 'boolean', summary: 'never ask; fail when a person is needed' },
 } as const satisfies OptionTable
 
+export const tokenOptions = {
+  'token-source': {
+    type: 'string',
+    value: 'NAME',
+    values: ['github', 'gitlab', 'bitbucket', 'circleci', 'buildkite', 'azure', 'google', 'kubernetes'],
+    summary: 'where the OIDC token of web-identity comes from; default: what the job offers (google: never by itself)',
+  },
+  'token-file': { type: 'string', value: 'FILE', summary: 'take the OIDC token from FILE, anew each time' },
+  'token-command': {
+    type: 'string',
+    value: 'COMMAND',
+    summary: 'take the OIDC token from what COMMAND prints; started without a shell',
+  },
+  'token-variable': {
+    type: 'string',
+    value: 'NAME',
+    summary: 'take the OIDC token from the environment variable NAME',
+  },
+  audience: { type: 'string', value: 'NAME', summary: 'audience of the OIDC token; default: sts.amazonaws.com' },
+  'service-connection': { type: 'string', value: 'ID', summary: 'service connection of Azure Pipelines' },
+} as const satisfies OptionTable
+
 export const roleOptions = {
   list: { type: 'boolean', alias: ['l'], act: true, summary: 'list the roles and stop' },
   filter: { type: 'string', alias: ['f'], value: 'REGEX', summary: 'only roles whose ARN matches, ignoring case' },
@@ -120,6 +142,41 @@ export const roleOptions = {
   },
 } as const satisfies OptionTable
 
+export const chainOptions = {
+  chain: {
+    type: 'string',
+    value: 'ROLE_ARN',
+    repeat: true,
+    summary: 'then assume this role, or alias of config.yaml, with the role before',
+  },
+  'external-id': { type: 'string', value: 'ID', summary: 'what the last role of the chain asks for' },
+  'role-session-name': {
+    type: 'string',
+    value: 'NAME',
+    summary: 'name of the session in a chain or of a job; default: that of the session before',
+  },
+  'session-policy': {
+    type: 'string',
+    value: 'FILE|ARN',
+    repeat: true,
+    summary: 'let the session do only what this policy allows too',
+  },
+  'session-tag': { type: 'string', value: 'KEY=VALUE', repeat: true, summary: 'tag of the last session of the chain' },
+  'source-identity': { type: 'string', value: 'NAME', summary: 'who is behind the sessions of the chain' },
+  'switch-role-session-duration': {
+    type: 'integer',
+    value: 'SECONDS',
+    range: [900, 43_200],
+    default: 3600,
+    summary: 'length of the sessions in the chain; AWS allows one hour',
+  },
+  'assume-role': { type: 'boolean', summary: 'assume the role that the next four options name' },
+  'dest-role-arn': { type: 'string', value: 'ARN', summary: 'the same as one --chain' },
+  'dest-role-alias': { type: 'string', alias: ['a'], value: 'NAME', summary: 'a role of aliases: in config.yaml' },
+  'dest-account': { type: 'string', value: 'ID', summary: 'account of the role; with --dest-role-name' },
+  'dest-role-name': { type: 'string', value: 'NAME', summary: 'name of the role; with --dest-account' },
+} as const satisfies OptionTable
+
 export const exporterOptions = {
   'json-tokens': { type: 'string', alias: ['j'], value: 'FILE', summary: 'where to write tokens.json' },
   temp: { type: 'boolean', alias: ['t'], act: true, summary: 'for this shell only: tokens.tmp, and no other file' },
@@ -131,6 +188,49 @@ export const exporterOptions = {
     summary: 'sh, fish, powershell, cmd, dotenv or json; default: the shell that is running',
   },
   profile: { type: 'string', value: 'NAME', summary: 'section of ~/.aws/credentials' },
+  'ci-env': {
+    type: 'boolean',
+    summary: 'hand the credentials to the next steps of this CI job, hidden in its log; write no other file',
+  },
+} as const satisfies OptionTable
+
+export const profileOptions = {
+  all: { type: 'boolean', act: true, summary: 'take every role that --filter leaves, each into a profile of its own' },
+  'profile-name': {
+    type: 'string',
+    value: 'TEMPLATE',
+    default: '{account}-{role}',
+    summary: 'names of those profiles; {account} {name} {role} {path} {partition}',
+  },
+  'dry-run': { type: 'boolean', act: true, summary: 'show what would change under ~/.aws; write no credentials' },
+} as const satisfies OptionTable
+
+/** Of `setup-profiles` alone. */
+export const setupOptions = {
+  remove: { type: 'boolean', act: true, summary: 'remove all profiles that setup-profiles wrote' },
+} as const satisfies OptionTable
+
+export const consoleOptions = {
+  'generate-url': {
+    type: 'boolean',
+    alias: ['g', 'print'],
+    summary: 'print a URL that signs in to the AWS console; it is as good as a password',
+  },
+  'open-url': { type: 'boolean', summary: 'open that URL in the browser' },
+  service: {
+    type: 'string',
+    alias: ['generate-url-suffix'],
+    value: 'NAME',
+    summary: 'where in the console: s3, ec2, cloudformation … or a path',
+  },
+  duration: {
+    type: 'integer',
+    alias: ['generate-url-duration'],
+    value: 'SECONDS',
+    range: [900, 43_200],
+    default: 43_200,
+    summary: 'length of the console session, where AWS takes one',
+  },
 } as const satisfies OptionTable
 
 export const daemonOptions = {
@@ -221,8 +321,12 @@ export const generalOptions = {
 
 export const coreOptions = {
   ...signInOptions,
+  ...tokenOptions,
   ...roleOptions,
+  ...chainOptions,
   ...exporterOptions,
+  ...profileOptions,
+  ...consoleOptions,
   ...daemonOptions,
   ...generalOptions,
 }

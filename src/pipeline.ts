@@ -83,6 +83,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
       put({ plugin: 'saml', data: toTokens(credentials) })
       for (const name of plan.exporters) {
         const { kind, plugin } = await handler(name)
+        if (settings.dryRun && !(kind === 'exporter' && plugin.previews)) continue
         log.debug(`running ${plugin.name}`)
         const context = { ...pipeline.contextOf(plugin.name, 'post_auth', attempt, folder), credentials }
         put({

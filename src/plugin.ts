@@ -50,12 +50,16 @@ interface About {
 export interface ProviderPlugin extends About {
   /** The page that a browser opens to sign in. */
   entry?(settings: Settings): string
+  /** Each sign-in proves anew who this is: nothing of it may serve another process. */
+  readonly ephemeral?: true
   authenticate(context: ProviderContext & PluginContext): Promise<Assertion>
   forget?(context: ForgetContext): Promise<void>
 }
 
 /** Hands credentials on. What `write` returns is data for the plugins after it. */
 export interface ExporterPlugin extends About {
+  /** Knows `--dry-run`: shows what would change. The others are left out then. */
+  readonly previews?: true
   write(context: ExporterContext & PluginContext): Promise<unknown>
   forget?(context: ForgetContext): Promise<void>
 }

@@ -11,6 +11,7 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   keycloak: async () => (await import('./provider-keycloak.ts')).keycloak,
   browser: async () => (await import('./provider-browser.ts')).browser,
   form: async () => (await import('./provider-form.ts')).form,
+  'web-identity': async () => (await import('./provider-web-identity.ts')).webIdentity,
   'saml-response': async () => (await import('./provider-saml-response.ts')).samlResponse,
 }
 

@@ -10,6 +10,7 @@ test('every name finds the provider of that name', async () => {
     'keycloak',
     'browser',
     'form',
+    'web-identity',
     'saml-response',
   ])
 })

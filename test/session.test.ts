@@ -27,6 +27,7 @@ test('K15 an assertion that ended at the role menu: signed in again with cookies
       ...{ settings, ask, log, username, paths, env },
       plan: { preAuth: [], auth: [], provider: 'simplesamlphp', guess: undefined, exporters: [] },
       plugins: openPlugins({ paths, env, ask, log, debug: false, timeoutSeconds: 60 }),
+      config: { aliases: {} },
       keyring: {
         read: async () => undefined,
         write: async () => false,
