@@ -59,6 +59,10 @@ export const components = {
   sudo: { name: 'sudo', present: program('sudo'), packages: ['sudo'] },
   fish: { name: 'fish', present: program('fish'), packages: ['fish'] },
   zsh: { name: 'zsh', present: program('zsh'), packages: ['zsh'] },
+  busybox: { name: 'busybox', present: program('busybox'), packages: ['busybox'] },
+  wget: { name: 'wget', present: program('wget'), packages: ['wget'] },
+  xz: { name: 'xz', present: program('xz'), packages: ['xz-utils'] },
+  zstd: { name: 'zstd', present: program('zstd'), packages: ['zstd'] },
   keyring: {
     name: 'GNOME Keyring',
     present: () => ['gnome-keyring-daemon', 'secret-tool', 'dbus-daemon'].every(each => which(each) !== undefined),

@@ -12,7 +12,8 @@ const begin = performance.now()
 say('== install')
 await install()
 // Elsewhere the tests of a shell that is not there are left out.
-if (inCi) await provide(['shellcheck', 'openssl', 'fish', 'zsh', 'unshare', 'ip'])
+if (inCi)
+  await provide(['shellcheck', 'openssl', 'fish', 'zsh', 'unshare', 'ip', 'curl', 'busybox', 'wget', 'xz', 'zstd'])
 
 /** `check` and `build` are scripts of their own; what they come to counts like tests. */
 async function script(name: string): Promise<Tally> {

@@ -16,6 +16,7 @@ import {
   generalOptions,
   roleOptions,
   signInOptions,
+  upgradeOptions,
   type OptionTable,
 } from './options.ts'
 import { takeHandover } from './privilege-sudo.ts'
@@ -38,7 +39,7 @@ interface Command extends CommandSummary {
 
 const signIn = { ...signInOptions, ...roleOptions, ...generalOptions }
 
-const commands: readonly Command[] = [
+export const commands: readonly Command[] = [
   {
     name: 'roles',
     summary: 'list the roles (-l)',
@@ -97,6 +98,26 @@ const commands: readonly Command[] = [
     summary: 'remove what cloudtoken stored and wrote (-U)',
     options: { ...signInOptions, ...exporterOptions, ...generalOptions },
     run: invocation => bare({ ...invocation, flags: { ...invocation.flags, unset: true } }),
+  },
+  {
+    name: 'upgrade',
+    summary: 'replace this program by the latest release, verified',
+    options: { ...upgradeOptions, quiet: generalOptions.quiet, debug: generalOptions.debug, help: generalOptions.help },
+    async run({ flags }) {
+      const { upgradeCommand } = await import('./command-upgrade.ts')
+      return await upgradeCommand(flags)
+    },
+  },
+  {
+    name: 'completion',
+    usage: 'bash|zsh|fish|powershell',
+    summary: 'print what the shell sources to complete options',
+    options: { help: generalOptions.help },
+    positionals: 1,
+    async run({ words }) {
+      const { completionCommand } = await import('./command-completion.ts')
+      return completionCommand(words[0], { commands, options: coreOptions })
+    },
   },
 ]
 

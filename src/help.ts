@@ -18,7 +18,8 @@ export interface CommandSummary {
   readonly summary: string
 }
 
-const sections: readonly (readonly [title: string, table: OptionTable])[] = [
+/** The options of the command without a name, by subject. */
+export const sections: readonly (readonly [title: string, table: OptionTable])[] = [
   ['Signing in', signInOptions],
   ['The role', roleOptions],
   ['Where credentials go', exporterOptions],
