@@ -7,6 +7,7 @@ import { charsetOf, decode } from './http-charset.ts'
 import { checkSafe, hostOf, isRedirect, redirected, refusal, stepOf, webUrl, type Outgoing } from './http-redirect.ts'
 import { networkFailure } from './http-trouble.ts'
 import type { Log } from './log.ts'
+import { fetchOnce } from './runtime.ts'
 import type { Clock } from './types.ts'
 
 export { isLoopback, sameOrigin } from './http-redirect.ts'
@@ -58,7 +59,7 @@ export interface HttpOptions {
   readonly signal?: AbortSignal | undefined
   readonly clock?: Pick<Clock, 'now' | 'sleep'>
   readonly log?: Pick<Log, 'debug'>
-  /** For a runtime whose own one resends a POST when a kept connection breaks: one without kept connections. */
+  /** In the place of the global one, such as one that trusts a certificate of its own. */
   readonly fetch?: (url: string, init: RequestInit) => Promise<Response>
 }
 
@@ -161,8 +162,7 @@ export function createHttp(options: HttpOptions = {}): HttpClient {
         headers,
         redirect: 'manual',
         signal: limit.signal,
-        // On a kept connection that breaks, a runtime may send the request a second time.
-        keepalive: outgoing.method !== 'POST',
+        ...(outgoing.method === 'POST' && fetchOnce()),
         ...(outgoing.body !== undefined && { body: bodyOf(outgoing.body) }),
       })
       state = 'reading'

@@ -92,12 +92,15 @@ function createView({ snapshot, source }: MetadataOptions): () => Pages {
   let pages: Pages = new Map()
   return () => {
     const next = snapshot()
-    if (next === last) return pages
-    if (last === undefined || next.credentials !== last.credentials || next.trouble !== last.trouble)
-      pages = source(next)
+    if (next !== last && (last === undefined || !isSame(next, last))) pages = source(next)
     last = next
     return pages
   }
+}
+
+function isSame(a: MetadataSnapshot, b: MetadataSnapshot): boolean {
+  const sameTrouble = a.trouble?.code === b.trouble?.code && a.trouble?.message === b.trouble?.message
+  return sameTrouble && a.credentials === b.credentials
 }
 
 const plain = { 'Content-Type': 'text/plain', Server: 'EC2ws' }
