@@ -238,7 +238,8 @@ download() {
     esac
     if [ $code = 23 ]; then fail 1 "cannot write to ${2%/*}" "df -h ${2%/*}"; fi
   elif has wget; then
-    wget -q -T 60 -O "$2" "$1" || code=$?
+    # No time limit: the static busybox of Debian does not survive one.
+    wget -q -O "$2" "$1" || code=$?
     if [ $code = 3 ]; then fail 1 "cannot write to ${2%/*}" "df -h ${2%/*}"; fi
   else
     fail 1 'neither curl nor wget is here to download with' 'sh install.sh --binary FILE'
@@ -335,6 +336,9 @@ remove_all() {
     if [ -x "$target" ]; then "$target" logout --no-input >&2 || say 'could not sign out; see above'; fi
     rm -rf "$config" "$state"
     say "removed $config and $state"
+    # An empty file is all that signing out leaves where there was none.
+    [ -s "${HOME-}/.aws/credentials" ] || rm -f "${HOME-}/.aws/credentials"
+    for left in "${config%/*}" "${state%/*}" "${HOME-}/.aws"; do remove_empty "$left"; done
   fi
   completion_files | while read -r shell file; do
     [ -e "$file" ] || continue

@@ -1,13 +1,10 @@
 /**
  * Packages for Linux distributions, by nfpm (https://nfpm.goreleaser.com). No capabilities, no services, no scripts: files only.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import process from 'node:process'
-import { root, shell, which } from './tools.ts'
-
-const nfpmVersion = 'v2.45.2'
+import { goTool } from './components.ts'
+import { root, shell } from './tools.ts'
 
 export interface Packaging {
   readonly version: string
@@ -31,20 +28,9 @@ const kinds = [
 
 const processors = { x64: 'amd64', arm64: 'arm64' } as const
 
-/** nfpm from PATH, from the cache, or from the Go module proxy; `undefined` without any of them. */
-async function nfpm(): Promise<string | undefined> {
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'cloudtoken-tools')
-  const path = which('nfpm') ?? join(cache, 'nfpm')
-  if (existsSync(path)) return path
-  if (which('go') === undefined) return undefined
-  const args = ['install', `github.com/goreleaser/nfpm/v2/cmd/nfpm@${nfpmVersion}`]
-  const { code } = await shell('go', args, { quiet: true, env: { GOBIN: cache } })
-  return code === 0 ? path : undefined
-}
-
 /** Names of the packages made; `undefined` when there is nothing to make them with. */
 export async function makePackages(packaging: Packaging): Promise<string[] | undefined> {
-  const command = await nfpm()
+  const command = goTool('nfpm')
   if (command === undefined) return undefined
   mkdirSync(packaging.work, { recursive: true })
   const made: string[] = []

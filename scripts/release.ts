@@ -29,13 +29,14 @@ import { completionFor } from '../src/completion.ts'
 import { coreOptions } from '../src/options.ts'
 import { startTimes } from './bench-startup.ts'
 import { compile, flags, targets } from './build.ts'
+import { components, goTool, installGoTool } from './components.ts'
 import { checkSignature, signAdHoc } from './macho.ts'
 import { manualPage } from './manual.ts'
 import { buildName, compress, formats, sha256, writeSums, zip } from './release-files.ts'
 import { makePackages } from './release-packages.ts'
 import { readKey, signatureOf, type ReleaseKey } from './release-sign.ts'
 import { billOfMaterials, provenance, type Origin } from './release-statements.ts'
-import { install, root, say, seconds, shell, stop } from './tools.ts'
+import { install, root, say, seconds, shell, stop, which } from './tools.ts'
 
 interface Plan {
   readonly targets: readonly string[]
@@ -198,13 +199,13 @@ async function release(plan: Plan, work: string): Promise<void> {
   const packing = performance.now()
   await pack(plan, programs, folder)
   say(`packed  ${seconds(packing)}`)
+  if (!plan.fast && goTool('nfpm') === undefined && which('go') !== undefined) await installGoTool(components.nfpm.go)
+  const place = { texts: folder, out: folder, work: join(work, 'nfpm') }
   const packages = await makePackages({
     version,
     date: origin.date,
     programOf: target => programs.get(target),
-    texts: folder,
-    out: folder,
-    work: join(work, 'nfpm'),
+    ...place,
   })
   say(
     packages
@@ -236,8 +237,7 @@ function signSums({ key }: Plan, folder: string, { commit }: Origin): void {
   const signature = signatureOf(readFileSync(sums), key, `cloudtoken ${version} commit ${commit}`)
   writeFileSync(`${sums}.minisig`, Buffer.from(signature))
   say(`signed by ${key.publicKey}`)
-  if (pkg.releases.key === '')
-    say('note: package.json has no key, so upgrade takes this release with --key only')
+  if (pkg.releases.key === '') say('note: package.json has no key, so upgrade takes this release with --key only')
 }
 
 await install()
