@@ -19,6 +19,8 @@ export interface HttpRequest {
   readonly body?: string | Uint8Array
   /** True for a body with a password or a code in it: it is not resent and not redirected to another host. */
   readonly sensitive?: boolean
+  /** Limit of the exchange where a server answers only when a person has done something elsewhere. */
+  readonly timeoutMs?: number
 }
 
 export interface HttpResponse {
@@ -152,10 +154,11 @@ export function createHttp(options: HttpOptions = {}): HttpClient {
     signal?.addEventListener('abort', cancel, { once: true })
     let state: 'waiting' | 'reading' = 'waiting'
     let expired = false
+    const limitMs = outgoing.timeoutMs ?? timeoutMs
     const timer = setTimeout(() => {
       expired = true
       limit.abort()
-    }, timeoutMs)
+    }, limitMs)
     try {
       const response = await fetchPage(outgoing.url, {
         method: outgoing.method,
@@ -182,7 +185,7 @@ export function createHttp(options: HttpOptions = {}): HttpClient {
       if (isFailure(error)) throw error
       if (!expired) throw networkFailure(error, hostOf(outgoing), stepOf(outgoing))
       const missing = state === 'waiting' ? 'did not answer' : 'did not finish its answer'
-      const message = `${hostOf(outgoing)} ${missing} within ${timeoutMs / 1000} s (${stepOf(outgoing)})`
+      const message = `${hostOf(outgoing)} ${missing} within ${limitMs / 1000} s (${stepOf(outgoing)})`
       throw failure('network', message, { code: 'timeout', hint: 'check the network and the VPN, then try again' })
     } finally {
       clearTimeout(timer)

@@ -60,7 +60,9 @@ export function exportersOf({ stages }: Pick<Config, 'stages'>): readonly string
 
 function guess(url: string | undefined): string | undefined {
   if (url === undefined) return undefined
-  return /\/simplesaml|\/module\.php\/|\/SSOService\.php/i.test(url) ? 'simplesamlphp' : 'form'
+  if (/\/simplesaml|\/module\.php\/|\/SSOService\.php/i.test(url)) return 'simplesamlphp'
+  if (/\/adfs\//i.test(url)) return 'adfs'
+  return /\/idp\/profile\//i.test(url) ? 'shibboleth' : 'form'
 }
 
 /** A folder name that is stable for this login and tells nothing but the host and the account. */

@@ -79,7 +79,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     const ask = mode === 'refresh' ? silent(options.ask) : options.ask
     const password = createPasswordSource({ ...options, ask })
     const pages = createHttp({ cookies: store.read(cookieFile), signal, log })
-    const context = { settings, username, password: password.get, ask, http: pages, store, mode, signal, log }
+    const context = { settings, username, password: password.get, ask, http: pages, store, mode, signal, clock, log }
     const answer = await authenticate(provider, context, password).finally(() => keepCookies(pages, store))
     await password.accepted()
     skew = pages.skewMs() ?? 0
