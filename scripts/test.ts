@@ -13,7 +13,20 @@ say('== install')
 await install()
 // Elsewhere the tests of a shell that is not there are left out.
 if (inCi)
-  await provide(['shellcheck', 'openssl', 'fish', 'zsh', 'unshare', 'ip', 'curl', 'busybox', 'wget', 'xz', 'zstd'])
+  await provide([
+    'shellcheck',
+    'openssl',
+    'fish',
+    'zsh',
+    'unshare',
+    'ip',
+    'curl',
+    'busybox',
+    'wget',
+    'xz',
+    'zstd',
+    'minisign',
+  ])
 
 /** `check` and `build` are scripts of their own; what they come to counts like tests. */
 async function script(name: string): Promise<Tally> {

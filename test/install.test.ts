@@ -20,6 +20,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import pkg from '../package.json' with { type: 'json' }
 import { sha256 } from '../scripts/release-files.ts'
+import { makeKey } from '../scripts/release-sign.ts'
 import { root, which } from '../scripts/tools.ts'
 import { fakeProgram, startReleaseServer, type ReleaseServer } from './release-server.ts'
 
@@ -47,11 +48,18 @@ interface Options {
   readonly shell?: readonly string[]
   readonly home?: string
   readonly env?: Readonly<Record<string, string>>
+  /** Another text of the script. */
+  readonly text?: string
 }
 
-function install(args: readonly string[], { shell = ['sh'], home = fresh(), env = {} }: Options = {}): Promise<Ran> {
+function install(
+  args: readonly string[],
+  { shell = ['sh'], home = fresh(), env = {}, text }: Options = {},
+): Promise<Ran> {
   const [program = 'sh', ...words] = shell
-  const child = spawn(program, [...words, script, '--base-url', server.url, ...args], {
+  const file = text === undefined ? script : join(home, '../keyed.sh')
+  if (text !== undefined) writeFileSync(file, text)
+  const child = spawn(program, [...words, file, '--base-url', server.url, ...args], {
     env: { PATH: process.env['PATH'] ?? '', HOME: home, SHELL: '/bin/bash', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -179,6 +187,30 @@ test('refuses what does not have the right checksum', async () => {
   expect(filesIn(home)).toEqual(['.local/bin/cloudtoken'])
   expect(versionOf(join(home, '.local/bin/cloudtoken'))).toBe('cloudtoken 0.1.0')
 })
+
+test.skipIf(which('minisign') === undefined)(
+  'with a release key and minisign, takes what that key has signed',
+  async () => {
+    const key = makeKey()
+    const signed = await startReleaseServer(mkdtempSync(join(folder, 'signed-')), ['2.0.0'], [here], { key })
+    const keyed = (publicKey: string): Promise<Ran> =>
+      install(['--base-url', signed.url], {
+        text: readFileSync(script, 'utf8').replace("release_key=''", `release_key='${publicKey}'`),
+      })
+    try {
+      expect((await keyed(key.publicKey)).code).toBe(0)
+      const other = await keyed(makeKey().publicKey)
+      expect([other.code, other.stderr]).toEqual([
+        1,
+        expect.stringContaining('the signature of the release is not good'),
+      ])
+      rmSync(join(signed.folder('2.0.0'), 'SHA256SUMS.minisig'))
+      expect((await keyed(key.publicKey)).code).toBe(30)
+    } finally {
+      await signed.stop()
+    }
+  },
+)
 
 test('refuses to go without a checksum', async () => {
   const bin = tools(basics.filter(name => name !== 'sha256sum'))
