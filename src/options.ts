@@ -31,7 +31,7 @@ export const signInOptions = {
   provider: {
     type: 'string',
     value: 'TYPE',
-    summary: 'kind of identity provider: simplesamlphp, shibboleth, adfs, form',
+    summary: 'kind of identity provider: simplesamlphp, shibboleth, adfs, keycloak, browser, form',
   },
   url: { type: 'string', value: 'URL', summary: "the identity provider's sign-in page for AWS" },
   identity: { type: 'string', value: 'NAME', summary: 'entry of identities: in config.yaml' },
@@ -58,6 +58,16 @@ export const signInOptions = {
     act: true,
     summary: 'take a SAMLResponse from FILE (- for stdin) instead of signing in',
   },
+  browser: { type: 'boolean', summary: 'sign in with your own browser, whatever the provider' },
+  'browser-path': { type: 'string', value: 'FILE', summary: 'program of the browser, where another one is wanted' },
+  'browser-timeout': {
+    type: 'integer',
+    value: 'SECONDS',
+    range: [1, 3600],
+    default: 300,
+    summary: 'how long the browser window waits for the sign-in',
+  },
+  headless: { type: 'boolean', summary: 'browser without a window: only while the session of the last sign-in lives' },
   'auth-source': { type: 'string', value: 'NAME', summary: 'sign-in source to choose where the page offers several' },
   organization: { type: 'string', value: 'NAME', summary: 'organisation to choose where the page asks for one' },
   domain: { type: 'string', value: 'NAME', summary: 'domain of the user name, where the sign-in page wants one' },
@@ -147,6 +157,17 @@ export const daemonOptions = {
     summary: 'also answer callers from these addresses',
   },
   'allow-host': { type: 'string', value: 'NAME', repeat: true, summary: 'also answer requests for this Host' },
+  'container-endpoint': {
+    type: 'string',
+    value: 'HOST:PORT',
+    summary: 'also hand out credentials as ECS does, to who has the token; port 0 takes a free one',
+  },
+  'also-role': {
+    type: 'string',
+    value: 'NAME|ARN',
+    repeat: true,
+    summary: 'another role for the container endpoint, beside the one that is chosen',
+  },
   'metadata-config': { type: 'string', value: 'FILE', summary: 'proxy.yaml to serve instead of the built-in tree' },
   'system-username': { type: 'string', value: 'NAME', summary: 'user to become when started by root' },
   force: {
@@ -154,6 +175,11 @@ export const daemonOptions = {
     act: true,
     summary: 'take the address even on a machine with a metadata service of its own',
   },
+} as const satisfies OptionTable
+
+/** Of `exec` alone. */
+export const execOptions = {
+  serve: { type: 'boolean', act: true, summary: 'hand it an endpoint that renews, instead of keys' },
 } as const satisfies OptionTable
 
 export const generalOptions = {
