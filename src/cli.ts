@@ -4,10 +4,10 @@
 import process from 'node:process'
 import { defineCommand, runCommand } from 'citty'
 import pkg from '../package.json' with { type: 'json' }
-import { argsOf, flagsOf, normaliseArgv } from './argv.ts'
+import { argsOf, flagsIn, flagsOf, normaliseArgv } from './argv.ts'
 import type { Flags } from './command-context.ts'
 import { exitCodes, failure, isFailure, messageOf } from './errors.ts'
-import { commandHelp, helpText, type CommandSummary } from './help.ts'
+import { commandHelp, helpText, type CommandSummary, type PluginHelp } from './help.ts'
 import { createLog } from './log.ts'
 import { nearest } from './names.ts'
 import {
@@ -16,11 +16,13 @@ import {
   execOptions,
   exporterOptions,
   generalOptions,
+  pluginOptions,
   roleOptions,
   signInOptions,
   upgradeOptions,
   type OptionTable,
 } from './options.ts'
+import { rootWorksFor } from './plugin-find.ts'
 import { takeHandover } from './privilege-sudo.ts'
 
 interface Invocation {
@@ -137,6 +139,17 @@ export const commands: readonly Command[] = [
     run: invocation => bare({ ...invocation, flags: { ...invocation.flags, init: true } }),
   },
   {
+    name: 'plugins',
+    usage: 'list|new|test|trust|types',
+    summary: 'your own sign-ins and your own handling of credentials',
+    options: { ...pluginOptions, ...generalOptions, 'no-input': signInOptions['no-input'] },
+    positionals: 2,
+    async run({ flags, words }) {
+      const { pluginsCommand } = await import('./command-plugins.ts')
+      return await pluginsCommand(flags, words)
+    },
+  },
+  {
     name: 'logout',
     summary: 'remove what cloudtoken stored and wrote (-U)',
     options: { ...signInOptions, ...exporterOptions, ...generalOptions },
@@ -209,10 +222,10 @@ async function dispatch(words: readonly string[], print: (line: string) => void)
   const [first] = given
   const named = first !== undefined && /^[a-z]/.test(first) ? first : undefined
   if (named === 'version') return answer(print, `cloudtoken ${pkg.version}`)
-  if (named === 'help') return answer(print, helpFor(given[1]))
-  const command = named === undefined ? undefined : findCommand(named)
-  const options = command?.options ?? coreOptions
-  const typed = command ? given.slice(1) : given
+  const wanted = named === 'help' ? given[1] : named
+  const command = wanted === undefined ? undefined : findCommand(wanted)
+  const typed = named === 'help' ? ['--help'] : command ? given.slice(1) : given
+  const { options, plugins } = await withPlugins(typed, command?.options ?? coreOptions)
   const argv = normaliseArgv(typed, options, command?.positionals)
   let code: number = exitCodes.unexpected
   await runCommand(
@@ -220,7 +233,7 @@ async function dispatch(words: readonly string[], print: (line: string) => void)
       args: argsOf(options),
       async run({ args }) {
         const flags = flagsOf(args, options)
-        if (flags['help']) code = answer(print, helpFor(command?.name))
+        if (flags['help']) code = answer(print, command ? commandHelp(command, options) : helpText(commands, plugins))
         else if (flags['version']) code = answer(print, `cloudtoken ${pkg.version}`)
         else code = await (command?.run ?? bare)({ flags, words: args._, typed, argv, handover })
       },
@@ -239,10 +252,39 @@ function findCommand(name: string): Command {
   })
 }
 
-function helpFor(name: string | undefined): string {
-  if (name === undefined) return helpText(commands)
-  const command = findCommand(name)
-  return commandHelp(command, command.options)
+interface Accepted {
+  readonly options: OptionTable
+  readonly plugins: readonly PluginHelp[]
+}
+
+/** Plugins are asked for their options only when a word that the core does not know, or the help, makes it necessary. */
+async function withPlugins(typed: readonly string[], own: OptionTable): Promise<Accepted> {
+  const nothing = { options: own, plugins: [] }
+  let unknown = false
+  const flags = flagsIn(
+    normaliseArgv(typed, own, 0, () => (unknown = true)),
+    own,
+  )
+  // Root reads nothing of the person's before it has become that person; their options come as variables then.
+  const forOther = flags['daemon'] === true && (rootWorksFor(process.env) || flags['system-username'] !== undefined)
+  if (!('provider' in own) || forOther || !(unknown || flags['help'])) return nothing
+  const { describePlugins } = await import('./command-context.ts')
+  const { addedOptions } = await import('./plugins.ts')
+  try {
+    const { described, problems } = await describePlugins(flags)
+    const [problem] = problems.values()
+    if (problem !== undefined && !flags['help']) throw problem
+    const added = addedOptions(coreOptions, described)
+    const plugins = described.map(each => ({
+      ...each,
+      options: Object.fromEntries(Object.entries(each.options).filter(([name]) => name in added)),
+    }))
+    return { options: { ...own, ...added }, plugins }
+  } catch (error) {
+    // Help is what somebody with a broken config.yaml may need.
+    if (flags['help']) return nothing
+    throw error
+  }
 }
 
 function answer(print: (line: string) => void, text: string): number {

@@ -5,10 +5,12 @@
 import type { Buffer } from 'node:buffer'
 import {
   chmodSync,
+  chownSync,
   closeSync,
   fchmodSync,
   fsyncSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readFileSync,
   readlinkSync,
@@ -18,7 +20,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { homedir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -73,6 +75,13 @@ export function ensureFolder(folder: string, mode = 0o700): void {
 export function makePrivate(folder: string): void {
   ensureFolder(folder)
   chmodSync(folder, 0o700)
+}
+
+/** A new empty folder that goes when it is removed; `owner` gets it when root makes it for somebody. */
+export function temporaryFolder(owner?: { uid: number; gid: number }): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'cloudtoken-'))
+  if (owner) chownSync(folder, owner.uid, owner.gid)
+  return folder
 }
 
 /** Replaces the file as a whole; a symbolic link stays and its target is replaced. */

@@ -177,6 +177,22 @@ export const daemonOptions = {
   },
 } as const satisfies OptionTable
 
+/** Of `plugins new` alone. */
+export const pluginOptions = {
+  kind: {
+    type: 'string',
+    value: 'KIND',
+    values: ['provider', 'exporter', 'stage'],
+    summary: 'what new is to write: provider, exporter or stage',
+  },
+  lang: {
+    type: 'string',
+    value: 'LANG',
+    values: ['ts', 'sh', 'python'],
+    summary: 'in which language: ts, sh or python',
+  },
+} as const satisfies OptionTable
+
 /** Of `exec` alone. */
 export const execOptions = {
   serve: { type: 'boolean', act: true, summary: 'hand it an endpoint that renews, instead of keys' },
@@ -187,6 +203,13 @@ export const generalOptions = {
   'config-file': { type: 'string', value: 'FILE', summary: 'config.yaml itself' },
   init: { type: 'boolean', alias: ['i'], act: true, summary: 'write skeleton configuration files and stop' },
   unset: { type: 'boolean', alias: ['U'], act: true, summary: 'remove what cloudtoken stored and wrote, and stop' },
+  'plugin-timeout': {
+    type: 'integer',
+    value: 'SECONDS',
+    range: [1, 3600],
+    default: 120,
+    summary: 'how long a plugin may take, without the time in which you answer it',
+  },
   quiet: { type: 'boolean', alias: ['q'], summary: 'say only what is needed' },
   debug: { type: 'boolean', summary: 'say each step; secrets stay hidden' },
   'debug-with-secrets': { type: 'boolean', summary: 'accepted for old scripts; the same as --debug' },

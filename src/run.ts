@@ -15,6 +15,10 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
+  readonly cwd?: string
+  /** The user it runs as, when root starts it for somebody. */
+  readonly uid?: number
+  readonly gid?: number
 }
 
 export interface RunResult {
@@ -33,6 +37,9 @@ export const run: Run = (command, args, options = {}) =>
       stdio: ['pipe', 'pipe', 'pipe'],
       env: options.env ?? process.env,
       ...(options.signal && { signal: options.signal }),
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
+      ...(options.uid !== undefined && { uid: options.uid }),
+      ...(options.gid !== undefined && { gid: options.gid }),
     })
     const stdout: Buffer[] = []
     const stderr: Buffer[] = []

@@ -6,21 +6,21 @@ import { fetchAccountNames } from './account-names.ts'
 import { accountOf, partitionOf } from './arn.ts'
 import { checkFresh, checkStatus, readAssertion, type SamlResponse } from './assertion.ts'
 import { failure, isFailure } from './errors.ts'
-import { findExporter } from './exporters.ts'
 import { remove, type Paths } from './files.ts'
 import { createHttp, type HttpClient } from './http.ts'
 import { identityFolder, type Plan } from './identity.ts'
 import type { Keyring } from './keyring.ts'
 import { keepSecret, type Log } from './log.ts'
-import { unknownName } from './names.ts'
 import type { Settings } from './options.ts'
 import { createPasswordSource, type PasswordSource } from './password.ts'
-import type { Ask, Provider, ProviderContext, Store } from './provider.ts'
-import { findProvider, providerNames } from './providers.ts'
+import { openPipeline, type Attempt } from './pipeline.ts'
+import type { ProviderPlugin } from './plugin.ts'
+import type { Plugins } from './plugins.ts'
+import type { Ask, Store } from './provider.ts'
 import { chooseRole, offeredRoles } from './roles.ts'
 import { folderStore } from './store.ts'
 import { assumeRoleWithSaml, isExpiredAssertion } from './sts.ts'
-import type { Clock, Credentials, Role } from './types.ts'
+import type { Assertion, Clock, Credentials, Role } from './types.ts'
 
 export interface SessionOptions {
   readonly settings: Settings
@@ -30,6 +30,7 @@ export interface SessionOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly ask: Ask
   readonly keyring: Keyring
+  readonly plugins: Plugins
   readonly clock: Clock
   readonly log: Log
 }
@@ -56,7 +57,7 @@ export interface Session {
   export(credentials: Credentials, daemon: boolean): Promise<void>
   /** Changes when a person signed in with this identity, here or in another process. */
   lastSignIn(): string | undefined
-  /** The cookies, the cached credentials and the stored password; not what the exporters wrote. */
+  /** What plugins and exporters left, the cookies, the cached credentials and the stored password. */
   forget(): Promise<void>
 }
 
@@ -66,23 +67,28 @@ const accountFile = 'accounts.json'
 const signInFile = 'signed-in'
 
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const { settings, plan, username, paths, env, clock, log } = options
-  const named = await namedProvider(plan.provider)
-  const provider = settings.browser ? (await import('./provider-browser.ts')).throughBrowser(named) : named
+  const { settings, username, paths, env, clock, log } = options
+  const pipeline = await openPipeline(options)
+  const { provider } = pipeline
   const folder = path.join(paths.state, 'identities', identityFolder(provider.name, settings, username))
   const store = folderStore(folder)
   // STS gets no cookies of the identity provider, and keeps none.
   const http = createHttp({ timeoutMs: 15_000, log })
   /** How far the identity provider's clock is ahead of ours, ms: its assertions are judged by its own time. */
   let skew = 0
+  let last: Attempt = { mode: 'login', ask: options.ask, signal: new AbortController().signal }
 
   async function signIn(mode: 'login' | 'refresh', signal: AbortSignal): Promise<SignedIn> {
     const ask = mode === 'refresh' ? silent(options.ask) : options.ask
     const password = createPasswordSource({ ...options, ask })
+    last = { mode, ask, signal }
+    await pipeline.beforeSignIn(last, folder)
     const pages = createHttp({ cookies: store.read(cookieFile), signal, log })
-    const context = { settings, username, password: password.get, ask, http: pages, store, mode, signal, clock, log }
+    const plugin = pipeline.contextOf(provider.name, 'auth', last, folder)
+    const context = { ...plugin, password: password.get, http: pages, store, clock }
     const answer = await authenticate(provider, context, password).finally(() => keepCookies(pages, store))
     await password.accepted()
+    await pipeline.afterSignIn(answer, last, folder)
     skew = pages.skewMs() ?? 0
     if (mode === 'login') store.write(signInFile, new Date(clock.now()).toISOString())
     if (answer.kind === 'credentials') return { kind: 'credentials', credentials: answer.credentials }
@@ -176,28 +182,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     lastRole: () => readRole(store.read(roleFile)),
     lastRoleFile: path.join(folder, roleFile),
     rememberRole: role => store.write(roleFile, JSON.stringify(role)),
-    async export(credentials, daemon) {
-      for (const name of plan.exporters) {
-        const exporter = await findExporter(name)
-        log.debug(`running ${exporter.name}`)
-        await exporter.write({ credentials, settings, paths, env, daemon, log })
-      }
-    },
+    export: (credentials, daemon) => pipeline.handOn(credentials, daemon, last, folder),
     lastSignIn: () => store.read(signInFile),
     async forget() {
-      await provider.forget?.({ settings, store, log })
+      await pipeline.forget(last, folder, store)
       remove(folder)
       if (!settings.skipKeyring) await options.keyring.remove(settings.keyringName, username)
     },
-  }
-}
-
-async function namedProvider(name: string): Promise<Provider> {
-  try {
-    return await findProvider(name)
-  } catch (error) {
-    if (!isFailure(error) || error.code !== 'provider-unknown') throw error
-    throw unknownName(error.message, name, providerNames())
   }
 }
 
@@ -208,10 +199,10 @@ function sameRole(role: Role, assertion: SamlResponse): Role {
 
 /** A password that the keyring kept may be an old one: say so, and ask the person once. */
 async function authenticate(
-  provider: Provider,
-  context: ProviderContext,
+  provider: ProviderPlugin,
+  context: Parameters<ProviderPlugin['authenticate']>[0],
   password: PasswordSource,
-): ReturnType<Provider['authenticate']> {
+): Promise<Assertion> {
   try {
     return await provider.authenticate(context)
   } catch (error) {
