@@ -14,7 +14,7 @@ const meanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   person: 'a person is needed and there is no terminal',
   role: 'the role was not found, or the pattern fits several',
   config: 'the configuration is wrong',
-  plugin: 'a plugin is missing, broken or refused',
+  plugin: 'a plugin crashed, hung, or broke its contract',
   network: 'the network or the identity provider is out of order',
   sts: 'AWS refused the role',
   address: 'the address, the port or the privilege is missing',
