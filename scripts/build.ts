@@ -7,7 +7,7 @@ import process from 'node:process'
 import { bun, install, root, say, seconds, shell, stop } from './tools.ts'
 
 /** The runtimes of the other systems come from the npm registry and stay in bun's cache. */
-const targets = [
+export const targets = [
   'linux-x64',
   'linux-arm64',
   'linux-x64-musl',

@@ -20,6 +20,8 @@ export interface Component {
   readonly present: () => boolean | Promise<boolean>
   readonly packages?: readonly string[]
   readonly python?: readonly string[]
+  /** A program from the Go module proxy, at a version. */
+  readonly go?: string
   readonly archive?: Archive
 }
 
@@ -36,6 +38,21 @@ const sbin = (name: string) => (): boolean => which(name) !== undefined || exist
 export function python(name: string): string | undefined {
   const path = join(venv, 'bin', name)
   return existsSync(path) ? path : which(name)
+}
+
+/** Where programs of Go modules go. */
+const goBin = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'cloudtoken-test', 'go')
+
+/** From PATH, or from where `provide` has put it. */
+export function goTool(name: string): string | undefined {
+  const path = join(goBin, name)
+  return which(name) ?? (existsSync(path) ? path : undefined)
+}
+
+export async function installGoTool(module: string): Promise<void> {
+  const start = performance.now()
+  const { code, output } = await shell('go', ['install', module], { quiet: true, env: { GOBIN: goBin } })
+  say(`${code === 0 ? 'installed' : `${output}\ncannot install`} ${module}  ${seconds(start)}`)
 }
 
 async function imports(module: string): Promise<boolean> {
@@ -82,10 +99,32 @@ export const components = {
   sudo: { name: 'sudo', present: program('sudo'), packages: ['sudo'] },
   fish: { name: 'fish', present: program('fish'), packages: ['fish'] },
   zsh: { name: 'zsh', present: program('zsh'), packages: ['zsh'] },
+  busybox: { name: 'busybox', present: program('busybox'), packages: ['busybox-static'] },
+  wget: { name: 'wget', present: program('wget'), packages: ['wget'] },
+  xz: { name: 'xz', present: program('xz'), packages: ['xz-utils'] },
+  zstd: { name: 'zstd', present: program('zstd'), packages: ['zstd'] },
   keyring: {
     name: 'GNOME Keyring',
     present: () => ['gnome-keyring-daemon', 'secret-tool', 'dbus-daemon'].every(each => which(each) !== undefined),
     packages: ['gnome-keyring', 'libsecret-tools', 'dbus'],
+  },
+  minisign: { name: 'minisign', present: program('minisign'), packages: ['minisign'] },
+  debootstrap: { name: 'debootstrap', present: sbin('debootstrap'), packages: ['debootstrap'] },
+  arm64: {
+    name: 'qemu for arm64',
+    present: () => which('qemu-aarch64-static') !== undefined && existsSync('/usr/aarch64-linux-gnu/lib/libc.so.6'),
+    packages: ['qemu-user-static', 'libc6-arm64-cross'],
+  },
+  musl: {
+    name: 'musl, pip and cc',
+    present: () => existsSync('/lib/ld-musl-x86_64.so.1') && python('pip') !== undefined && which('cc') !== undefined,
+    packages: ['musl', 'python3-venv', 'gcc', 'libc6-dev'],
+  },
+  nfpm: {
+    name: 'nfpm',
+    present: () => goTool('nfpm') !== undefined,
+    packages: ['golang-go'],
+    go: 'github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2',
   },
   shellcheck: { name: 'shellcheck', present: program('shellcheck'), packages: ['shellcheck'] },
 } as const satisfies Record<string, Component>
@@ -135,7 +174,10 @@ async function unpack({ url, sha256 }: Archive): Promise<void> {
 export async function provide(names: readonly ComponentName[]): Promise<void> {
   const absent: Component[] = []
   for (const name of names) if (!(await components[name].present())) absent.push(components[name])
-  await installPackages(absent.flatMap(each => each.packages ?? []))
+  // Go itself may be newer than Debian's.
+  const packages = absent.flatMap(each => each.packages ?? []).filter(name => name !== 'golang-go' || !which('go'))
+  await installPackages(packages)
+  for (const { go } of absent) if (go !== undefined) await installGoTool(go)
   for (const { archive } of absent) if (archive !== undefined) await unpack(archive)
   const modules = absent.flatMap(each => each.python ?? [])
   if (modules.length === 0) return

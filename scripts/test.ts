@@ -12,7 +12,21 @@ const begin = performance.now()
 say('== install')
 await install()
 // Elsewhere the tests of a shell that is not there are left out.
-if (inCi) await provide(['shellcheck', 'openssl', 'fish', 'zsh', 'unshare', 'ip'])
+if (inCi)
+  await provide([
+    'shellcheck',
+    'openssl',
+    'fish',
+    'zsh',
+    'unshare',
+    'ip',
+    'curl',
+    'busybox',
+    'wget',
+    'xz',
+    'zstd',
+    'minisign',
+  ])
 
 /** `check` and `build` are scripts of their own; what they come to counts like tests. */
 async function script(name: string): Promise<Tally> {
@@ -38,6 +52,13 @@ const units = await runSuite({
 })
 const scenarios = { files: testFiles('test/e2e'), testMs: 60_000, suiteMs: 300_000, workers }
 const source = await runSuite({ ...scenarios, name: 'end to end, source', env: { CLOUDTOKEN_BIN: undefined } })
+// The source runs under Deno as well; a whole sign-in with all that it hands out shows it.
+const deno = await runSuite({
+  ...scenarios,
+  name: 'end to end, source under Deno',
+  files: ['./test/e2e/credential-process.test.ts'],
+  env: { CLOUDTOKEN_BIN: undefined, CLOUDTOKEN_RUN: 'deno' },
+})
 const binary =
   build.failed > 0
     ? nothing
@@ -48,4 +69,4 @@ const binary =
       })
 
 say(`\n== all of it in ${seconds(begin)}`)
-close(sum([checks, build, units, source, binary]))
+close(sum([checks, build, units, source, deno, binary]))

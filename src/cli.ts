@@ -24,6 +24,7 @@ import {
   setupOptions,
   signInOptions,
   tokenOptions,
+  upgradeOptions,
   type OptionTable,
 } from './options.ts'
 import { rootWorksFor } from './plugin-find.ts'
@@ -47,7 +48,7 @@ interface Command extends CommandSummary {
 
 const signIn = { ...signInOptions, ...tokenOptions, ...roleOptions, ...chainOptions, ...generalOptions }
 
-const commands: readonly Command[] = [
+export const commands: readonly Command[] = [
   {
     name: 'roles',
     summary: 'list the roles (-l)',
@@ -183,6 +184,26 @@ const commands: readonly Command[] = [
     summary: 'remove what cloudtoken stored and wrote (-U)',
     options: { ...signInOptions, ...tokenOptions, ...exporterOptions, ...generalOptions },
     run: invocation => bare({ ...invocation, flags: { ...invocation.flags, unset: true } }),
+  },
+  {
+    name: 'upgrade',
+    summary: 'replace this program by the latest release, verified',
+    options: { ...upgradeOptions, quiet: generalOptions.quiet, debug: generalOptions.debug, help: generalOptions.help },
+    async run({ flags }) {
+      const { upgradeCommand } = await import('./command-upgrade.ts')
+      return await upgradeCommand(flags)
+    },
+  },
+  {
+    name: 'completion',
+    usage: 'bash|zsh|fish|powershell',
+    summary: 'print what the shell sources to complete options',
+    options: { help: generalOptions.help },
+    positionals: 1,
+    async run({ words }) {
+      const { completionCommand } = await import('./command-completion.ts')
+      return completionCommand(words[0], { commands, options: coreOptions })
+    },
   },
 ]
 

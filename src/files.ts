@@ -115,6 +115,25 @@ export function appendText(file: string, text: string): void {
   }
 }
 
+/** Replaces a program by one that `check` has seen run from the same folder; whoever runs the old one keeps it. */
+export async function replaceProgram(
+  program: string,
+  bytes: Uint8Array,
+  check: (staged: string) => Promise<void>,
+): Promise<void> {
+  const staged = path.join(path.dirname(program), `.${path.basename(program)}.${process.pid}.${unique()}`)
+  try {
+    writeFile(staged, bytes, 0o755)
+    await check(staged)
+    renameSync(staged, program)
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error
+    throw failure('config', `cannot replace ${program}: ${messageOf(error)}`, { cause: error })
+  } finally {
+    discard(staged)
+  }
+}
+
 /** Runs `work` while no other cloudtoken holds the lock of this file; waits up to `patience` ms for it. */
 export async function withLock<T>(file: string, work: () => T | Promise<T>, patience = 10_000): Promise<T> {
   const { lock } = (await import('proper-lockfile')).default

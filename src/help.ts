@@ -22,7 +22,8 @@ export interface CommandSummary {
   readonly summary: string
 }
 
-const sections: readonly (readonly [title: string, table: OptionTable])[] = [
+/** The options of the command without a name, by subject. */
+export const sections: readonly (readonly [title: string, table: OptionTable])[] = [
   ['Signing in', signInOptions],
   ['Signing in as a job (web-identity)', tokenOptions],
   ['The role', roleOptions],

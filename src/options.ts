@@ -319,6 +319,19 @@ export const generalOptions = {
   help: { type: 'boolean', alias: ['h'], act: true, summary: 'print this help and stop' },
 } as const satisfies OptionTable
 
+/** Of `upgrade` alone: acts, not settings. */
+export const upgradeOptions = {
+  check: { type: 'boolean', act: true, summary: 'say whether there is a newer release, and stop' },
+  to: { type: 'string', value: 'VERSION', act: true, summary: 'take this release, an older one too' },
+  'base-url': { type: 'string', value: 'URL', act: true, summary: 'where the releases are' },
+  key: {
+    type: 'string',
+    value: 'KEY',
+    act: true,
+    summary: 'public key (minisign) that has to have signed the release; default: the one built in',
+  },
+} as const satisfies OptionTable
+
 export const coreOptions = {
   ...signInOptions,
   ...tokenOptions,

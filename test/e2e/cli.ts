@@ -1,5 +1,5 @@
 /**
- * cloudtoken as a person runs it: the binary that CLOUDTOKEN_BIN names, or the source.
+ * cloudtoken as a person runs it: the binary that CLOUDTOKEN_BIN names, or the source under Bun or Deno.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -11,7 +11,10 @@ import { startDemoSts, type DemoSts } from '../../scripts/demo-sts.ts'
 
 const main = join(import.meta.dir, '../../src/main.ts')
 const binary = process.env['CLOUDTOKEN_BIN']
-export const command = binary === undefined ? [process.execPath, main] : [binary]
+const deno = [join(import.meta.dir, '../../node_modules/.bin/deno'), 'run', '--quiet', '-A', main]
+/** The binary, the source under Deno (CLOUDTOKEN_RUN=deno), or the source under Bun. */
+export const command =
+  binary === undefined ? (process.env['CLOUDTOKEN_RUN'] === 'deno' ? deno : [process.execPath, main]) : [binary]
 
 export interface Result {
   readonly code: number | null
