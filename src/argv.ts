@@ -39,7 +39,7 @@ export function normaliseArgv(argv: readonly string[], table: OptionTable, posit
       }
       if (value === undefined) throw failure('usage', `${flag.spelled} needs a value: ${flag.spelled} ${option.value}`)
       const before = values.get(name)
-      values.set(name, option.repeat && before !== undefined ? `${before},${value}` : value)
+      values.set(name, option.repeat && !option.verbatim && before !== undefined ? `${before},${value}` : value)
     }
   }
   const surplus = words[positionals]

@@ -57,6 +57,8 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
   leaveAwsAlone(response.url)
   const page = await readPage(response)
   if (!page) throw noPage(walk, response)
+  const own = await walk.recipe.answer?.(walk, page)
+  if (own) return own
   const kind = classify(page)
   walk.context.log.debug(`${page.status} ${place(page.url)}: ${kind.kind}`)
   switch (kind.kind) {

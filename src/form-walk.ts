@@ -1,7 +1,7 @@
 /**
  * One sign-in under way: what was sent where, what may be sent where, and what must never be shown.
  */
-import type { HttpRequest } from './http.ts'
+import type { HttpRequest, HttpResponse } from './http.ts'
 import { submit, type Form, type Page } from './html.ts'
 import type { ProviderContext } from './provider.ts'
 import { failure } from './errors.ts'
@@ -21,6 +21,8 @@ export interface FormRecipe {
   /** A finer name for an error page than its words alone allow. */
   judge?(page: Page): FormCode | undefined
   readonly errorTexts?: ErrorTexts
+  /** Answers what no form does: pages that a script of the vendor would answer by its API. `undefined`: by its forms. */
+  answer?(walk: Walk, page: Page): Promise<HttpRequest | HttpResponse | undefined>
 }
 
 export interface Walk {
@@ -86,11 +88,16 @@ export function pressOnce(walk: Walk, page: Page, what: string): void {
  * approved once.
  */
 export async function allowSecret(walk: Walk, form: Form, target: URL): Promise<void> {
-  const { context, entry } = walk
-  if (!isPrivateWay(target))
-    throw formFailure('insecure', `the sign-in form wants the password sent to ${place(target.href)}, unencrypted`)
   if (form.method !== 'post')
     throw formFailure('insecure', `the sign-in form of ${target.host} would put the password into the address`)
+  await allowHost(walk, target)
+}
+
+/** The same for what is sent without a form. */
+export async function allowHost(walk: Walk, target: URL): Promise<void> {
+  const { context, entry } = walk
+  if (!isPrivateWay(target))
+    throw formFailure('insecure', `the sign-in wants the password sent to ${place(target.href)}, unencrypted`)
   const key = `${entry.host} ${target.host}`
   if (target.host === entry.host || readMemory(context.store).hosts.includes(key)) return
   const facts = `${entry.host} sends the sign-in on to ${target.host}`

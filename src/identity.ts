@@ -72,7 +72,7 @@ export function identityFolder(provider: string, settings: Settings, username: s
     .replace(/[^A-Za-z0-9.@_-]+/g, '_')
     .slice(0, 80)
   const digest = createHash('sha256')
-    .update(JSON.stringify([provider, settings.url, username]))
+    .update(JSON.stringify([provider, settings.url, username, ...settings.assertionCommand]))
     .digest('hex')
   return `${readable}-${digest.slice(0, 12)}`
 }

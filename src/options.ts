@@ -15,6 +15,8 @@ export interface Option {
   readonly default?: OptionValue
   /** May be given several times; the value is a list. */
   readonly repeat?: true
+  /** With `repeat`: a list of config.yaml as it stands, else the one value; never split at commas. */
+  readonly verbatim?: true
   /** Never echoed, never handed to another process. */
   readonly secret?: true
   /** Only the command line may say it: an act, not a setting. */
@@ -31,7 +33,7 @@ export const signInOptions = {
   provider: {
     type: 'string',
     value: 'TYPE',
-    summary: 'kind of identity provider: simplesamlphp, shibboleth, adfs, form',
+    summary: 'kind of identity provider: simplesamlphp, shibboleth, adfs, shell, form',
   },
   url: { type: 'string', value: 'URL', summary: "the identity provider's sign-in page for AWS" },
   identity: { type: 'string', value: 'NAME', summary: 'entry of identities: in config.yaml' },
@@ -57,6 +59,13 @@ export const signInOptions = {
     value: 'FILE',
     act: true,
     summary: 'take a SAMLResponse from FILE (- for stdin) instead of signing in',
+  },
+  'assertion-command': {
+    type: 'string',
+    value: 'COMMAND',
+    repeat: true,
+    verbatim: true,
+    summary: 'program that prints the SAMLResponse, for --provider shell',
   },
   'auth-source': { type: 'string', value: 'NAME', summary: 'sign-in source to choose where the page offers several' },
   organization: { type: 'string', value: 'NAME', summary: 'organisation to choose where the page asks for one' },

@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
+  /** stdin and stderr are those of the person, who may be asked something; only stdout is collected. */
+  readonly terminal?: boolean
 }
 
 export interface RunResult {
@@ -29,7 +31,7 @@ const signalNumbers: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, 
 export const run: Run = (command, args, options = {}) =>
   new Promise((resolve, reject) => {
     const child = spawn(command, [...args], {
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: options.terminal ? ['inherit', 'pipe', 'inherit'] : ['pipe', 'pipe', 'pipe'],
       env: options.env ?? process.env,
       ...(options.signal && { signal: options.signal }),
     })
@@ -40,11 +42,11 @@ export const run: Run = (command, args, options = {}) =>
       child.kill('SIGKILL')
       reject(failure('unexpected', `${command} did not finish within ${(options.timeoutMs ?? 0) / 1000} s`))
     }
-    child.stdout.on('data', chunk => stdout.push(chunk))
-    child.stderr.on('data', chunk => stderr.push(chunk))
+    child.stdout?.on('data', chunk => stdout.push(chunk))
+    child.stderr?.on('data', chunk => stderr.push(chunk))
     // A child that ends early closes its stdin; that is no error of ours.
-    child.stdin.on('error', () => {})
-    child.stdin.end(options.input ?? '')
+    child.stdin?.on('error', () => {})
+    child.stdin?.end(options.input ?? '')
     child.on('error', error => {
       clearTimeout(timer)
       if (options.signal?.aborted) reject(error)
