@@ -20,11 +20,14 @@ import { beginWalk, onward, pressOnce, type FormRecipe, type Walk } from './form
 
 const maxPages = 30
 
-/** A provider that is driven by forms is its name and a recipe. */
-export function formProvider(about: Pick<Provider, 'name' | 'summary' | 'options'>, recipe: FormRecipe): Provider {
+/** A provider that is driven by forms is its name and a recipe; one that keeps something in mind, made for each sign-in. */
+export function formProvider(
+  about: Pick<Provider, 'name' | 'summary' | 'options'>,
+  recipe: FormRecipe | (() => FormRecipe),
+): Provider {
   return {
     ...about,
-    authenticate: context => formLogin(context, recipe),
+    authenticate: context => formLogin(context, typeof recipe === 'function' ? recipe() : recipe),
     async forget({ store }) {
       forgetMemory(store)
       store.remove('page.html')

@@ -60,6 +60,7 @@ export function planOf(config: Config, settings: Settings): Plan {
 function guess(url: string | undefined): string | undefined {
   if (url === undefined) return undefined
   if (/\/simplesaml|\/module\.php\/|\/SSOService\.php/i.test(url)) return 'simplesamlphp'
+  if (/^https:\/\/[^/]+\.okta(?:preview|-emea|-gov)?\.(?:com|mil)\//i.test(url)) return 'okta'
   if (/\/adfs\//i.test(url)) return 'adfs'
   return /\/idp\/profile\//i.test(url) ? 'shibboleth' : 'form'
 }

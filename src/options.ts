@@ -33,9 +33,25 @@ export const signInOptions = {
   provider: {
     type: 'string',
     value: 'TYPE',
-    summary: 'kind of identity provider: simplesamlphp, shibboleth, adfs, shell, form',
+    summary: 'kind of identity provider: simplesamlphp, shibboleth, adfs, okta, shell, form',
   },
-  url: { type: 'string', value: 'URL', summary: "the identity provider's sign-in page for AWS" },
+  url: {
+    type: 'string',
+    alias: ['okta-url', 'okta-domain', 'aws-app-endpoint'],
+    value: 'URL',
+    summary: "the identity provider's sign-in page for AWS",
+  },
+  'app-id': {
+    type: 'string',
+    alias: ['aws-app-id'],
+    value: 'ID',
+    summary: 'application for AWS at the identity provider, where the URL does not say',
+  },
+  'client-id': {
+    type: 'string',
+    value: 'ID',
+    summary: 'client of the API of the identity provider, as its administrator made it',
+  },
   identity: { type: 'string', value: 'NAME', summary: 'entry of identities: in config.yaml' },
   username: { type: 'string', alias: ['u'], value: 'NAME', summary: 'user name at the identity provider' },
   password: {

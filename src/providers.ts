@@ -8,6 +8,7 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   simplesamlphp: async () => (await import('./provider-simplesamlphp.ts')).simplesamlphp,
   shibboleth: async () => (await import('./provider-shibboleth.ts')).shibboleth,
   adfs: async () => (await import('./provider-adfs.ts')).adfs,
+  okta: async () => (await import('./provider-okta.ts')).okta,
   shell: async () => (await import('./provider-shell.ts')).shell,
   form: async () => (await import('./provider-form.ts')).form,
   'saml-response': async () => (await import('./provider-saml-response.ts')).samlResponse,
