@@ -2,7 +2,9 @@
  * JSON over the client of the sign-in, for identity providers whose pages are answered by an API.
  */
 import { formFailure } from './form-failure.ts'
+import { onward } from './form-walk.ts'
 import type { HttpRequest } from './http.ts'
+import type { Page } from './html.ts'
 import type { ProviderContext } from './provider.ts'
 
 export interface JsonAnswer {
@@ -34,6 +36,25 @@ export async function askJson(
   } catch {
     const { host, pathname } = new URL(url)
     throw formFailure('idp-error', `${host} answered with status ${status} and no JSON (${pathname})`)
+  }
+}
+
+/** Where a script of the page would go; fails where that is nowhere, or from https into the clear. */
+export function addressOf(page: Page, address: string): string {
+  if (address !== '' && URL.canParse(address, page.url))
+    return onward(page, { url: new URL(address, page.url).href }).url
+  throw formFailure('idp-error', `${new URL(page.url).host} leads on to an address that is none`)
+}
+
+/** A form that a script would fill in and send from the page. */
+export function formOf(page: Page, action: string, fields: Readonly<Record<string, string>>): HttpRequest {
+  const { origin } = new URL(page.url)
+  return {
+    url: addressOf(page, action),
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded', origin, referer: page.url },
+    body: new URLSearchParams(fields).toString(),
+    sensitive: true,
   }
 }
 

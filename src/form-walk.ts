@@ -21,6 +21,8 @@ export interface FormRecipe {
   /** A finer name for an error page than its words alone allow. */
   judge?(page: Page): FormCode | undefined
   readonly errorTexts?: ErrorTexts
+  /** Hosts that are the provider's own whatever the entry is. */
+  readonly ownHosts?: readonly string[]
   /** Answers what no form does: pages that a script of the vendor would answer by its API. `undefined`: by its forms. */
   answer?(walk: Walk, page: Page): Promise<HttpRequest | HttpResponse | undefined>
 }
@@ -99,7 +101,8 @@ export async function allowHost(walk: Walk, target: URL): Promise<void> {
   if (!isPrivateWay(target))
     throw formFailure('insecure', `the sign-in wants the password sent to ${place(target.href)}, unencrypted`)
   const key = `${entry.host} ${target.host}`
-  if (target.host === entry.host || readMemory(context.store).hosts.includes(key)) return
+  if (target.host === entry.host || walk.recipe.ownHosts?.includes(target.host)) return
+  if (readMemory(context.store).hosts.includes(key)) return
   const facts = `${entry.host} sends the sign-in on to ${target.host}`
   if (context.mode === 'refresh') {
     throw failure('person', `${facts}, which nobody has approved`, { code: 'foreign-host', hint: 'cloudtoken' })

@@ -61,6 +61,11 @@ function guess(url: string | undefined): string | undefined {
   if (url === undefined) return undefined
   if (/\/simplesaml|\/module\.php\/|\/SSOService\.php/i.test(url)) return 'simplesamlphp'
   if (/^https:\/\/[^/]+\.okta(?:preview|-emea|-gov)?\.(?:com|mil)\//i.test(url)) return 'okta'
+  if (
+    /^https:\/\/(?:account\.activedirectory\.windowsazure|myapps\.microsoft|login\.microsoftonline)\.com\//i.test(url)
+  ) {
+    return 'entra'
+  }
   if (/\/adfs\//i.test(url)) return 'adfs'
   return /\/idp\/profile\//i.test(url) ? 'shibboleth' : 'form'
 }

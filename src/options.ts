@@ -33,7 +33,7 @@ export const signInOptions = {
   provider: {
     type: 'string',
     value: 'TYPE',
-    summary: 'kind of identity provider: simplesamlphp, shibboleth, adfs, okta, shell, form',
+    summary: 'kind of identity provider: simplesamlphp, shibboleth, adfs, okta, entra, shell, form',
   },
   url: {
     type: 'string',

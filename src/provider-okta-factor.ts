@@ -8,7 +8,7 @@ import { clean } from './form-text.ts'
 import type { HttpRequest } from './http.ts'
 import { chooseMethod, wishedMethod, type Method } from './mfa-choice.ts'
 import { awaitApproval, type Poll } from './mfa-push.ts'
-import { hostOf, linkOf, post, refused, send, type Okta } from './provider-okta-authn.ts'
+import { hostOf, linkOf, post, refused, send, type Okta } from './provider-okta-api.ts'
 
 interface Factor {
   readonly entry: unknown

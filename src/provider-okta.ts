@@ -79,10 +79,14 @@ function deviceOf({ context: { store } }: Walk): string {
 export function oktaEntry({ url, appId }: Settings): URL {
   const entry = entryUrl(url && !/^[a-z]+:\/\//i.test(url) ? `https://${url}` : url, example)
   if (entry.pathname.includes('/amazon_aws_sso/')) {
-    throw failure('config', 'this is the app of IAM Identity Center, which knows no SAML roles: aws sso signs in there', {
-      hint: `the app for roles has another address: cloudtoken --url '${example}'`,
-      code: 'identity-center',
-    })
+    throw failure(
+      'config',
+      'this is the app of IAM Identity Center, which knows no SAML roles: aws sso signs in there',
+      {
+        hint: `the app for roles has another address: cloudtoken --url '${example}'`,
+        code: 'identity-center',
+      },
+    )
   }
   if (entry.pathname !== '/') return entry
   if (appId) return new URL(`/home/amazon_aws/${encodeURIComponent(appId)}/272`, entry)
@@ -108,7 +112,9 @@ function isOkta({ url, source }: Page): boolean {
 
 function isSignIn(page: Page): boolean {
   if (!isOkta(page)) return false
-  return /^\/(?:login\/(?!step-up)|signin|oauth2\/)/.test(new URL(page.url).pathname) || /okta-?sign-?in/i.test(page.source)
+  return (
+    /^\/(?:login\/(?!step-up)|signin|oauth2\/)/.test(new URL(page.url).pathname) || /okta-?sign-?in/i.test(page.source)
+  )
 }
 
 /** The app wants more than the session has: another factor. */

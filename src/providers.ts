@@ -9,6 +9,7 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   shibboleth: async () => (await import('./provider-shibboleth.ts')).shibboleth,
   adfs: async () => (await import('./provider-adfs.ts')).adfs,
   okta: async () => (await import('./provider-okta.ts')).okta,
+  entra: async () => (await import('./provider-entra.ts')).entra,
   shell: async () => (await import('./provider-shell.ts')).shell,
   form: async () => (await import('./provider-form.ts')).form,
   'saml-response': async () => (await import('./provider-saml-response.ts')).samlResponse,

@@ -61,8 +61,9 @@ const error = (status: number, errorCode: string, errorSummary: string): Reply =
 export const oktaForm = responsePage()
   .replace('<form ', '<form id="appForm" ')
   .replace('https://signin.aws.amazon.com/saml', 'https&#x3a;&#x2f;&#x2f;signin.aws.amazon.com&#x2f;saml')
-  .replace(/(name="SAMLResponse" value=")([^"]*)/, (_, name: string, value: string) =>
-    name + value.replaceAll('+', '&#x2b;').replaceAll('=', '&#x3d;'),
+  .replace(
+    /(name="SAMLResponse" value=")([^"]*)/,
+    (_, name: string, value: string) => name + value.replaceAll('+', '&#x2b;').replaceAll('=', '&#x3d;'),
   )
 
 export async function startOkta(options: OktaOptions = {}): Promise<SimulatedOkta> {
@@ -106,9 +107,9 @@ export async function startOkta(options: OktaOptions = {}): Promise<SimulatedOkt
 
   function factorsOf(origin: string): Reply {
     stage = 'mfa'
-    const factors = (options.factors ?? []).map(({ results: _, number: __, next: ___, ...factor }) => ({
-      ...factor,
-      _links: { verify: { href: `${origin}/api/v1/authn/factors/${factor.id}/verify` } },
+    const factors = (options.factors ?? []).map(({ id, factorType, provider, vendorName, profile }) => ({
+      ...{ id, factorType, provider, vendorName, profile },
+      _links: { verify: { href: `${origin}/api/v1/authn/factors/${id}/verify` } },
     }))
     const { allowRememberDevice = false } = options
     return jsonReply({

@@ -142,7 +142,10 @@ describe('okta factors', () => {
 
   test('O06: two pushes of one provider are told apart by their device', async () => {
     const factors = [push, { ...push, id: 'opf2', profile: { name: 'Tablet' } }]
-    const asked = await succeeds({ factors }, { answers: [['Pixel, Okta Verify push: Tablet', 'Okta Verify push: Tablet']] })
+    const asked = await succeeds(
+      { factors },
+      { answers: [['Pixel, Okta Verify push: Tablet', 'Okta Verify push: Tablet']] },
+    )
     expect(asked.idp.verified.map(({ id }) => id)).toEqual(['opf2'])
     const named = await succeeds({ factors }, { settings: { mfaMethod: 'opf2' } })
     expect(named.idp.verified.map(({ id }) => id)).toEqual(['opf2'])
@@ -255,7 +258,9 @@ describe('okta states', () => {
         const query = { redirect_uri: `${origin}/login/duo/callback`, state: 'duo-state' }
         return `${duo.origin}/oauth/v1/authorize?${new URLSearchParams(query).toString()}`
       }
-      const factors = [{ id: 'cp1', factorType: 'claims_provider', provider: 'CUSTOM', vendorName: 'Duo Security', next }]
+      const factors = [
+        { id: 'cp1', factorType: 'claims_provider', provider: 'CUSTOM', vendorName: 'Duo Security', next },
+      ]
       const { made } = await succeeds(
         { factors },
         { settings: { mfaMethod: 'push' }, answers: [['Choose the second factor', 'Duo Push: iPhone (XXX-XXX-1111)']] },
