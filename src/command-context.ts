@@ -80,7 +80,7 @@ export function optionsOnly(flags: Flags, env: Env): Settings {
   return resolveSettings(coreOptions, {}, { flags, env, config: emptyConfig })
 }
 
-export function sessionOf(context: Context): Promise<Session> {
+export async function sessionOf(context: Context): Promise<Session> {
   const plan = planOf(context.config, context.settings)
   const keyring = createKeyring({
     platform: process.platform,
@@ -88,7 +88,7 @@ export function sessionOf(context: Context): Promise<Session> {
     env: context.env,
     note: reason => context.log.debug(`keyring: ${reason}`),
   })
-  return openSession({ ...context, plan, ask: context.terminal, keyring })
+  return await openSession({ ...context, plan, ask: context.terminal, keyring })
 }
 
 function warnAbout(settings: Settings, flags: Flags, env: Env, log: Log): void {

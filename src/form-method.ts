@@ -70,10 +70,9 @@ function selections(page: Page): Way[] {
 /** SimpleSAMLphp with the module of SIL: other devices are links with their number. */
 function links(page: Page): Way[] {
   return page.links.flatMap(({ href, text }) => {
-    if (!/[?&]mfaId=[^&]/.test(href) || !/[?&]StateId=/.test(href)) return []
-    return [
-      wayOf(text, [new URL(href, page.url).searchParams.get('mfaId') ?? ''], { url: new URL(href, page.url).href }),
-    ]
+    const url = URL.canParse(href, page.url) ? new URL(href, page.url) : undefined
+    const id = url?.searchParams.get('mfaId')
+    return url && id && url.searchParams.has('StateId') ? [wayOf(text, [id], { url: url.href })] : []
   })
 }
 

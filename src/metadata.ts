@@ -46,7 +46,7 @@ export function createMetadata(options: MetadataOptions): Handler {
     if (remaining === undefined && (token !== null || requireToken)) return errorPage(401, 'Unauthorized')
     const found = pages().get(path)
     const page = found?.end && found.end.at <= now() ? found.end.then : found
-    const response = page ? new Response(page.body, { headers: page.headers }) : errorPage(404, 'Not Found')
+    const response = page ? page.response.clone() : errorPage(404, 'Not Found')
     if (remaining !== undefined) response.headers.set(ttlHeader, String(remaining))
     if (request.method === 'HEAD') {
       // The runtime adds both, but not to an answer that has lost its body.

@@ -30,7 +30,7 @@ export async function answerFrame(context: ProviderContext, page: Page, frame: F
 }
 
 async function cookieOf(context: ProviderContext, page: Page, host: string, tx: string): Promise<string> {
-  // Duo's servers have no port; a test of this program has.
+  // On loopback there is no TLS.
   const origin = new URL(`${/^(?:127\.0\.0\.1|localhost):\d+$/.test(host) ? 'http' : 'https'}://${host}`).origin
   const auth = `${origin}/frame/web/v1/auth?${new URLSearchParams({ tx, parent: page.url, v: '2.6' }).toString()}`
   if (!isPrivateWay(new URL(auth))) throw formFailure('insecure', `Duo (${host}) is not reached over https`)

@@ -90,7 +90,7 @@ function factorsOf({ source }: Page, form: Form, base: string): DuoFactor[] {
 }
 
 function factorsIn(html: string): string[] {
-  return [...html.matchAll(/<input\b[^>]*>/gi)].flatMap(([tag]) =>
+  return [...html.matchAll(/<input\b[^<>]*>/gi)].flatMap(([tag]) =>
     /\bname\s*=\s*["']?factor\b/i.test(tag)
       ? (/\bvalue\s*=\s*(?:"([^"]*)"|'([^']*)')/i.exec(tag)?.slice(1, 3).filter(Boolean) ?? [])
       : [],

@@ -23,7 +23,7 @@ export function duoOf(page: Page): DuoPage | undefined {
 function frame(page: Page): DuoPage | undefined {
   const fields = [...page.forms.flatMap(form => form.controls), ...page.loose]
   const field = (name: string): string => fields.find((control: Control) => control.name === name)?.value ?? ''
-  const tag = /<iframe\b[^>]*\bid\s*=\s*["']?duo_iframe\b[^>]*>/i.exec(page.source)?.[0]
+  const tag = /<iframe\b[^<>]*\bid\s*=\s*["']?duo_iframe\b[^<>]*>/i.exec(page.source)?.[0]
   const script = (name: string): string =>
     new RegExp(`['"]${name}['"]\\s*:\\s*['"]([^'"\\s<>]+)['"]`).exec(page.source)?.[1] ?? ''
   if (tag === undefined && field('duo_sig_request') === '' && field('duo_host') === '') return undefined
@@ -37,7 +37,7 @@ function frame(page: Page): DuoPage | undefined {
 }
 
 function prompt({ forms, source }: Page): DuoPage | undefined {
-  const app = /<[a-z][^>]*\bdata-authkey\s*=[^>]*>/i.exec(source)?.[0]
+  const app = /<[a-z][^<>]*\bdata-authkey\s*=[^<>]*>/i.exec(source)?.[0]
   if (app !== undefined && /\bdata-akey\s*=/i.test(app)) {
     const [authkey, akey, trace] = ['data-authkey', 'data-akey', 'data-req-trace-group'].map(name =>
       attributeOf(app, name),

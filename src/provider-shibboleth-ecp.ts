@@ -132,9 +132,9 @@ function checkStatus(host: string, response: XmlElement): void {
 
 /** The element `Response` of the SOAP body, with the namespaces that it borrows from around it declared on it. */
 export function cutResponse(source: string): string | undefined {
-  const body = /<(?:[\w.-]+:)?Body\b[^>]*>/.exec(source)
+  const body = /<(?:[\w.-]+:)?Body\b[^<>]*>/.exec(source)
   const rest = body ? body.index + body[0].length : -1
-  const start = rest < 0 ? undefined : /<((?:[\w.-]+:)?Response)\b[^>]*>/.exec(source.slice(rest))
+  const start = rest < 0 ? undefined : /<((?:[\w.-]+:)?Response)\b[^<>]*>/.exec(source.slice(rest))
   const name = start?.[1]
   if (!body || !start || name === undefined) return undefined
   const from = rest + start.index
@@ -145,7 +145,7 @@ export function cutResponse(source: string): string | undefined {
   const own = declarations(start[0])
   // The nearest declaration counts.
   const around = new Map([
-    ...declarations(/<(?:[\w.-]+:)?Envelope\b[^>]*>/.exec(source)?.[0] ?? ''),
+    ...declarations(/<(?:[\w.-]+:)?Envelope\b[^<>]*>/.exec(source)?.[0] ?? ''),
     ...declarations(body[0]),
   ])
   const borrowed = [...around].filter(([attribute]) => {

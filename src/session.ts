@@ -56,6 +56,7 @@ export interface Session {
   export(credentials: Credentials, daemon: boolean): Promise<void>
   /** Changes when a person signed in with this identity, here or in another process. */
   lastSignIn(): string | undefined
+  /** The cookies, the cached credentials and the stored password; not what the exporters wrote. */
   forget(): Promise<void>
 }
 
@@ -168,10 +169,6 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     },
     lastSignIn: () => store.read(signInFile),
     async forget() {
-      for (const name of plan.exporters) {
-        const exporter = await findExporter(name)
-        await exporter.forget?.({ settings, paths, env, daemon: false, log })
-      }
       await provider.forget?.({ settings, store, log })
       remove(folder)
       if (!settings.skipKeyring) await options.keyring.remove(settings.keyringName, username)

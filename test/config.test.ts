@@ -68,6 +68,8 @@ describe('planOf', () => {
     expect(plan({ plugins: { auth: ['idp', 'saml'] } }, { url: 'https://x/simplesaml/' }).provider).toBe(
       'simplesamlphp',
     )
+    expect(plan({}, { url: 'https://x/adfs/ls/IdpInitiatedSignOn.aspx' }).provider).toBe('adfs')
+    expect(plan({}, { url: 'https://x/sso/idp/profile/SAML2/SOAP/ECP' }).provider).toBe('shibboleth')
     expect(plan({}, { url: 'https://x/login' }).provider).toBe('form')
     expect(plan({}, { url: 'https://x/login', samlResponse: '-' }).provider).toBe('saml-response')
     expect(() => plan({})).toThrow('no identity provider is configured')

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
 import { chooseButton } from '../src/form-button.ts'
 import { classify, type PageKind } from '../src/form-page.ts'
+import { duoOf } from '../src/mfa-duo.ts'
 import { readPage, type Page } from '../src/html.ts'
 import { awsAcs, page, responsePage, samlResponse } from './fake-idp.ts'
 
@@ -247,6 +248,17 @@ describe('classes', () => {
 
   test('a page with an error status is a failure', async () =>
     expect((await classes(page('', 'x'), 500)).kind).toBe('failure'))
+  test('links that are none, and tags that never end', async () => {
+    const bad =
+      '<a href="http://[x?mfaId=1&StateId=2">a</a><form method="post"><input type="hidden" name="mfaSubmission"></form>'
+    expect(await classes(page('', bad))).toMatchObject({ kind: 'method', ways: [] })
+    const shown = await read(page('', ''))
+    const start = performance.now()
+    for (const tag of ['<iframe id=x ', '<b data-akey= ', '<b data-authkey= ']) {
+      duoOf({ ...shown, source: tag.repeat(300_000) })
+    }
+    expect(performance.now() - start).toBeLessThan(10_000)
+  })
   test('a page at Duo', async () =>
     expect((await classes(form(hidden('a')), 200, 'https://api-1.duosecurity.com/x')).kind).toBe('duo'))
 })

@@ -186,6 +186,7 @@ export async function startDuo(options: DuoOptions): Promise<SimulatedDuo> {
         return url.searchParams.get('txid') === 'c-1' ? ok(next()) : broken('call status')
       case 'POST /auth/factors/mobile_otp':
         prompts.push(given)
+        if (options.refuse) return options.refuse
         return given['mobile_otp'] === rightPasscode
           ? ok({ result: 'SUCCESS' })
           : json({ stat: 'FAIL', message: 'Incorrect passcode' }, 400)

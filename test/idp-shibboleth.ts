@@ -59,7 +59,7 @@ interface Flow {
 }
 
 /** Of the page for a token. */
-export const rightCode = '222222'
+export const rightCode = '123456'
 
 export async function startShibboleth(options: ShibbolethOptions = {}): Promise<SimulatedShibboleth> {
   const { version = 4, prefix = '/idp', cookie = 'JSESSIONID', keys = ['shib_idp_session_ss'], views = [] } = options

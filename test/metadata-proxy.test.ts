@@ -39,25 +39,25 @@ paths:
 describe('proxy.yaml', () => {
   const { source, warnings } = readProxyConfig(file, 'proxy.yaml')
   const pages = source({ credentials: createCredentials() })
-  const body = (path: string) => pages.get(path)?.body
+  const body = (path: string, from = pages) => from.get(path)?.response.clone().text()
 
-  test('#48-row lists, leaves and maps', () => {
-    expect(body('/')).toBe('latest\n2016-09-02')
-    expect(body('/latest')).toBe('meta-data/\ndynamic/')
-    expect(body('/latest/meta-data')).toBe(
+  test('#48-row lists, leaves and maps', async () => {
+    expect(await body('/')).toBe('latest\n2016-09-02')
+    expect(await body('/latest')).toBe('meta-data/\ndynamic/')
+    expect(await body('/latest/meta-data')).toBe(
       'ami-id\nami-launch-index\niam/\nplacement/\ndocument/\npublic-keys/\nmissing',
     )
-    expect(body('/2016-09-02/meta-data/ami-id')).toBe('ami-12345678')
-    expect(body('/latest/meta-data/ami-launch-index')).toBe('0')
-    expect(body('/latest/meta-data/placement')).toBe('availability-zone')
-    expect(body('/latest/meta-data/placement/availability-zone')).toBe('ap-southeast-2a')
-    expect(JSON.parse(String(body('/latest/meta-data/document')))).toEqual({
+    expect(await body('/2016-09-02/meta-data/ami-id')).toBe('ami-12345678')
+    expect(await body('/latest/meta-data/ami-launch-index')).toBe('0')
+    expect(await body('/latest/meta-data/placement')).toBe('availability-zone')
+    expect(await body('/latest/meta-data/placement/availability-zone')).toBe('ap-southeast-2a')
+    expect(JSON.parse(String(await body('/latest/meta-data/document')))).toEqual({
       region: 'ap-southeast-2',
       count: 3,
       empty: null,
     })
-    expect(body('/latest/meta-data/public-keys')).toBe('0=my-key')
-    expect(body('/latest/meta-data/public-keys/0')).toBe('openssh-key')
+    expect(await body('/latest/meta-data/public-keys')).toBe('0=my-key')
+    expect(await body('/latest/meta-data/public-keys/0')).toBe('openssh-key')
   })
 
   test('nothing of the built-in tree is mixed in', () => {
@@ -66,11 +66,13 @@ describe('proxy.yaml', () => {
     }
   })
 
-  test('iam is ours, whatever the file says', () => {
+  test('iam is ours, whatever the file says', async () => {
     for (const version of ['latest', '2016-09-02']) {
-      expect(body(`/${version}/meta-data/iam`)).toBe('info\nsecurity-credentials/')
-      expect(body(`/${version}/meta-data/iam/security-credentials`)).toBe('Read-Only-Role')
-      expect(body(`/${version}/meta-data/iam/security-credentials/Read-Only-Role`)).toContain('"Code" : "Success"')
+      expect(await body(`/${version}/meta-data/iam`)).toBe('info\nsecurity-credentials/')
+      expect(await body(`/${version}/meta-data/iam/security-credentials`)).toBe('Read-Only-Role')
+      expect(await body(`/${version}/meta-data/iam/security-credentials/Read-Only-Role`)).toContain(
+        '"Code" : "Success"',
+      )
     }
     const before = source({})
     expect([...before.keys()].filter(path => path.includes('/iam'))).toEqual([])
@@ -89,11 +91,11 @@ describe('proxy.yaml', () => {
     }
   })
 
-  test('versions are text as written, and stand in for a missing root listing', () => {
+  test('versions are text as written, and stand in for a missing root listing', async () => {
     const { source: other } = readProxyConfig('latest: 1.0\npaths: {1.0: {/: [a], /a: 1.50}}', 'p')
-    expect(other({}).get('/')?.body).toBe('1.0\nlatest')
-    expect(other({}).get('/1.0/a')?.body).toBe('1.50')
-    expect(other({}).get('/latest/a')?.body).toBe('1.50')
+    expect(await body('/', other({}))).toBe('1.0\nlatest')
+    expect(await body('/1.0/a', other({}))).toBe('1.50')
+    expect(await body('/latest/a', other({}))).toBe('1.50')
   })
 
   test.each([

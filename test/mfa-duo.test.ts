@@ -150,6 +150,23 @@ test('D08 a passcode, wrong and then right, belongs to no device', async () => {
   expect(made.told.join()).toContain('Incorrect passcode.')
 })
 
+test('D08 three wrong passcodes are the end, in both prompts', async () => {
+  const answers = ['000001', '000002', '000003', '000004'].map(code => ['Duo passcode', code] as const)
+  for (const options of [v4, app]) {
+    const { error, duo } = await stops(options, { settings: { mfaMethod: 'passcode' }, answers })
+    expect(error).toMatchObject({ kind: 'refused', code: 'mfa-refused' })
+    expect(duo.prompts).toHaveLength(3)
+  }
+})
+
+test('a passcode is not carried to another host by a redirect', async () => {
+  const refuse = { status: 307, headers: { location: 'http://localhost:9/elsewhere' } }
+  for (const options of [v4, app]) {
+    const { error } = await stops({ ...options, refuse }, { settings: { mfaCode: '123456' } })
+    expect(error).toMatchObject({ kind: 'network', code: 'redirect' })
+  }
+})
+
 test('only a passkey: in plain words', async () => {
   const devices =
     '<select name="device"><option value="WAKEY" name="webauthn">Security Key</option></select><input type="hidden" name="factor" value="WebAuthn Credential">'

@@ -14,11 +14,16 @@ import {
   type AdfsOptions,
   type SimulatedAdfs,
 } from './idp-adfs.ts'
-import { providerCase } from './provider.case.ts'
+import { factorCase, providerCase } from './provider.case.ts'
 import { walker } from './walk.ts'
 
-for (const generation of ['2.0', '3.0', '2016', '2019'] as const) {
-  providerCase(`A01-A05 adfs ${generation}`, adfs, () => startAdfs({ generation }))
+for (const [number, generation] of [
+  ['A01', '3.0'],
+  ['A02', '2016'],
+  ['A03', '2019'],
+  ['A04', '2.0'],
+] as const) {
+  providerCase(`${number} A05 adfs ${generation}`, adfs, () => startAdfs({ generation }))
 }
 
 interface Outcome {
@@ -149,6 +154,17 @@ function azurePush(numbers: readonly string[]): Adapter {
     judge: (_, turn) => (turn >= 3 ? 'passed' : 'again'),
   }
 }
+
+const codeField = '<input name="VerificationCode" placeholder="Verification code">'
+const withPush = (judge: Adapter['judge']) => () => startAdfs({ adapters: [{ ...azurePush(['42']), judge }] })
+factorCase('A08-A16 adfs', adfs, {
+  push: {
+    given: withPush((_, turn) => (turn < 3 ? 'again' : 'passed')),
+    refused: withPush(() => ({ error: 'We did not get your approval.' })),
+    silent: withPush(() => 'again'),
+  },
+  code: () => startAdfs({ adapters: [codeAdapter('AzureMfaAuthentication', codeField, '123456')] }),
+})
 
 describe('second factors', () => {
   test('A08 Azure push: the number once, the newest context each time', async () => {

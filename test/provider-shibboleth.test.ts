@@ -9,14 +9,42 @@ import { awsAcs, page, redirect, responsePage, samlResponse } from './fake-idp.t
 import { startAdfs } from './idp-adfs.ts'
 import { startDuo } from './idp-duo.ts'
 import { rightCode, startShibboleth, type ShibbolethOptions, type SimulatedShibboleth } from './idp-shibboleth.ts'
-import { providerCase } from './provider.case.ts'
+import { factorCase, providerCase } from './provider.case.ts'
 import { walker } from './walk.ts'
 
 for (const version of [3, 4, 5] as const) {
-  providerCase(`S01-S05 shibboleth ${version}`, shibboleth, () =>
+  providerCase(`S01 S04 S05 shibboleth ${version}`, shibboleth, () =>
     startShibboleth({ version, ...(version === 5 && { cookie: '__Host-JSESSIONID' }) }),
   )
 }
+
+const withDuo =
+  (...statuses: Readonly<Record<string, unknown>>[]) =>
+  async (): Promise<SimulatedShibboleth> => {
+    const duo = await startDuo({
+      kind: 'universal',
+      statuses: [{ status_code: 'pushed' }, ...statuses],
+      devices: onePhone,
+    })
+    const idp = await startShibboleth({ views: ['duo'], duo: duo.origin })
+    return {
+      ...idp,
+      async stop() {
+        await Promise.all([idp.stop(), duo.stop()])
+        expect([...duo.problems, ...idp.problems]).toEqual([])
+      },
+    }
+  }
+const onePhone =
+  '<select name="device"><option value="phone1">Phone</option></select><input type="hidden" name="factor" value="Duo Push">'
+factorCase('S19 S20 shibboleth', shibboleth, {
+  push: {
+    given: withDuo({ status_code: 'allow' }),
+    refused: withDuo({ status_code: 'deny' }),
+    silent: withDuo({ status_code: 'pushed' }),
+  },
+  code: () => startShibboleth({ views: ['totp'] }),
+})
 
 interface Outcome {
   readonly made: TestContext

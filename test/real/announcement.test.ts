@@ -12,7 +12,11 @@ import { makeWorld, ordinaryUser, type Started, type World } from './world.ts'
 
 const ready = await present('simplesamlphp', 'moto', 'boto3', 'aws', 'curl', 'ip', 'openssl')
 
-const whoAmI = ['sts', 'get-caller-identity', '--region', 'us-east-1', '--output', 'json']
+/** Debian's AWS CLI is older than the variable for the endpoint. */
+const whoAmI = (world: World): readonly string[] => [
+  ...['sts', 'get-caller-identity', '--region', 'us-east-1', '--output', 'json'],
+  ...['--endpoint-url', world.sts.url],
+]
 /** A Session made anew each time, so that the credentials are asked for each time. */
 const boto = `
 import boto3, json
@@ -34,7 +38,7 @@ describe.skipIf(!ready)('cloudtoken, then the AWS CLI', () => {
   test('a password, a role by number, and both clients work with no other configuration', async () => {
     const { code, stdout } = await world.run([], { input: '2\n' })
     expect([code, stdout.split('\n').at(-2)]).toEqual([0, `Using role ${aliceRoles[1]}`])
-    const cli = await world.client('aws', whoAmI)
+    const cli = await world.client('aws', whoAmI(world))
     expect(cli.stderr).toBe('')
     expect(JSON.parse(cli.stdout).Arn).toBe('arn:aws:sts::123456789012:assumed-role/developer/alice@example.org')
     const [method, key] = JSON.parse((await world.client('python3', ['-c', boto])).stdout)
@@ -57,7 +61,7 @@ describe.skipIf(!ready)('cloudtoken, then the AWS CLI', () => {
       AWS_PROFILE: 'work',
       AWS_SHARED_CREDENTIALS_FILE: join(world.home, 'none'),
     }
-    const first = await world.client('aws', whoAmI, env)
+    const first = await world.client('aws', whoAmI(world), env)
     expect(JSON.parse(first.stdout).Arn).toContain(':assumed-role/admin/')
     const assumed = world.sts.assumed().length
     const [method] = JSON.parse((await world.client('python3', ['-c', boto], env)).stdout)
@@ -66,7 +70,7 @@ describe.skipIf(!ready)('cloudtoken, then the AWS CLI', () => {
 
   test('eval "$(cloudtoken env)" in a shell', async () => {
     const program = process.env['CLOUDTOKEN_BIN'] ?? `${process.execPath} ${join(import.meta.dir, '../../src/main.ts')}`
-    const line = `eval "$(${program} env --role ${aliceRoles[0]})" && aws ${whoAmI.join(' ')}`
+    const line = `eval "$(${program} env --role ${aliceRoles[0]})" && aws ${whoAmI(world).join(' ')}`
     const { stdout } = await world.client('bash', ['-c', line], {
       ...world.env,
       AWS_SHARED_CREDENTIALS_FILE: join(world.home, 'none'),
@@ -178,7 +182,7 @@ describe.skipIf(!ready || process.env['CLOUDTOKEN_NAMESPACE'] === undefined)(
         ...['placement/', 'profile', 'public-keys/', 'reservation-id', 'security-groups', 'services/'],
       ])
       const clean = { HOME: join(world.home, 'nobody') }
-      const cli = await world.client('aws', whoAmI, clean)
+      const cli = await world.client('aws', whoAmI(world), clean)
       expect(JSON.parse(cli.stdout || 'null')?.Arn).toBe(
         'arn:aws:sts::123456789012:assumed-role/admin/alice@example.org',
       )

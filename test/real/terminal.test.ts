@@ -39,6 +39,15 @@ describe.skipIf(!ready)('at a terminal, as an ordinary user', () => {
     if (text) tmux('send-keys', '-l', text)
     if (keys.length > 0) tmux('send-keys', ...keys)
   }
+  /** Types a line on an empty screen, so that what is seen came after it. */
+  const enter = async (line: string): Promise<void> => {
+    type('clear', 'Enter')
+    for (let turn = 0; turn < 100 && screen().trim() !== '$'; turn += 1) {
+      await Bun.sleep(50)
+      tmux('clear-history')
+    }
+    type(line, 'Enter')
+  }
   const addresses = (): string => execFileSync('ip', ['-o', 'addr', 'show', 'dev', 'lo'], { encoding: 'utf8' })
 
   beforeAll(async () => {
@@ -73,7 +82,7 @@ describe.skipIf(!ready)('at a terminal, as an ordinary user', () => {
   })
 
   test('password unseen, the menu narrows by typing, and the role is used', async () => {
-    type(`${program} </dev/null | cat`, 'Enter')
+    await enter(`${program} </dev/null | cat`)
     await shows(/Password:/)
     type(alice.password, 'Enter')
     await shows(/1\. arn:aws:iam::123456789012:role\/admin[^]*3\. arn/)
@@ -87,17 +96,14 @@ describe.skipIf(!ready)('at a terminal, as an ordinary user', () => {
   })
 
   test('eval "$(cloudtoken env)" asks on the terminal and sets the variables', async () => {
-    type(
-      `clear; rm -rf ~/.local; eval "$(${program} env --role developer)"; echo "key \${AWS_ACCESS_KEY_ID:0:4}."`,
-      'Enter',
-    )
+    await enter(`rm -rf ~/.local; eval "$(${program} env --role developer)"; echo "key \${AWS_ACCESS_KEY_ID:0:4}."`)
     await shows(/Password:/)
     type(alice.password, 'Enter')
     await shows(/^key ASIA\.$/m)
   })
 
   test('Ctrl-C at the password: exit code 130, the terminal as it was', async () => {
-    type(`clear; rm -rf ~/.local; ${program}; echo "code $?."; stty -a | grep -o ' echo '`, 'Enter')
+    await enter(`rm -rf ~/.local; ${program}; echo "code $?."; stty -a | grep -o ' echo '`)
     await shows(/Password:/)
     type('', 'C-c')
     const text = await shows(/^code 130\.$/m)
@@ -106,7 +112,7 @@ describe.skipIf(!ready)('at a terminal, as an ordinary user', () => {
   })
 
   test('-d asks sudo, asks the person, serves at 169.254.169.254, and Ctrl-C leaves nothing behind', async () => {
-    type(`clear; unset AWS_ACCESS_KEY_ID; ${program} -d`, 'Enter')
+    await enter(`unset AWS_ACCESS_KEY_ID; ${program} -d`)
     await shows(/Configuring link-local address on lo\.\.\.done\.[^]*Password:/)
     type(alice.password, 'Enter')
     await shows(/Available roles to choose from:[^]*3\. arn/)
