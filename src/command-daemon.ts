@@ -5,7 +5,8 @@ import process from 'node:process'
 import { createAccessLog } from './access-log.ts'
 import { createContext, optionsOnly, sessionOf, type Context, type Flags } from './command-context.ts'
 import { takeRole } from './command-sign-in.ts'
-import { createService, serveCredentials } from './daemon.ts'
+import { beside, openContainerEndpoint, serveOther, takeOthers, type ContainerEndpoint } from './daemon-container.ts'
+import { createService, serveCredentials, type MetadataService } from './daemon.ts'
 import { isFailure } from './errors.ts'
 import { openGate, type Gate } from './gate.ts'
 import { metadataAddress } from './linklocal.ts'
@@ -75,22 +76,44 @@ async function asPerson({ flags, argv }: DaemonStart): Promise<number> {
 }
 
 async function serve(context: Context, gate: Gate, ending: AbortSignal): Promise<number> {
-  const { settings, log } = context
   warnAboutShadows(context)
   const service = await createService(context)
-  gate.open(service.handler, settings)
+  gate.open(service.handler, context.settings)
+  const endpoint = await openContainerEndpoint(context)
+  try {
+    return await serveBehind(context, gate, beside(service, endpoint), endpoint, ending)
+  } finally {
+    await endpoint.close()
+  }
+}
+
+async function serveBehind(
+  context: Context,
+  gate: Gate,
+  service: MetadataService,
+  endpoint: ContainerEndpoint,
+  ending: AbortSignal,
+): Promise<number> {
+  const { settings, log } = context
   const session = await sessionOf(context)
   const taken = await unlessEnded(takeRole(context, session, ending), ending)
   if (!taken) return 130
   const { credentials, role } = taken
+  const others = await unlessEnded(takeOthers(settings.alsoRole, taken, session, ending), ending)
+  if (!others) return 130
   service.show({ credentials })
+  for (const other of others) endpoint.show({ credentials: other })
   await session.export(credentials, true)
   log.print(`Metadata proxy now available on ${gate.url}`)
   log.print('-'.repeat(54))
+  for (const line of endpoint.lines()) log.print(line)
   if (!settings.listen.startsWith(metadataAddress)) {
     log.info(`for clients: AWS_EC2_METADATA_SERVICE_ENDPOINT=${gate.url}/`)
   }
-  await serveCredentials(credentials, role, session, service, context, ending)
+  await Promise.all([
+    serveCredentials(credentials, role, session, service, context, ending),
+    ...others.map(other => serveOther(other, session, endpoint, context, ending)),
+  ])
   return 0
 }
 

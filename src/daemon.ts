@@ -105,7 +105,7 @@ async function exportAgain(session: Session, credentials: Credentials, first: bo
   }
 }
 
-function troubleOf(state: RenewalState): Pick<MetadataSnapshot, 'trouble'> {
+export function troubleOf(state: RenewalState): Pick<MetadataSnapshot, 'trouble'> {
   if (state.lastError === undefined) return {}
   if (state.needsPerson) {
     return { trouble: { code: 'SignInRequired', message: `${state.lastError}; run: cloudtoken` } }
@@ -113,7 +113,8 @@ function troubleOf(state: RenewalState): Pick<MetadataSnapshot, 'trouble'> {
   return { trouble: { code: 'RenewalFailed', message: `${state.lastError}; cloudtoken keeps trying` } }
 }
 
-function report(state: RenewalState, log: Log): void {
+/** What a person should know of a new state. */
+export function report(state: RenewalState, log: Log): void {
   const until = state.credentials.expiration.toISOString().replace(/\.\d+/, '')
   if (state.lastError === undefined)
     log.debug(`serving credentials until ${until}, next renewal ${new Date(state.next).toISOString()}`)
