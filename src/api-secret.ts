@@ -9,8 +9,8 @@ import { codeFor, type CodeQuestion } from './mfa-code.ts'
 
 const maxCodes = 3
 
-/** The password, to be sent to `target` now; `page` is the one that asks for it. */
-export async function passwordFor(walk: Walk, page: Page, target: URL): Promise<string> {
+/** The password, to be sent to `target` now; `page` is the one that asks for it, if any. */
+export async function passwordFor(walk: Walk, page: Page | undefined, target: URL): Promise<string> {
   if (walk.passwords.has(target.host)) throw passwordRefused(target.host)
   await allowHost(walk, target)
   const password = await passwordOf(walk)

@@ -4,6 +4,7 @@
 import type { HttpRequest, HttpResponse } from './http.ts'
 import { submit, type Form, type Page } from './html.ts'
 import type { ProviderContext } from './provider.ts'
+import type { Assertion } from './types.ts'
 import { failure } from './errors.ts'
 import { keepSecret } from './log.ts'
 import { chooseButton } from './form-button.ts'
@@ -24,7 +25,7 @@ export interface FormRecipe {
   /** Hosts that are the provider's own whatever the entry is. */
   readonly ownHosts?: readonly string[]
   /** Answers what no form does: pages that a script of the vendor would answer by its API. `undefined`: by its forms. */
-  answer?(walk: Walk, page: Page): Promise<HttpRequest | HttpResponse | undefined>
+  answer?(walk: Walk, page: Page): Promise<HttpRequest | HttpResponse | Assertion | undefined>
 }
 
 export interface Walk {
@@ -33,8 +34,8 @@ export interface Walk {
   readonly entry: URL
   /** Passwords and codes that were typed or read; never shown, never stored. */
   readonly secrets: string[]
-  /** By host: the page that the password was sent from. */
-  readonly passwords: Map<string, Page>
+  /** By host: the page that the password was sent from; none where an API took it. */
+  readonly passwords: Map<string, Page | undefined>
   /** By host: the page that the user name alone was sent from. */
   readonly userNames: Map<string, Page>
   /** By host and field: codes sent so far, and the page of the last one. */

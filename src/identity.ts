@@ -67,6 +67,9 @@ function guess(url: string | undefined): string | undefined {
   ) {
     return 'entra'
   }
+  if (/^https:\/\/sso\.(?:eu\.)?jumpcloud\.com\//i.test(url)) return 'jumpcloud'
+  if (/^https:\/\/[^/]+\.onelogin\.com(?:\/|$)/i.test(url)) return 'onelogin'
+  if (/\/application\/saml\/[^/]+\/sso\//i.test(url)) return 'authentik'
   if (/\/adfs\//i.test(url)) return 'adfs'
   return /\/idp\/profile\//i.test(url) ? 'shibboleth' : 'form'
 }

@@ -33,7 +33,8 @@ export const signInOptions = {
   provider: {
     type: 'string',
     value: 'TYPE',
-    summary: 'kind of identity provider: simplesamlphp, shibboleth, adfs, okta, entra, shell, form',
+    summary:
+      'kind of identity provider: simplesamlphp, shibboleth, adfs, okta, entra, onelogin, jumpcloud, authentik, shell, form',
   },
   url: {
     type: 'string',
@@ -46,6 +47,12 @@ export const signInOptions = {
     alias: ['aws-app-id'],
     value: 'ID',
     summary: 'application for AWS at the identity provider, where the URL does not say',
+  },
+  'client-secret': {
+    type: 'string',
+    value: 'SECRET',
+    secret: true,
+    summary: 'secret of that client',
   },
   'client-id': {
     type: 'string',
