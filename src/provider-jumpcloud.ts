@@ -72,7 +72,7 @@ async function signIn(walk: Walk, page: Page): Promise<HttpRequest> {
   if (kind === 'push') return push(walk, jumpcloud)
   return typeCodes(walk, target, { label: 'Verification code' }, async code => {
     const answer = await authenticate(walk, jumpcloud, code)
-    if (answer.status === 200) return { done: await onward(walk, answer) }
+    if (answer.status === 200) return { done: onward(walk, answer) }
     if (answer.status !== 401) throw refused(target.host, answer)
     return { refused: clean(textAt(answer.body, 'message'), 200) }
   })
