@@ -34,7 +34,7 @@ export const signInOptions = {
     type: 'string',
     value: 'TYPE',
     summary:
-      'kind of identity provider: simplesamlphp, shibboleth, adfs, okta, entra, onelogin, jumpcloud, authentik, shell, form',
+      'kind of identity provider: simplesamlphp, shibboleth, adfs, okta, entra, onelogin, jumpcloud, authentik, idaptive, shell, form',
   },
   url: {
     type: 'string',
@@ -44,7 +44,7 @@ export const signInOptions = {
   },
   'app-id': {
     type: 'string',
-    alias: ['aws-app-id'],
+    alias: ['aws-app-id', 'appkey'],
     value: 'ID',
     summary: 'application for AWS at the identity provider, where the URL does not say',
   },
@@ -53,6 +53,15 @@ export const signInOptions = {
     value: 'SECRET',
     secret: true,
     summary: 'secret of that client',
+  },
+  'tenant-id': { type: 'string', value: 'ID', summary: 'tenant at Idaptive, where --url does not say' },
+  'vanity-id': { type: 'string', value: 'NAME', summary: 'name of the tenant in its address, where it has one' },
+  'domain-name': { type: 'string', value: 'NAME', summary: 'domain of the tenant; default: my.idaptive.app' },
+  'auth-preferences': {
+    type: 'string',
+    value: 'NAME',
+    repeat: true,
+    summary: 'ways to sign in at Idaptive, by their names there; the first that is offered is taken',
   },
   'client-id': {
     type: 'string',

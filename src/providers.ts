@@ -13,10 +13,14 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   onelogin: async () => (await import('./provider-onelogin.ts')).onelogin,
   jumpcloud: async () => (await import('./provider-jumpcloud.ts')).jumpcloud,
   authentik: async () => (await import('./provider-authentik.ts')).authentik,
+  idaptive: async () => (await import('./provider-idaptive.ts')).idaptive,
   shell: async () => (await import('./provider-shell.ts')).shell,
   form: async () => (await import('./provider-form.ts')).form,
   'saml-response': async () => (await import('./provider-saml-response.ts')).samlResponse,
 }
+
+/** Names of the original. */
+const aliases: Readonly<Record<string, string>> = { centrify: 'idaptive' }
 
 export function providerNames(): string[] {
   return Object.keys(registry)
@@ -24,7 +28,8 @@ export function providerNames(): string[] {
 
 /** Fails with `config` and code `provider-unknown`; the caller knows the plugins and names the nearest. */
 export async function findProvider(name: string): Promise<Provider> {
-  const load = Object.hasOwn(registry, name) ? registry[name] : undefined
+  const own = Object.hasOwn(aliases, name) ? (aliases[name] ?? name) : name
+  const load = Object.hasOwn(registry, own) ? registry[own] : undefined
   if (!load) throw failure('config', `there is no provider “${name}”`, { code: 'provider-unknown' })
   return load()
 }

@@ -12,10 +12,15 @@ test('every name finds the provider of that name', async () => {
     'onelogin',
     'jumpcloud',
     'authentik',
+    'idaptive',
     'shell',
     'form',
     'saml-response',
   ])
+})
+
+test('the original called one of them otherwise', async () => {
+  expect((await findProvider('centrify')).name).toBe('idaptive')
 })
 
 test('another name is a fault of the configuration', async () => {
