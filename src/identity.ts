@@ -69,6 +69,7 @@ function guess(url: string | undefined): string | undefined {
   }
   if (/^https:\/\/sso\.(?:eu\.)?jumpcloud\.com\//i.test(url)) return 'jumpcloud'
   if (/^https:\/\/[^/]+\.onelogin\.com(?:\/|$)/i.test(url)) return 'onelogin'
+  if (/^https:\/\/[^/]+\.auth0\.com\//i.test(url)) return 'auth0'
   if (/\/application\/saml\/[^/]+\/sso\//i.test(url)) return 'authentik'
   if (/\/adfs\//i.test(url)) return 'adfs'
   return /\/idp\/profile\//i.test(url) ? 'shibboleth' : 'form'

@@ -34,7 +34,7 @@ export const signInOptions = {
     type: 'string',
     value: 'TYPE',
     summary:
-      'kind of identity provider: simplesamlphp, shibboleth, adfs, okta, entra, onelogin, jumpcloud, authentik, idaptive, shell, form',
+      'kind of identity provider: simplesamlphp, shibboleth, adfs, okta, entra, onelogin, jumpcloud, authentik, auth0, idaptive, shell, form',
   },
   url: {
     type: 'string',

@@ -13,6 +13,7 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   onelogin: async () => (await import('./provider-onelogin.ts')).onelogin,
   jumpcloud: async () => (await import('./provider-jumpcloud.ts')).jumpcloud,
   authentik: async () => (await import('./provider-authentik.ts')).authentik,
+  auth0: async () => (await import('./provider-auth0.ts')).auth0,
   idaptive: async () => (await import('./provider-idaptive.ts')).idaptive,
   shell: async () => (await import('./provider-shell.ts')).shell,
   form: async () => (await import('./provider-form.ts')).form,

@@ -12,6 +12,7 @@ test('every name finds the provider of that name', async () => {
     'onelogin',
     'jumpcloud',
     'authentik',
+    'auth0',
     'idaptive',
     'shell',
     'form',
