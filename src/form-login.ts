@@ -27,12 +27,17 @@ export function formProvider(
 ): Provider {
   return {
     ...about,
-    authenticate: context => formLogin(context, typeof recipe === 'function' ? recipe() : recipe),
+    entry: settings => made(recipe).entry(settings),
+    authenticate: context => formLogin(context, made(recipe)),
     async forget({ store }) {
       forgetMemory(store)
       store.remove('page.html')
     },
   }
+}
+
+function made(recipe: FormRecipe | (() => FormRecipe)): FormRecipe {
+  return typeof recipe === 'function' ? recipe() : recipe
 }
 
 /** Rejects with a `Failure` whose `code` is a `FormCode`, or with that of whoever was asked. */
@@ -58,8 +63,9 @@ export async function formLogin(context: ProviderContext, recipe: FormRecipe): P
 
 async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest | HttpResponse | Assertion> {
   leaveAwsAlone(response.url)
-  const page = await readPage(response)
-  if (!page) throw noPage(walk, response)
+  const read = await readPage(response)
+  if (!read) throw noPage(walk, response)
+  const page = (await walk.recipe.read?.(walk, read)) ?? read
   const own = await walk.recipe.answer?.(walk, page)
   if (own) return own
   const kind = classify(page)

@@ -34,7 +34,7 @@ export const signInOptions = {
     type: 'string',
     value: 'TYPE',
     summary:
-      'kind of identity provider: simplesamlphp, shibboleth, adfs, okta, entra, onelogin, jumpcloud, authentik, auth0, idaptive, shell, form',
+      'kind of identity provider: simplesamlphp, shibboleth, adfs, keycloak, okta, entra, onelogin, jumpcloud, authentik, auth0, idaptive, shell, browser, form',
   },
   url: {
     type: 'string',
@@ -99,6 +99,16 @@ export const signInOptions = {
     verbatim: true,
     summary: 'program that prints the SAMLResponse, for --provider shell',
   },
+  browser: { type: 'boolean', summary: 'sign in with your own browser, whatever the provider' },
+  'browser-path': { type: 'string', value: 'FILE', summary: 'program of the browser, where another one is wanted' },
+  'browser-timeout': {
+    type: 'integer',
+    value: 'SECONDS',
+    range: [1, 3600],
+    default: 300,
+    summary: 'how long the browser window waits for the sign-in',
+  },
+  headless: { type: 'boolean', summary: 'browser without a window: only while the session of the last sign-in lives' },
   'auth-source': { type: 'string', value: 'NAME', summary: 'sign-in source to choose where the page offers several' },
   organization: { type: 'string', value: 'NAME', summary: 'organisation to choose where the page asks for one' },
   domain: { type: 'string', value: 'NAME', summary: 'domain of the user name, where the sign-in page wants one' },

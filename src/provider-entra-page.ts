@@ -111,8 +111,7 @@ function registration(host: string): Error {
   )
 }
 
-const managed =
-  'use a browser on a device that your organisation manages, and hand over the response: --saml-response FILE'
+const managed = 'on a device that your organisation manages: cloudtoken --browser'
 
 /** The numbers of `AADSTS…` errors, as far as a person can do something about them. */
 const errors: Readonly<Record<string, readonly [code: FormCode, words: string, hint?: string]>> = {

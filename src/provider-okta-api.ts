@@ -62,7 +62,7 @@ export function refused(okta: Okta, { status, body }: JsonAnswer): Error {
     return formFailure(
       'mfa-unsupported',
       `${host} runs the Okta Identity Engine, and its policy does not let the classic API sign in (status ${status})${said}`,
-      'cloudtoken --client-id ID, of the OIDC app that your Okta administrator made; or --saml-response FILE',
+      'cloudtoken --client-id ID, of the OIDC app that your Okta administrator made; or --browser',
     )
   }
   if (status === 429) return formFailure('idp-error', `${host} is asked too often; wait a minute${said}`)

@@ -8,6 +8,7 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   simplesamlphp: async () => (await import('./provider-simplesamlphp.ts')).simplesamlphp,
   shibboleth: async () => (await import('./provider-shibboleth.ts')).shibboleth,
   adfs: async () => (await import('./provider-adfs.ts')).adfs,
+  keycloak: async () => (await import('./provider-keycloak.ts')).keycloak,
   okta: async () => (await import('./provider-okta.ts')).okta,
   entra: async () => (await import('./provider-entra.ts')).entra,
   onelogin: async () => (await import('./provider-onelogin.ts')).onelogin,
@@ -16,6 +17,7 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   auth0: async () => (await import('./provider-auth0.ts')).auth0,
   idaptive: async () => (await import('./provider-idaptive.ts')).idaptive,
   shell: async () => (await import('./provider-shell.ts')).shell,
+  browser: async () => (await import('./provider-browser.ts')).browser,
   form: async () => (await import('./provider-form.ts')).form,
   'saml-response': async () => (await import('./provider-saml-response.ts')).samlResponse,
 }

@@ -88,7 +88,7 @@ describe('okta factors', () => {
     expect(only.error).toMatchObject({
       code: 'mfa-unsupported',
       message: expect.stringContaining('Blue (needs a browser), Duo in its retired frame (needs a browser)'),
-      hint: expect.stringContaining('--saml-response'),
+      hint: expect.stringContaining('--browser'),
     })
     expect([...chosen.idp.verified, ...only.idp.verified]).toEqual([])
   })

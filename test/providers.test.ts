@@ -7,6 +7,7 @@ test('every name finds the provider of that name', async () => {
     'simplesamlphp',
     'shibboleth',
     'adfs',
+    'keycloak',
     'okta',
     'entra',
     'onelogin',
@@ -15,6 +16,7 @@ test('every name finds the provider of that name', async () => {
     'auth0',
     'idaptive',
     'shell',
+    'browser',
     'form',
     'saml-response',
   ])
