@@ -26,6 +26,7 @@ function recipe(): FormRecipe {
   let signedIn = false
   return {
     entry: ({ url }) => entryUrl(url, 'https://sso.jumpcloud.com/saml2/aws').href,
+    ownHosts: ['console.jumpcloud.com', 'console.eu.jumpcloud.com'],
     async answer(walk, page) {
       if (!isLogin(walk, page)) return undefined
       const { host } = new URL(page.url)

@@ -5,6 +5,7 @@ import { at, listAt, textAt } from './api-json.ts'
 import { personFor, typeCodes } from './api-secret.ts'
 import { formFailure } from './form-failure.ts'
 import { clean } from './form-text.ts'
+import { onward } from './form-walk.ts'
 import type { HttpRequest } from './http.ts'
 import { chooseMethod, wishedMethod, type Method } from './mfa-choice.ts'
 import { awaitApproval, type Poll } from './mfa-push.ts'
@@ -37,7 +38,7 @@ export async function passFactor(
     const next = await post(okta, url, { stateToken })
     const href = textAt(next, '_links', 'next', 'href')
     if (!/^https?:/.test(href)) throw formFailure('idp-error', `${hostOf(okta)} does not say where ${factor.label} is`)
-    return { request: { url: href } }
+    return { request: onward(okta.page, { url: href }) }
   }
   if (factor.way === 'push') return { answer: await push(okta, factor, url, stateToken) }
   let target = url
