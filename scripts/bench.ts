@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { modified, quickFile, type QuickAnswer } from '../src/quick.ts'
 import { measureDaemon } from './bench-daemon.ts'
+import { exchangeTimes, homeWithPlugin } from './bench-plugin.ts'
 import { startTimes, type Start } from './bench-startup.ts'
 import { compile } from './build.ts'
 import { assertionOf } from './demo-idp.ts'
@@ -101,6 +102,27 @@ function manyRoles(): void {
   line('5,000 roles to the menu, over 3 roles', many - few, { most: 250 }, 'ms', `${ms(many)} − ${ms(few)}`)
 }
 
+async function plugins(): Promise<void> {
+  const { own, whole } = await exchangeTimes(folder)
+  line('a conversation with a plugin, over its own start', whole - own, { most: 30 }, 'ms', `${ms(whole)} − ${ms(own)}`)
+  const file = join(folder, 'response-3')
+  const bare = join(folder, 'without-plugin')
+  mkdirSync(join(bare, '.config', 'cloudtoken'), { recursive: true, mode: 0o700 })
+  writeFileSync(join(bare, '.config', 'cloudtoken', 'config.yaml'), 'plugins: {post_auth: []}\n')
+  const starts = [bare, homeWithPlugin(folder)].map(home => {
+    const args = ['--list', '--no-input', '--saml-response', file]
+    return { program: cloudtoken, args, env: { HOME: home }, prints: 'role-2' }
+  })
+  const [without = 0, idle = 0] = startTimes(starts, startRounds)
+  line(
+    'a start with an unused plugin, over one without',
+    idle - without,
+    { most: 5 },
+    'ms',
+    `${ms(idle)} − ${ms(without)}`,
+  )
+}
+
 async function daemon(): Promise<void> {
   const soak = process.argv.includes('--soak') ? 1_000_000 : 100_000
   const numbers = await measureDaemon(folder, soak)
@@ -130,6 +152,7 @@ if ((await shell(bun, ['scripts/build.ts'])).code !== 0) stop('the build failed'
 await part('start-up', startUp)
 await part('size', size)
 await part('roles', manyRoles)
+await part('plugins', plugins)
 await part('daemon', daemon)
 rmSync(folder, { recursive: true, force: true })
 say(`${over === 0 ? 'all budgets hold' : `${over} over budget`}, ${seconds(begin)}`)

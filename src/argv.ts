@@ -8,8 +8,16 @@ import { failure } from './errors.ts'
 import { nearest } from './names.ts'
 import type { OptionTable, OptionValue } from './options.ts'
 
-/** The same words with long names, `=`, and lists joined by commas. `positionals` is how many the command takes. */
-export function normaliseArgv(argv: readonly string[], table: OptionTable, positionals = 0): string[] {
+/**
+ * The same words with long names, `=`, and lists joined by commas. `positionals` is how many the command takes. With
+ * `onUnknown` a first look is taken: words that are not understood are told to it and left out.
+ */
+export function normaliseArgv(
+  argv: readonly string[],
+  table: OptionTable,
+  positionals = 0,
+  onUnknown?: (word: string) => void,
+): string[] {
   const split = argv.indexOf('--')
   const own = split < 0 ? argv : argv.slice(0, split)
   const names = spellings(table)
@@ -21,10 +29,14 @@ export function normaliseArgv(argv: readonly string[], table: OptionTable, posit
       words.push(word)
       continue
     }
-    for (const flag of flagsIn(word, names, table)) {
+    for (const flag of spelledIn(word, names, table)) {
       const name = names.get(flag.spelled)
       const option = name === undefined ? undefined : table[name]
       if (name === undefined || !option) {
+        if (onUnknown) {
+          onUnknown(flag.spelled)
+          continue
+        }
         const long = [...names.keys()].filter(known => known.length > 2)
         const near = nearest(flag.spelled, long)
         throw failure('usage', `unknown option ${flag.spelled}`, {
@@ -43,7 +55,8 @@ export function normaliseArgv(argv: readonly string[], table: OptionTable, posit
     }
   }
   const surplus = words[positionals]
-  if (surplus !== undefined) throw failure('usage', `unexpected argument "${surplus}"`, { hint: 'cloudtoken --help' })
+  if (surplus !== undefined && !onUnknown)
+    throw failure('usage', `unexpected argument "${surplus}"`, { hint: 'cloudtoken --help' })
   const flags = [...values].map(([name, value]) => (isNegative(name) ? negative(name, value) : `--${name}=${value}`))
   return [...flags.filter(flag => flag !== ''), ...words, ...(split < 0 ? [] : argv.slice(split))]
 }
@@ -74,6 +87,18 @@ export function flagsOf(args: Readonly<Record<string, unknown>>, table: OptionTa
   return flags
 }
 
+/** The options of words in long form, without the words and without what follows `--`. */
+export function flagsIn(words: readonly string[], table: OptionTable): Record<string, OptionValue> {
+  const flags: Record<string, OptionValue> = {}
+  for (const word of words) {
+    if (word === '--') break
+    const [, name = '', value = 'true'] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? []
+    const option = table[name]
+    if (option) flags[name] = parseValue(option, value, `--${name}`, 'usage')
+  }
+  return flags
+}
+
 /** citty reads every `--no-x` as "x is false", whatever the table says. */
 function isNegative(name: string): boolean {
   return name.startsWith('no-')
@@ -99,7 +124,7 @@ interface Flag {
 }
 
 /** `--a=b`, `-a`, `-ab` for two flags; what follows a letter that takes a value is the value: `-r3`, `-r=3`. */
-function flagsIn(word: string, names: ReadonlyMap<string, string>, table: OptionTable): Flag[] {
+function spelledIn(word: string, names: ReadonlyMap<string, string>, table: OptionTable): Flag[] {
   if (word.startsWith('--')) {
     const equals = word.indexOf('=')
     if (equals < 0) return [{ spelled: word, value: undefined }]

@@ -16,8 +16,6 @@ export interface BrowserOptions {
   readonly profile: string
   /** Whether a person sees it. */
   readonly window: boolean
-  /** Where the sign-in begins. */
-  readonly entry: URL
   readonly env: Readonly<Record<string, string | undefined>>
   readonly platform: NodeJS.Platform
 }
@@ -33,19 +31,11 @@ const startMs = 30_000
 /** How long it may take to save its profile. */
 const closeMs = 5000
 
-/** Hosts that refuse a browser that calls itself automated, as one does that another program speaks to. */
-const turnsRobotsAway = /(?:^|\.)google\.com$/
-
 /** The word of a browser whose policy RemoteDebuggingAllowed is off. */
 const forbidden = /remote debugging is disallowed/i
 
 /** What is started, as an argument list. */
-export function browserArguments({
-  profile,
-  window,
-  entry,
-  platform,
-}: Omit<BrowserOptions, 'browser' | 'env'>): string[] {
+export function browserArguments({ profile, window, platform }: Omit<BrowserOptions, 'browser' | 'env'>): string[] {
   return [
     '--remote-debugging-pipe',
     `--user-data-dir=${profile}`,
@@ -58,8 +48,6 @@ export function browserArguments({
     // A service has no desktop keyring: what the window saves there, the renewal could not read. The folder is private.
     ...(platform === 'linux' ? ['--password-store=basic'] : []),
     ...(window ? [] : ['--headless=new', '--disable-background-networking']),
-    // A person sits before the window, whatever speaks to it. It is not done everywhere: browsers warn of the flag.
-    ...(window && turnsRobotsAway.test(entry.hostname) ? ['--disable-blink-features=AutomationControlled'] : []),
     'about:blank',
   ]
 }

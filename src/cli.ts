@@ -4,22 +4,29 @@
 import process from 'node:process'
 import { defineCommand, runCommand } from 'citty'
 import pkg from '../package.json' with { type: 'json' }
-import { argsOf, flagsOf, normaliseArgv } from './argv.ts'
+import { argsOf, flagsIn, flagsOf, normaliseArgv } from './argv.ts'
 import type { Flags } from './command-context.ts'
 import { exitCodes, failure, isFailure, messageOf } from './errors.ts'
-import { commandHelp, helpText, type CommandSummary } from './help.ts'
+import { commandHelp, helpText, type CommandSummary, type PluginHelp } from './help.ts'
 import { createLog } from './log.ts'
 import { nearest } from './names.ts'
 import {
+  chainOptions,
+  consoleOptions,
   coreOptions,
   daemonOptions,
   execOptions,
   exporterOptions,
   generalOptions,
+  pluginOptions,
+  profileOptions,
   roleOptions,
+  setupOptions,
   signInOptions,
+  tokenOptions,
   type OptionTable,
 } from './options.ts'
+import { rootWorksFor } from './plugin-find.ts'
 import { takeHandover } from './privilege-sudo.ts'
 
 interface Invocation {
@@ -38,7 +45,7 @@ interface Command extends CommandSummary {
   run(invocation: Invocation): Promise<number>
 }
 
-const signIn = { ...signInOptions, ...roleOptions, ...generalOptions }
+const signIn = { ...signInOptions, ...tokenOptions, ...roleOptions, ...chainOptions, ...generalOptions }
 
 const commands: readonly Command[] = [
   {
@@ -109,6 +116,16 @@ const commands: readonly Command[] = [
     },
   },
   {
+    name: 'console',
+    summary: 'open the AWS console in the browser, signed in',
+    options: { ...signIn, ...consoleOptions },
+    async run({ flags }) {
+      const { createContext } = await import('./command-context.ts')
+      const { consoleCommand } = await import('./command-console.ts')
+      return await consoleCommand(await createContext(flags))
+    },
+  },
+  {
     name: 'whoami',
     summary: 'whom AWS takes the credentials of the last run for',
     options: { ...exporterOptions, ...generalOptions, region: roleOptions.region },
@@ -116,6 +133,21 @@ const commands: readonly Command[] = [
       const { createContext } = await import('./command-context.ts')
       const { whoamiCommand } = await import('./command-whoami.ts')
       return await whoamiCommand(await createContext(flags))
+    },
+  },
+  {
+    name: 'setup-profiles',
+    summary: 'a profile in ~/.aws/config for each role',
+    options: {
+      ...signIn,
+      ...setupOptions,
+      'profile-name': profileOptions['profile-name'],
+      'dry-run': profileOptions['dry-run'],
+    },
+    async run({ flags }) {
+      const { createContext } = await import('./command-context.ts')
+      const { setupProfilesCommand } = await import('./command-setup-profiles.ts')
+      return await setupProfilesCommand(await createContext(flags))
     },
   },
   {
@@ -136,15 +168,29 @@ const commands: readonly Command[] = [
     run: invocation => bare({ ...invocation, flags: { ...invocation.flags, init: true } }),
   },
   {
+    name: 'plugins',
+    usage: 'list|new|test|trust|types',
+    summary: 'your own sign-ins and your own handling of credentials',
+    options: { ...pluginOptions, ...generalOptions, 'no-input': signInOptions['no-input'] },
+    positionals: 2,
+    async run({ flags, words }) {
+      const { pluginsCommand } = await import('./command-plugins.ts')
+      return await pluginsCommand(flags, words)
+    },
+  },
+  {
     name: 'logout',
     summary: 'remove what cloudtoken stored and wrote (-U)',
-    options: { ...signInOptions, ...exporterOptions, ...generalOptions },
+    options: { ...signInOptions, ...tokenOptions, ...exporterOptions, ...generalOptions },
     run: invocation => bare({ ...invocation, flags: { ...invocation.flags, unset: true } }),
   },
 ]
 
 /** The command without a name, and the older spellings of the others. */
 async function bare({ flags, argv, handover }: Invocation): Promise<number> {
+  const few = ['all', 'dry-run'].find(name => flags[name])
+  const other = ['daemon', 'init', 'unset', 'export'].find(name => flags[name])
+  if (few && other) throw failure('usage', `--${few} does not go with --${other}`)
   if (flags['daemon']) {
     const { daemonCommand } = await import('./command-daemon.ts')
     return await daemonCommand({ flags, argv, handover })
@@ -162,6 +208,10 @@ async function bare({ flags, argv, handover }: Invocation): Promise<number> {
   if (flags['export']) {
     const { exportCommand } = await import('./command-env.ts')
     return exportCommand(context)
+  }
+  if (flags['all']) {
+    const { allCommand } = await import('./command-all.ts')
+    return await allCommand(context)
   }
   const { signInCommand } = await import('./command-sign-in.ts')
   return await signInCommand(context)
@@ -188,10 +238,10 @@ async function dispatch(words: readonly string[], print: (line: string) => void)
   const [first] = given
   const named = first !== undefined && /^[a-z]/.test(first) ? first : undefined
   if (named === 'version') return answer(print, `cloudtoken ${pkg.version}`)
-  if (named === 'help') return answer(print, helpFor(given[1]))
-  const command = named === undefined ? undefined : findCommand(named)
-  const options = command?.options ?? coreOptions
-  const typed = command ? given.slice(1) : given
+  const wanted = named === 'help' ? given[1] : named
+  const command = wanted === undefined ? undefined : findCommand(wanted)
+  const typed = named === 'help' ? ['--help'] : command ? given.slice(1) : given
+  const { options, plugins } = await withPlugins(typed, command?.options ?? coreOptions)
   const argv = normaliseArgv(typed, options, command?.positionals)
   let code: number = exitCodes.unexpected
   await runCommand(
@@ -199,7 +249,7 @@ async function dispatch(words: readonly string[], print: (line: string) => void)
       args: argsOf(options),
       async run({ args }) {
         const flags = flagsOf(args, options)
-        if (flags['help']) code = answer(print, helpFor(command?.name))
+        if (flags['help']) code = answer(print, command ? commandHelp(command, options) : helpText(commands, plugins))
         else if (flags['version']) code = answer(print, `cloudtoken ${pkg.version}`)
         else code = await (command?.run ?? bare)({ flags, words: args._, typed, argv, handover })
       },
@@ -218,10 +268,39 @@ function findCommand(name: string): Command {
   })
 }
 
-function helpFor(name: string | undefined): string {
-  if (name === undefined) return helpText(commands)
-  const command = findCommand(name)
-  return commandHelp(command, command.options)
+interface Accepted {
+  readonly options: OptionTable
+  readonly plugins: readonly PluginHelp[]
+}
+
+/** Plugins are asked for their options only when a word that the core does not know, or the help, makes it necessary. */
+async function withPlugins(typed: readonly string[], own: OptionTable): Promise<Accepted> {
+  const nothing = { options: own, plugins: [] }
+  let unknown = false
+  const flags = flagsIn(
+    normaliseArgv(typed, own, 0, () => (unknown = true)),
+    own,
+  )
+  // Root reads nothing of the person's before it has become that person; their options come as variables then.
+  const forOther = flags['daemon'] === true && (rootWorksFor(process.env) || flags['system-username'] !== undefined)
+  if (!('provider' in own) || forOther || !(unknown || flags['help'])) return nothing
+  const { describePlugins } = await import('./command-context.ts')
+  const { addedOptions } = await import('./plugins.ts')
+  try {
+    const { described, problems } = await describePlugins(flags)
+    const [problem] = problems.values()
+    if (problem !== undefined && !flags['help']) throw problem
+    const added = addedOptions(coreOptions, described)
+    const plugins = described.map(each => ({
+      ...each,
+      options: Object.fromEntries(Object.entries(each.options).filter(([name]) => name in added)),
+    }))
+    return { options: { ...own, ...added }, plugins }
+  } catch (error) {
+    // Help is what somebody with a broken config.yaml may need.
+    if (flags['help']) return nothing
+    throw error
+  }
 }
 
 function answer(print: (line: string) => void, text: string): number {

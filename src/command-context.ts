@@ -6,13 +6,17 @@ import path from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { checkNames, emptyConfig, loadConfig, resolveSettings, variableOf, type Config } from './config.ts'
-import { failure } from './errors.ts'
+import { failure, messageOf } from './errors.ts'
+import { isExporter } from './exporters.ts'
 import { findPaths, readText, type Paths } from './files.ts'
-import { findIdentity, planOf } from './identity.ts'
+import { findIdentity, namesIn, planOf } from './identity.ts'
 import { createKeyring } from './keyring.ts'
 import { createLog, keepSecret, redact, type Log } from './log.ts'
 import { nearest } from './names.ts'
-import { coreOptions, type OptionValue, type Settings } from './options.ts'
+import { camelCase, coreOptions, type OptionTable, type OptionValue, type Settings } from './options.ts'
+import { addedOptions, describeAll, openPlugins, type InUse, type Plugins } from './plugins.ts'
+import type { Ask } from './provider.ts'
+import { findProvider, providerNames } from './providers.ts'
 import { run } from './run.ts'
 import { openSession, type Session } from './session.ts'
 import { createTerminal, type Terminal } from './term.ts'
@@ -25,8 +29,11 @@ export interface Context {
   readonly flags: Flags
   readonly env: Env
   readonly settings: Settings
+  /** Options that plugins added to those of the core. */
+  readonly extra: OptionTable
   readonly config: Config
   readonly paths: Paths
+  readonly plugins: Plugins
   readonly log: Log
   readonly terminal: Terminal
   readonly clock: Clock
@@ -42,8 +49,17 @@ export const systemClock: Clock = {
   },
 }
 
-/** Reads config.yaml and resolves every option. */
-export async function createContext(flags: Flags, env: Env = process.env): Promise<Context> {
+interface Configuration {
+  readonly config: Config
+  readonly paths: Paths
+  /** Without the options of plugins. */
+  readonly settings: Settings
+  /** The options of the core, and those that plugins add. */
+  resolve(extra: OptionTable): Settings
+}
+
+/** Reads config.yaml; which plugins are in use follows from it. */
+async function readConfiguration(flags: Flags, env: Env): Promise<Configuration> {
   const early = resolveSettings(coreOptions, {}, { flags, env })
   const paths = findPaths(env, early.configDir)
   const file = early.configFile ?? path.join(paths.config, 'config.yaml')
@@ -51,23 +67,82 @@ export async function createContext(flags: Flags, env: Env = process.env): Promi
     throw failure('config', `Unable to load config file: ${file}`)
   }
   const config = await loadConfig(file)
-  checkNames(config, coreOptions)
   const identity = findIdentity(config, early.identity)
-  const plugins = ['saml', ...Object.values(config.stages).flatMap(names => names ?? [])]
-  const settings = resolveSettings(coreOptions, {}, { flags, env, config, identity: identity.values, plugins })
-  if (settings.password !== undefined) keepSecret(settings.password)
-  const log = createLog({ quiet: settings.quiet, debug: settings.debug || settings.debugWithSecrets })
-  warnAbout(settings, flags, env, log)
+  const listed = Object.values(config.stages).flatMap(names => names ?? [])
+  const plugins = ['saml', ...(early.provider === undefined ? [] : [early.provider]), ...listed]
+  const resolve = (extra: OptionTable): Settings => {
+    const given = resolveSettings(coreOptions, extra, { flags, env, config, identity: identity.values, plugins })
+    // In a CI job nobody sits at the terminal, even where there is one.
+    return { ...given, noInput: given.noInput || /^(true|1)$/i.test(env['CI'] ?? '') }
+  }
+  return { config, paths, settings: resolve({}), resolve }
+}
+
+function pluginsOf(
+  { paths, settings }: Pick<Configuration, 'paths' | 'settings'>,
+  env: Env,
+  ask: Ask,
+  log: Log,
+): Plugins {
+  const debug = settings.debug || settings.debugWithSecrets
+  return openPlugins({ paths, env, ask, log, debug, timeoutSeconds: settings.pluginTimeout })
+}
+
+function inUse({ config, settings }: Configuration, plugins: Plugins): Promise<InUse> {
+  return describeAll(plugins, namesIn(planOf(config, settings)), isBuiltIn)
+}
+
+async function isBuiltIn(name: string): Promise<boolean> {
+  if (isExporter(name) || providerNames().includes(name)) return true
+  return await findProvider(name).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** What the plugins in use say of themselves, for `--help` and for words that the core does not know; nobody is asked. */
+export async function describePlugins(flags: Flags, env: Env = process.env): Promise<InUse> {
+  const configuration = await readConfiguration(flags, env)
+  const log = createLog({ quiet: true })
+  return await inUse(
+    configuration,
+    pluginsOf(configuration, env, createTerminal({ noInput: true, tell: () => {} }), log),
+  )
+}
+
+/** Reads config.yaml and resolves every option. */
+export async function createContext(flags: Flags, env: Env = process.env): Promise<Context> {
+  const configuration = await readConfiguration(flags, env)
+  const { config, paths, settings: core } = configuration
+  const log = createLog({ quiet: core.quiet, debug: core.debug || core.debugWithSecrets })
   // What a person is to do now is said to them, quiet or not.
   const tell = (message: string): void =>
-    settings.quiet ? log.access(`cloudtoken: ${redact(message)}\n`) : log.info(message)
-  const terminal = createTerminal({ noInput: settings.noInput, tell })
+    core.quiet ? log.access(`cloudtoken: ${redact(message)}\n`) : log.info(message)
+  const terminal = createTerminal({ noInput: core.noInput, tell })
+  const plugins = pluginsOf({ paths, settings: core }, env, terminal, log)
+  const { described, problems } = await inUse(configuration, plugins)
+  for (const error of problems.values()) {
+    // What a broken plugin left cannot be taken back by it, but all else can.
+    if (!flags['unset']) throw error
+    log.warn(messageOf(error))
+  }
+  const extra = addedOptions(coreOptions, described)
+  if (problems.size === 0) checkNames(config, { ...coreOptions, ...extra })
+  const settings = configuration.resolve(extra)
+  for (const [name, option] of Object.entries(extra)) {
+    const value = settings.extra[camelCase(name)]
+    if (option.secret && typeof value === 'string') keepSecret(value)
+  }
+  if (settings.password !== undefined) keepSecret(settings.password)
+  warnAbout({ ...coreOptions, ...extra }, settings, flags, env, log)
   return {
     flags,
     env,
     settings,
+    extra,
     config,
     paths,
+    plugins,
     log,
     terminal,
     clock: systemClock,
@@ -80,8 +155,10 @@ export function optionsOnly(flags: Flags, env: Env): Settings {
   return resolveSettings(coreOptions, {}, { flags, env, config: emptyConfig })
 }
 
-export async function sessionOf(context: Context): Promise<Session> {
-  const plan = planOf(context.config, context.settings)
+/** `signer` takes the place of all that signs in, for a session that only takes back. */
+export async function sessionOf(context: Context, signer?: string): Promise<Session> {
+  const planned = planOf(context.config, context.settings)
+  const plan = signer === undefined ? planned : { ...planned, auth: [], provider: signer }
   const keyring = createKeyring({
     platform: process.platform,
     run,
@@ -91,7 +168,7 @@ export async function sessionOf(context: Context): Promise<Session> {
   return await openSession({ ...context, plan, ask: context.terminal, keyring })
 }
 
-function warnAbout(settings: Settings, flags: Flags, env: Env, log: Log): void {
+function warnAbout(table: OptionTable, settings: Settings, flags: Flags, env: Env, log: Log): void {
   if (flags['password'] !== undefined) {
     log.warn(
       'a password on the command line can be read by other users of this machine',
@@ -99,10 +176,7 @@ function warnAbout(settings: Settings, flags: Flags, env: Env, log: Log): void {
     )
   }
   if (settings.debugWithSecrets) log.warn('--debug-with-secrets shows no secrets any more; it is the same as --debug')
-  const known = Object.entries(coreOptions).flatMap(([name, option]) => [
-    name,
-    ...('alias' in option ? option.alias : []),
-  ])
+  const known = Object.entries(table).flatMap(([name, option]) => [name, ...(option.alias ?? [])])
   const variables = known.map(variableOf)
   for (const name of Object.keys(env)) {
     if (!name.startsWith('CLOUDTOKEN_') || variables.includes(name) || name === 'CLOUDTOKEN_BIN') continue

@@ -12,7 +12,7 @@ import { awsTime } from './tokens.ts'
 
 /** `words`: the command's own, as the quick path will meet them again. */
 export async function credentialProcessCommand(context: Context, words: readonly string[]): Promise<number> {
-  const { credentials, dependsOn } = await obtainCredentials(context)
+  const { credentials, dependsOn, session } = await obtainCredentials(context)
   const output = `${JSON.stringify({
     Version: 1,
     AccessKeyId: credentials.accessKeyId,
@@ -22,7 +22,7 @@ export async function credentialProcessCommand(context: Context, words: readonly
     AccountId: credentials.accountId,
   })}\n`
   context.log.write(output)
-  const place = quickFile(words, context.env)
+  const place = session.ephemeral ? undefined : quickFile(words, context.env)
   if (place) {
     const answer: QuickAnswer = {
       key: place.key,

@@ -11,6 +11,7 @@ import { isFailure } from './errors.ts'
 import { openGate, type Gate } from './gate.ts'
 import { metadataAddress } from './linklocal.ts'
 import { createLog } from './log.ts'
+import { coreOptions, type OptionTable } from './options.ts'
 import { dropPrivileges, findUser, isRoot } from './privilege.ts'
 import { receiveHandover, sudoCommand } from './privilege-sudo.ts'
 import { handOver } from './run.ts'
@@ -61,6 +62,7 @@ async function asPerson({ flags, argv }: DaemonStart): Promise<number> {
     const sudo = sudoCommand(selfCommand(), [...words, ...chosen], process.env, {
       folder: process.env['XDG_RUNTIME_DIR'] ?? paths.state,
       interactive: terminal.interactive,
+      table: { ...coreOptions, ...asVariables(context.extra) },
     })
     try {
       return await handOver(sudo.command, sudo.args, sudo.env)
@@ -73,6 +75,11 @@ async function asPerson({ flags, argv }: DaemonStart): Promise<number> {
   const accessLog = settings.quiet ? undefined : createAccessLog(log.access)
   const gate = await openGate({ listen, force: settings.force, log, accessLog })
   return await closing(gate, () => serve(context, gate, ending))
+}
+
+/** Options of plugins travel beside the command, as secrets do: root does not look at plugins, so it knows none of these. */
+function asVariables(extra: OptionTable): OptionTable {
+  return Object.fromEntries(Object.entries(extra).map(([name, option]) => [name, { ...option, secret: true }]))
 }
 
 async function serve(context: Context, gate: Gate, ending: AbortSignal): Promise<number> {

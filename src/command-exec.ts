@@ -4,13 +4,12 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
-import { variableOf } from './config.ts'
+import { withoutSecrets } from './config.ts'
 import type { Context } from './command-context.ts'
 import { serveChild } from './command-exec-serve.ts'
 import { obtainCredentials } from './command-obtain.ts'
 import { failure, isFailure } from './errors.ts'
 import type { Log } from './log.ts'
-import { coreOptions } from './options.ts'
 import { handOver } from './run.ts'
 import { awsTime } from './tokens.ts'
 import type { Credentials } from './types.ts'
@@ -105,11 +104,9 @@ function regionVariables(region: string): Env {
  * `cleared` names those of AWS.
  */
 function withoutCredentials(env: Env): { kept: Env; cleared: readonly string[] } {
-  const names = Object.keys(env)
-  const cleared = names.filter(name => credentialVariable.test(name))
-  const secret = Object.entries(coreOptions).flatMap(([name, option]) => ('secret' in option ? [variableOf(name)] : []))
-  const gone = new Set([...cleared, ...secret])
-  return { kept: Object.fromEntries(names.flatMap(name => (gone.has(name) ? [] : [[name, env[name]]]))), cleared }
+  const cleared = Object.keys(env).filter(name => credentialVariable.test(name))
+  const kept = Object.entries(withoutSecrets(env)).filter(([name]) => !cleared.includes(name))
+  return { kept: Object.fromEntries(kept), cleared }
 }
 
 const credentialVariable = new RegExp(

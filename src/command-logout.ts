@@ -4,23 +4,18 @@
 import path from 'node:path'
 import { sessionOf, type Context } from './command-context.ts'
 import { isFailure } from './errors.ts'
-import { findExporter } from './exporters.ts'
 import { remove } from './files.ts'
-import { exportersOf } from './identity.ts'
 
 export async function logoutCommand(context: Context): Promise<number> {
-  const { config, settings, paths, env, log } = context
-  for (const name of exportersOf(config)) {
-    const exporter = await findExporter(name)
-    await exporter.forget?.({ settings, paths, env, daemon: false, log })
-  }
+  const { paths, log } = context
   remove(path.join(paths.state, 'quick'))
   const session = await sessionOf(context).catch((error: unknown) => {
-    if (isFailure(error) && error.code === 'provider-none') return undefined
-    throw error
+    if (!isFailure(error) || error.kind === 'cancelled') throw error
+    if (error.code !== 'provider-none') log.warn(error.message, error.hint)
+    return undefined
   })
-  await session?.forget()
-  // With nobody configured there is nobody to keep anything for.
+  // Where nobody can sign in there still is what the exporters wrote, and what was kept for anybody.
+  await (session ?? (await sessionOf(context, 'saml-response'))).forget()
   if (!session) remove(path.join(paths.state, 'identities'))
   log.info('removed the credentials, the session at the identity provider, and the stored password')
   return 0

@@ -2,6 +2,7 @@
  * Credentials for a program that waits: the cached set until it is due, then a round with the IdP's cookies, and the person
  * only if they have to. Nothing but questions is shown. However many start at once, one of them signs in.
  */
+import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { sessionOf, type Context } from './command-context.ts'
 import { isRoleArn } from './arn.ts'
@@ -10,7 +11,7 @@ import { withLock } from './files.ts'
 import { dueAt } from './renewal.ts'
 import { chooseRole, offeredRoles, roleLines } from './roles.ts'
 import type { Session } from './session.ts'
-import { fromTokens, toTokens } from './tokens.ts'
+import { fromTokens, toCache } from './tokens.ts'
 import type { Credentials, Role } from './types.ts'
 
 export interface Obtained {
@@ -23,9 +24,10 @@ export interface Obtained {
 
 export async function obtainCredentials(context: Context): Promise<Obtained> {
   const session = await sessionOf(context)
+  if (session.ephemeral) return { credentials: await signIn(context, session, undefined), dependsOn: [], session }
   const credentials = await withLock(lockFile(context), () => obtain(context, session), patience)
   const config = context.settings.configFile ?? path.join(context.paths.config, 'config.yaml')
-  return { credentials, dependsOn: [config, session.lastRoleFile], session }
+  return { credentials, dependsOn: [config, session.lastRoleFile, ...session.dependsOn], session }
 }
 
 /**
@@ -39,16 +41,18 @@ export async function renewObtained(
   signal: AbortSignal,
 ): Promise<Credentials> {
   const { settings, clock } = context
-  const name = cacheName(context, isNamed(settings) ? undefined : held)
+  // A chain starts anew from its first role.
+  const role = held.sourceRole ?? { roleArn: held.roleArn, providerArn: held.samlProvider ?? '' }
+  if (session.ephemeral) return await session.renew(role, signal)
+  const name = cacheName(context, isNamed(settings) ? undefined : role, session.variant)
   return await withLock(
     lockFile(context),
     async () => {
       const kept = fromTokens(session.store.read(name) ?? '')
       const newer = kept && kept.roleArn === held.roleArn && kept.accessKeyId !== held.accessKeyId
       if (newer && clock.now() < dueAt(kept, settings.refreshInterval, 0)) return kept
-      const role = { roleArn: held.roleArn, providerArn: held.samlProvider ?? '' }
       const credentials = await session.renew(role, signal)
-      session.store.write(name, JSON.stringify(toTokens(credentials)))
+      session.store.write(name, toCache(credentials))
       return credentials
     },
     patience,
@@ -65,12 +69,12 @@ const patience = 180_000
 async function obtain(context: Context, session: Session): Promise<Credentials> {
   const { settings, clock } = context
   const last = isNamed(settings) ? undefined : session.lastRole()
-  const name = cacheName(context, last)
+  const name = cacheName(context, last, session.variant)
   const kept = fromTokens(session.store.read(name) ?? '')
   if (kept && clock.now() < dueAt(kept, settings.refreshInterval, 0)) return kept
   try {
     const credentials = await signIn(context, session, last)
-    session.store.write(name, JSON.stringify(toTokens(credentials)))
+    session.store.write(name, toCache(credentials))
     return credentials
   } catch (error) {
     const cancelled = isFailure(error) && error.kind === 'cancelled'
@@ -107,9 +111,10 @@ function isNamed({ role, filter, roleNumber }: Context['settings']): boolean {
   return Boolean(role || filter || roleNumber)
 }
 
-/** Each wish has a set of its own; a role by its ARN shares the one of `lastRole`. */
-function cacheName({ settings }: Context, last: Pick<Role, 'roleArn'> | undefined): string {
+/** Each wish has a set of its own, and each chain behind it; a role by its ARN shares the one of `lastRole`. */
+function cacheName({ settings }: Context, last: Pick<Role, 'roleArn'> | undefined, variant: string): string {
   const named = settings.role !== undefined && isRoleArn(settings.role) ? settings.role : undefined
   const wish = last?.roleArn ?? named ?? JSON.stringify([settings.role, settings.filter, settings.roleNumber])
-  return `credentials-${wish.replace(/[^\w.@-]+/g, '_').slice(-120)}.json`
+  const mark = variant === '' ? '' : `-${createHash('sha256').update(variant).digest('hex').slice(0, 16)}`
+  return `credentials-${wish.replace(/[^\w.@-]+/g, '_').slice(-120)}${mark}.json`
 }

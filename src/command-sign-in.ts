@@ -15,13 +15,19 @@ export async function signInCommand(context: Context): Promise<number> {
   const signal = new AbortController().signal
   const session = await sessionOf(context)
   const { settings, log } = context
+  const loud = settings.ciEnv ? 'ci-env' : settings.dryRun ? 'dry-run' : undefined
+  if (settings.json && loud) throw failure('usage', `--json does not go with --${loud}, which prints its own`)
   if (settings.list || settings.numbersOnly) return await listRoles(context, session, signal)
   // A program that reads the result has no use for the transcript; a person may still want to see it.
   const seen = settings.json ? { ...context, log: { ...log, print: toStderr(log), write: log.access } } : context
   const { credentials } = await takeRole(seen, session, signal)
   await session.export(credentials, false)
-  if (settings.json) log.print(JSON.stringify(resultOf(credentials), undefined, 2))
-  else log.info(`credentials until ${localTime(credentials.expiration)}`)
+  const url = await consoleUrlOf(context, credentials)
+  if (settings.json) log.print(JSON.stringify({ ...resultOf(credentials), ...(url && { url }) }, undefined, 2))
+  else {
+    if (url) log.print(`Sign-In URL: ${url}`)
+    log.info(`credentials until ${localTime(credentials.expiration)}`)
+  }
   return 0
 }
 
@@ -41,17 +47,30 @@ function resultOf({ roleArn, accountId, assumedRoleArn, expiration }: Credential
   return { roleArn, accountId, assumedRoleArn: assumedRoleArn ?? null, expiration: awsTime(expiration) }
 }
 
+/** The older spelling of `console`: beside the credentials, the URL is opened, printed, or both; answers what to print. */
+async function consoleUrlOf(context: Context, credentials: Credentials): Promise<string | undefined> {
+  const { generateUrl, openUrl } = context.settings
+  if (!generateUrl && !openUrl) return undefined
+  const { makeUrl, openInBrowser } = await import('./command-console.ts')
+  const url = await makeUrl(context, credentials)
+  if (openUrl) await openInBrowser(context, url)
+  return generateUrl ? url : undefined
+}
+
 /** Signs in, settles the role with the transcript's words, and assumes it. */
 export async function takeRole(context: Context, session: Session, signal: AbortSignal): Promise<Taken> {
   const signedIn = await session.signIn('login', signal)
   if (signedIn.kind === 'credentials') {
     const { credentials } = signedIn
-    return { credentials, role: { roleArn: credentials.roleArn, providerArn: credentials.samlProvider ?? '' } }
+    context.log.print(`Using role ${credentials.roleArn}`)
+    const { sourceRole, roleArn, samlProvider } = credentials
+    return { credentials, role: sourceRole ?? { roleArn, providerArn: samlProvider ?? '' } }
   }
   const role = await settleRole(context, session, signedIn.assertion)
   const credentials = await session.assume(role, signedIn.assertion, 'login', signal)
   session.rememberRole(role)
   context.log.print(`Using role ${role.roleArn}`)
+  if (credentials.roleArn !== role.roleArn) context.log.print(`Using role ${credentials.roleArn}`)
   return { credentials, role, assertion: signedIn.assertion }
 }
 

@@ -5,7 +5,7 @@
 import { failure } from './errors.ts'
 import { readText } from './files.ts'
 import { unknownName } from './names.ts'
-import { camelCase, type Option, type OptionTable, type OptionValue, type Settings } from './options.ts'
+import { camelCase, coreOptions, type Option, type OptionTable, type OptionValue, type Settings } from './options.ts'
 
 export interface Config {
   /** Where it was read; `undefined` when there is none. */
@@ -19,6 +19,8 @@ export interface Config {
   readonly identities: Readonly<Record<string, Values>>
   /** Account id to the name a person gave it. */
   readonly accounts: Readonly<Record<string, string>>
+  /** Short name to role ARN, for `--chain` and `--dest-role-alias`. */
+  readonly aliases: Readonly<Record<string, string>>
 }
 
 export type Stage = 'pre_auth' | 'auth' | 'post_auth'
@@ -32,7 +34,7 @@ const olderKeys: Readonly<Record<string, readonly [provider: string, option: str
   'okta-url': ['okta', 'url'],
   gui: ['okta', 'gui'],
 }
-const topKeys = ['plugins', 'defaults', 'identities', 'accounts', ...Object.keys(olderKeys)]
+const topKeys = ['plugins', 'defaults', 'identities', 'accounts', 'aliases', ...Object.keys(olderKeys)]
 
 export const emptyConfig: Config = {
   file: undefined,
@@ -41,6 +43,7 @@ export const emptyConfig: Config = {
   pluginDefaults: {},
   identities: {},
   accounts: {},
+  aliases: {},
 }
 
 /** A missing file is an empty configuration; anything that cannot be understood is a failure that names the place. */
@@ -71,9 +74,13 @@ export function readConfig(value: unknown, file: string): Config {
   for (const [name, entry] of Object.entries(raw(top['identities'] ?? {}, file, 'identities'))) {
     identities[name] = mapping(entry ?? {}, file, `identities.${name}`)
   }
-  const accounts: Record<string, string> = {}
-  for (const [id, name] of Object.entries(raw(top['accounts'] ?? {}, file, 'accounts'))) accounts[id] = String(name)
-  return { file, stages: readStages(top['plugins'], file), defaults, pluginDefaults, identities, accounts }
+  const accounts = texts(top['accounts'], file, 'accounts')
+  const aliases = texts(top['aliases'], file, 'aliases')
+  return { file, stages: readStages(top['plugins'], file), defaults, pluginDefaults, identities, accounts, aliases }
+}
+
+function texts(value: unknown, file: string, where: string): Record<string, string> {
+  return Object.fromEntries(Object.entries(raw(value ?? {}, file, where)).map(([key, text]) => [key, String(text)]))
 }
 
 function readStages(value: unknown, file: string): Config['stages'] {
@@ -146,18 +153,19 @@ export function checkNames(config: Config, table: OptionTable): void {
 }
 
 /** Options of the original's plugins that a config.yaml of it may still hold. */
-const originalNames = [
-  'credentials-profile',
-  'generate-url',
-  'generate-url-duration',
-  'generate-url-suffix',
-  'open-url',
-  'mfa-url-output',
-]
+const originalNames = ['credentials-profile', 'mfa-url-output']
 
 /** `CLOUDTOKEN_SESSION_DURATION` */
 export function variableOf(name: string): string {
   return `CLOUDTOKEN_${name.toUpperCase().replaceAll('-', '_')}`
+}
+
+/** For programs that we start: no password and no code of ours. */
+export function withoutSecrets(env: Env): Env {
+  const secret = Object.entries<Option>(coreOptions).flatMap(([name, option]) =>
+    option.secret ? [name, ...(option.alias ?? [])].map(variableOf) : [],
+  )
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !secret.includes(name)))
 }
 
 /** The value as the option's type wants it, or a failure that names where it stands. */

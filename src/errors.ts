@@ -19,6 +19,8 @@ export const exitCodes = {
   sts: 31,
   /** Link-local address, port or privilege. */
   address: 40,
+  /** A plugin crashed, hung, or broke its contract. */
+  plugin: 50,
   /** The person pressed Ctrl-C at a question; as a shell reports SIGINT. */
   cancelled: 130,
 } as const

@@ -2,12 +2,20 @@
  * A profile in the shared credentials file, which every AWS tool reads. The file belongs to other people too: one
  * section is ours, marked `cloudtoken = true`; a section of theirs in its place is renamed first and comes back by `forget`.
  */
-import { Buffer } from 'node:buffer'
-import path from 'node:path'
+import { bytesOf, configFile, credentialsFile, editShared, isOurs, ownerKey, readShared } from './aws-files.ts'
 import { failure } from './errors.ts'
 import type { Exporter, ExporterContext } from './exporter.ts'
-import { readBytes, withLock, writeFile } from './files.ts'
-import { readSection, removeSection, renameSection, sectionNames, setSection, type SectionEntries } from './ini.ts'
+import {
+  readSection,
+  readSections,
+  removeSection,
+  removeSections,
+  renameSection,
+  sectionNames,
+  setSection,
+  setSections,
+  type SectionEntries,
+} from './ini.ts'
 import { awsTime } from './tokens.ts'
 import type { Credentials } from './types.ts'
 
@@ -15,37 +23,45 @@ export const exportAwscli: Exporter = {
   name: 'export_credentials_awscli',
   aliases: ['awscli', 'export_credentials_cli', 'awscli_exporter'],
   summary: 'a profile in ~/.aws/credentials: default, or what --profile says',
+  previews: true,
   async write({ credentials, settings, paths, env, daemon, log }) {
     const profile = settings.profile || 'default'
     if (daemon && profile !== 'default') {
       const hint = 'leave out --profile, or run cloudtoken without -d'
       throw failure('usage', 'cannot run daemon mode with a custom profile', { hint })
     }
-    const file = credentialsFile(paths, env)
     if (daemon) {
-      await edit(file, text => stepAside(text))
+      await editShared(credentialsFile(paths, env), stepAside)
       warnOfShadows(paths, env, log)
     } else if (!settings.temp) {
-      const region = settings.region
-      await edit(file, text => place(text, bytesOf(profile), { credentials, region, now: new Date() }), true)
+      await writeProfiles([{ profile, credentials }], { settings, paths, env, log })
     }
   },
   async forget({ paths, env }) {
-    await edit(credentialsFile(paths, env), text =>
-      sectionNames(text)
-        .filter(name => isOurs(readSection(text, name)))
-        .reduce(takeBack, text),
-    )
+    await editShared(credentialsFile(paths, env), text => {
+      const own = [...readSections(text)].filter(([, section]) => isOurs(section))
+      const alone = own.filter(([, section]) => !section.has(backupKey)).map(([name]) => name)
+      const replaced = own.filter(([, section]) => section.has(backupKey)).map(([name]) => name)
+      return replaced.reduce(takeBack, removeSections(text, new Set(alone)))
+    })
   },
 }
 
-interface Placing {
+export interface ProfileKeys {
+  readonly profile: string
   readonly credentials: Credentials
-  readonly region: string | undefined
-  readonly now: Date
 }
 
-const owner = 'cloudtoken'
+/** All of them in one change of the file; with `--dry-run` that change is shown instead. */
+export async function writeProfiles(
+  profiles: readonly ProfileKeys[],
+  { settings, paths, env, log }: Pick<ExporterContext, 'settings' | 'paths' | 'env' | 'log'>,
+): Promise<void> {
+  const preview = settings.dryRun ? log.write : undefined
+  const change = (text: string): string => place(text, profiles, settings.region)
+  await editShared(credentialsFile(paths, env), change, { create: true, preview })
+}
+
 /** Names the section that was renamed to make room. */
 const backupKey = 'cloudtoken_backup'
 const secretKeys = ['aws_access_key_id', 'aws_secret_access_key', 'aws_session_token', 'expiration']
@@ -59,21 +75,30 @@ const sources = [
   'web_identity_token_file',
 ]
 
-function place(text: string, profile: string, { credentials, region, now }: Placing): string {
-  const current = readSection(text, profile)
-  const foreign = current && !isOurs(current)
-  const backup = foreign ? freeName(text, profile, now) : undefined
-  const carried = foreign ? { region: current.get('region'), output: current.get('output') } : {}
-  return setSection(backup ? renameSection(text, profile, backup) : text, profile, {
-    aws_access_key_id: credentials.accessKeyId,
-    aws_secret_access_key: credentials.secretAccessKey,
-    aws_session_token: credentials.sessionToken,
-    ...carried,
-    ...(region && { region }),
-    expiration: awsTime(credentials.expiration),
-    [owner]: 'true',
-    ...(backup && { [backupKey]: backup }),
-  })
+function place(text: string, profiles: readonly ProfileKeys[], region: string | undefined): string {
+  const now = new Date()
+  const present = readSections(text)
+  const sections = new Map<string, SectionEntries>()
+  let edited = text
+  for (const { profile, credentials } of profiles) {
+    const name = bytesOf(profile)
+    const current = present.get(name)
+    const foreign = current && !isOurs(current)
+    const backup = foreign ? freeName(edited, name, now) : undefined
+    const carried = foreign ? { region: current.get('region'), output: current.get('output') } : {}
+    if (backup) edited = renameSection(edited, name, backup)
+    sections.set(name, {
+      aws_access_key_id: credentials.accessKeyId,
+      aws_secret_access_key: credentials.secretAccessKey,
+      aws_session_token: credentials.sessionToken,
+      ...carried,
+      ...(region && { region }),
+      expiration: awsTime(credentials.expiration),
+      [ownerKey]: 'true',
+      ...(backup && { [backupKey]: backup }),
+    })
+  }
+  return setSections(edited, sections)
 }
 
 /** Under the daemon no key of ours may stand before the endpoint; a section that remembers a backup stays for that. */
@@ -81,7 +106,7 @@ function stepAside(text: string): string {
   const current = readSection(text, 'default')
   if (!current || !isOurs(current)) return text
   const left = [...current.keys()].filter(key => !secretKeys.includes(key))
-  if (left.every(key => key === owner)) return removeSection(text, 'default')
+  if (left.every(key => key === ownerKey)) return removeSection(text, 'default')
   const none: SectionEntries = Object.fromEntries(secretKeys.map(key => [key, undefined]))
   return setSection(text, 'default', none)
 }
@@ -90,11 +115,6 @@ function takeBack(text: string, name: string): string {
   const backup = readSection(text, name)?.get(backupKey)
   const without = removeSection(text, name)
   return backup && sectionNames(without).includes(backup) ? renameSection(without, backup, name) : without
-}
-
-/** By the mark; but long-term keys (AKIA…) under it were put there by somebody else, `aws configure` for one. */
-function isOurs(section: ReadonlyMap<string, string> | undefined): boolean {
-  return section?.get(owner) === 'true' && !section.get('aws_access_key_id')?.startsWith('AKIA')
 }
 
 function freeName(text: string, profile: string, now: Date): string {
@@ -110,42 +130,12 @@ function warnOfShadows(
   env: ExporterContext['env'],
   log: ExporterContext['log'],
 ): void {
-  for (const file of [credentialsFile(paths, env), awsFile('AWS_CONFIG_FILE', 'config', paths, env)]) {
-    const text = readBytes(file)?.toString('latin1') ?? ''
+  for (const file of [credentialsFile(paths, env), configFile(paths, env)]) {
+    const text = readShared(file) ?? ''
     const names = sectionNames(text).filter(name => /^(profile[ \t]+)?default$/.test(name))
     const key = sources.find(source => names.some(name => readSection(text, name)?.has(source)))
     if (!key) continue
     const hint = 'rename that section, or set AWS_PROFILE to one without keys'
     log.warn(`[default] in ${file} has ${key}: programs use that instead of the metadata endpoint`, hint)
   }
-}
-
-function credentialsFile(paths: ExporterContext['paths'], env: ExporterContext['env']): string {
-  return awsFile('AWS_SHARED_CREDENTIALS_FILE', 'credentials', paths, env)
-}
-
-/** One of the two shared files: where its variable says, else in `~/.aws`. */
-export function awsFile(
-  variable: string,
-  name: string,
-  paths: ExporterContext['paths'],
-  env: ExporterContext['env'],
-): string {
-  const chosen = env[variable]
-  return chosen ? path.resolve(chosen.replace(/^~(?=$|[\\/])/, paths.home)) : path.join(paths.home, '.aws', name)
-}
-
-/** Byte for byte, whatever encoding other people's comments are in: the text's characters are the file's bytes. */
-async function edit(file: string, change: (text: string) => string, create = false): Promise<void> {
-  if (!create && readBytes(file) === undefined) return
-  await withLock(file, () => {
-    const before = readBytes(file)?.toString('latin1') ?? ''
-    if (before.includes('\0')) throw failure('config', `${file} is not a text file in UTF-8`)
-    const after = change(before)
-    if (after !== before) writeFile(file, Buffer.from(after, 'latin1'))
-  })
-}
-
-function bytesOf(text: string): string {
-  return Buffer.from(text).toString('latin1')
 }

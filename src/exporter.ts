@@ -12,6 +12,8 @@ export interface Exporter {
   readonly aliases?: readonly string[]
   readonly summary: string
   readonly options?: OptionTable
+  /** Knows `--dry-run`: shows what would change. The others are left out then. */
+  readonly previews?: true
   /** Rejects with a `Failure`; whatever was there before is still whole then. */
   write(context: ExporterContext): Promise<void>
   /** Takes back what `write` wrote, and only that. Finding nothing is success. */

@@ -27,14 +27,28 @@ const entries: readonly Entry[] = [
     aliases: ['awscli', 'export_credentials_cli', 'awscli_exporter'],
     load: async () => (await import('./exporter-awscli.ts')).exportAwscli,
   },
+  {
+    name: 'export_credentials_ci',
+    aliases: ['ci'],
+    load: async () => (await import('./exporter-ci.ts')).exportCi,
+  },
 ]
+
+export function isExporter(name: string): boolean {
+  return entryOf(name) !== undefined
+}
 
 /** By name or alias, dashes as good as underscores. Rejects by `config` for a name that is none. */
 export async function findExporter(name: string): Promise<Exporter> {
-  const wanted = name.replaceAll('-', '_')
-  const entry = entries.find(candidate => candidate.name === wanted || candidate.aliases.includes(wanted))
-  if (!entry) throw unknownName(`there is no exporter ${JSON.stringify(name)}`, wanted, exporterNames())
+  const entry = entryOf(name)
+  if (!entry)
+    throw unknownName(`there is no exporter ${JSON.stringify(name)}`, name.replaceAll('-', '_'), exporterNames())
   return entry.load()
+}
+
+function entryOf(name: string): Entry | undefined {
+  const wanted = name.replaceAll('-', '_')
+  return entries.find(candidate => candidate.name === wanted || candidate.aliases.includes(wanted))
 }
 
 /** Full names, in the order of the documents. */

@@ -4,11 +4,14 @@
  */
 import type { Buffer } from 'node:buffer'
 import {
+  appendFileSync,
   chmodSync,
+  chownSync,
   closeSync,
   fchmodSync,
   fsyncSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readFileSync,
   readlinkSync,
@@ -18,7 +21,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { homedir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -75,6 +78,13 @@ export function makePrivate(folder: string): void {
   chmodSync(folder, 0o700)
 }
 
+/** A new empty folder that goes when it is removed; `owner` gets it when root makes it for somebody. */
+export function temporaryFolder(owner?: { uid: number; gid: number }): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'cloudtoken-'))
+  if (owner) chownSync(folder, owner.uid, owner.gid)
+  return folder
+}
+
 /** Replaces the file as a whole; a symbolic link stays and its target is replaced. */
 export function writeFile(file: string, data: string | Uint8Array, mode = 0o600): void {
   const target = followLink(file)
@@ -92,6 +102,15 @@ export function writeFile(file: string, data: string | Uint8Array, mode = 0o600)
     renameSync(temporary, target)
   } catch (error) {
     discard(temporary)
+    throw failure('config', `cannot write ${file}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** Adds to a file of somebody else's, who reads it to its end; its mode stays. A new one is private. */
+export function appendText(file: string, text: string): void {
+  try {
+    appendFileSync(file, text, { mode: 0o600 })
+  } catch (error) {
     throw failure('config', `cannot write ${file}: ${messageOf(error)}`, { cause: error })
   }
 }

@@ -2,11 +2,15 @@
  * `--help`, made from the option table and the list of commands.
  */
 import {
+  chainOptions,
+  consoleOptions,
   daemonOptions,
   exporterOptions,
   generalOptions,
+  profileOptions,
   roleOptions,
   signInOptions,
+  tokenOptions,
   type Option,
   type OptionTable,
 } from './options.ts'
@@ -20,8 +24,12 @@ export interface CommandSummary {
 
 const sections: readonly (readonly [title: string, table: OptionTable])[] = [
   ['Signing in', signInOptions],
+  ['Signing in as a job (web-identity)', tokenOptions],
   ['The role', roleOptions],
+  ['From role to role', chainOptions],
   ['Where credentials go', exporterOptions],
+  ['Many roles at once', profileOptions],
+  ['The AWS console', consoleOptions],
   ['The daemon', daemonOptions],
   ['General', generalOptions],
 ]
@@ -29,7 +37,15 @@ const sections: readonly (readonly [title: string, table: OptionTable])[] = [
 /** Width of the left column, marks included. */
 const column = 34
 
-export function helpText(commands: readonly CommandSummary[]): string {
+/** What a plugin adds to the help. */
+export interface PluginHelp {
+  readonly name: string
+  readonly summary: string
+  readonly options: OptionTable
+  readonly help?: string
+}
+
+export function helpText(commands: readonly CommandSummary[], plugins: readonly PluginHelp[] = []): string {
   const lines = [
     "cloudtoken: sign in at your company's identity provider, take an AWS role, use it everywhere.",
     '',
@@ -41,6 +57,10 @@ export function helpText(commands: readonly CommandSummary[]): string {
     ),
   ]
   for (const [title, table] of sections) lines.push('', `${title}:`, ...optionLines(table))
+  for (const { name, summary, options, help } of plugins) {
+    const more = help?.split('\n').map(line => `  ${line}`) ?? []
+    lines.push('', `Plugin ${name}: ${summary}`, ...more, ...optionLines(options))
+  }
   lines.push(
     '',
     'Every option may also stand in the environment (CLOUDTOKEN_SESSION_DURATION=3600)',

@@ -28,34 +28,45 @@ export function findIdentity(config: Config, wanted: string | undefined): Identi
 }
 
 /** Entries of the original's `auth:` that name no provider: the role step, and "whatever is configured". */
-const notProviders = ['saml', 'idp']
-/** A stage of the original's README that checked for updates. */
-const retired = ['version_check']
+const notProviders = ['saml', 'idp', 'assume_role']
+/** Steps of the original that checked for updates, or that an option asks for now. */
+const retired = ['version_check', 'url_generator', 'assume_role']
 
 export interface Plan {
-  readonly provider: string
+  /** Run once, before the first sign-in. */
+  readonly preAuth: readonly string[]
+  /** The stage `auth` up to the role step: a provider, and stages before and after it. */
+  readonly auth: readonly string[]
+  /** Signs in instead of a provider of the stage: `--provider` and `--saml-response`. */
+  readonly provider: string | undefined
+  /** Signs in when the stage has none: by the shape of the URL. */
+  readonly guess: string | undefined
+  /** What `auth` names after the role step, then `post_auth`: all that is given the credentials. */
   readonly exporters: readonly string[]
 }
 
-/** Which provider signs in and which exporters run, from `--provider`, the stages, or the shape of the URL. */
+/** Who signs in and what runs before and after it, from `--provider`, the stages, or the shape of the URL. */
 export function planOf(config: Config, settings: Settings): Plan {
-  for (const name of config.stages.pre_auth ?? []) {
-    if (!retired.includes(name))
-      throw failure('config', `Unable to load plugin: ${name}`, { hint: `see plugins.pre_auth in ${config.file}` })
+  const { pre_auth, auth = [], post_auth } = config.stages
+  const roleStep = auth.indexOf('saml')
+  const [before, after] = roleStep < 0 ? [auth, []] : [auth.slice(0, roleStep), auth.slice(roleStep + 1)]
+  const exporters = post_auth ?? ['export_credentials_json', 'export_credentials_shell', 'export_credentials_awscli']
+  return {
+    preAuth: (pre_auth ?? []).filter(isPlugin),
+    auth: before.filter(isPlugin),
+    provider: settings.samlResponse ? 'saml-response' : settings.provider,
+    guess: guess(settings.url),
+    exporters: settings.ciEnv ? ['export_credentials_ci'] : [...after, ...exporters].filter(isPlugin),
   }
-  const listed = config.stages.auth?.find(name => !notProviders.includes(name))
-  const provider = settings.samlResponse ? 'saml-response' : (settings.provider ?? listed ?? guess(settings.url))
-  if (!provider) {
-    const hint = 'cloudtoken --url URL, or cloudtoken init and edit config.yaml'
-    throw failure('config', 'no identity provider is configured', { hint, code: 'provider-none' })
-  }
-  return { provider, exporters: exportersOf(config) }
 }
 
-/** What `plugins.post_auth` lists, or all three. */
-export function exportersOf({ stages }: Pick<Config, 'stages'>): readonly string[] {
-  const all = ['export_credentials_json', 'export_credentials_shell', 'export_credentials_awscli']
-  return (stages.post_auth ?? all).filter(name => !retired.includes(name))
+function isPlugin(name: string): boolean {
+  return !notProviders.includes(name) && !retired.includes(name)
+}
+
+/** Every name of the plan: plugins, and what is built in. */
+export function namesIn({ preAuth, auth, provider, guess, exporters }: Plan): string[] {
+  return [...preAuth, ...auth, ...[provider ?? guess ?? []].flat(), ...exporters]
 }
 
 function guess(url: string | undefined): string | undefined {

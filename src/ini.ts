@@ -48,7 +48,22 @@ export function sectionNames(text: string): string[] {
  * A nested block is one value that begins with a line break. `undefined` when there is no such section.
  */
 export function readSection(text: string, name: string): Map<string, string> | undefined {
-  const lines = read(text).lines.filter(line => line.section === name && line.kind !== 'filler')
+  return readLines(read(text).lines.filter(line => line.section === name))
+}
+
+/** All of them, read in one go. */
+export function readSections(text: string): Map<string, Map<string, string>> {
+  const lines = Map.groupBy(read(text).lines, line => line.section)
+  const sections = new Map<string, Map<string, string>>()
+  for (const [name, own] of lines) {
+    const entries = name === '' ? undefined : readLines(own)
+    if (entries) sections.set(name, entries)
+  }
+  return sections
+}
+
+function readLines(all: readonly Line[]): Map<string, string> | undefined {
+  const lines = all.filter(line => line.kind !== 'filler')
   if (lines.length === 0) return undefined
   const entries = new Map<string, string>()
   for (const line of lines) {
@@ -66,34 +81,76 @@ export function readSection(text: string, name: string): Map<string, string> | u
  * Rejects by a `config` failure what a line of such a file cannot carry.
  */
 export function setSection(text: string, name: string, entries: SectionEntries): string {
-  check(name, entries)
+  return setSections(text, new Map([[name, entries]]))
+}
+
+/** The same for many at once. */
+export function setSections(text: string, sections: ReadonlyMap<string, SectionEntries>): string {
+  for (const [name, entries] of sections) check(name, entries)
   const sheet = read(text)
-  if (sheet.lines.some(line => line.section === name)) {
-    const changed = Object.entries(entries).reduce(
-      (lines, [key, value]) => setKey(lines, name, key, value),
-      sheet.lines,
-    )
-    return write(sheet, changed)
+  const blocks = blocksOf(sheet.lines)
+  const counts = new Map<string, number>()
+  for (const { name } of blocks) counts.set(name, (counts.get(name) ?? 0) + 1)
+  let lines = blocks.flatMap(({ name, lines: own }, index) => {
+    const entries = counts.get(name) === 1 ? sections.get(name) : undefined
+    if (!entries) return own
+    // The line below counts: it must not become part of a new key's value.
+    const below = blocks[index + 1]?.lines.slice(0, 1) ?? []
+    return setKeys([...own, ...below], name, entries).slice(0, below.length === 0 ? undefined : -1)
+  })
+  for (const [name, entries] of sections) {
+    const count = counts.get(name) ?? 0
+    if (count > 1) lines = [...setKeys(lines, name, entries)]
+    else if (count === 0) lines.push(...newSection(lines.length === 0, name, entries))
   }
-  const separator = sheet.lines.length > 0 ? [newLine('')] : []
+  return write(sheet, lines)
+}
+
+function setKeys(lines: readonly Line[], name: string, entries: SectionEntries): readonly Line[] {
+  return Object.entries(entries).reduce((edited, [key, value]) => setKey(edited, name, key, value), lines)
+}
+
+interface Block {
+  readonly name: string
+  readonly lines: Line[]
+}
+
+/** From header to header; what stands above the first is one, too, of no name. */
+function blocksOf(lines: readonly Line[]): Block[] {
+  const blocks: Block[] = []
+  for (const line of lines) {
+    const last = blocks.at(-1)
+    if (last && line.kind !== 'header') last.lines.push(line)
+    else blocks.push({ name: line.section, lines: [line] })
+  }
+  return blocks
+}
+
+/** After an empty line, unless it is the first. */
+function newSection(first: boolean, name: string, entries: SectionEntries): Line[] {
   const properties = Object.entries(entries).flatMap(([key, value]) =>
     value === undefined ? [] : [property(key, value)],
   )
-  return write(sheet, [...sheet.lines, ...separator, newLine(`[${name}]`), ...properties])
+  return [...(first ? [] : [newLine('')]), newLine(`[${name}]`), ...properties]
 }
 
 /** Takes the section out, and the empty line that `setSection` put before it. Comments below its last key stay. */
 export function removeSection(text: string, name: string): string {
+  return removeSections(text, new Set([name]))
+}
+
+/** The same for many at once. */
+export function removeSections(text: string, names: ReadonlySet<string>): string {
   const sheet = read(text)
   const kept: Line[] = []
   let waiting: Line[] = []
   for (const line of sheet.lines) {
-    if (line.section === name && line.kind === 'header') {
+    if (names.has(line.section) && line.kind === 'header') {
       kept.push(...waiting)
       waiting = []
       if (kept.at(-1)?.text === '') kept.pop()
-    } else if (line.section === name && line.kind === 'filler') waiting.push(line)
-    else if (line.section === name) waiting = []
+    } else if (names.has(line.section) && line.kind === 'filler') waiting.push(line)
+    else if (names.has(line.section)) waiting = []
     else {
       kept.push(...waiting, line)
       waiting = []

@@ -2,6 +2,7 @@
  * A one-time code: given with the command line, made by a command, or typed. No code is ever handed out twice.
  */
 import process from 'node:process'
+import { withoutSecrets } from './config.ts'
 import { failure } from './errors.ts'
 import { formFailure } from './form-failure.ts'
 import { clean } from './form-text.ts'
@@ -9,6 +10,7 @@ import { keepSecret } from './log.ts'
 import type { Settings } from './options.ts'
 import type { ProviderContext } from './provider.ts'
 import { run } from './run.ts'
+import { splitWords } from './words.ts'
 
 export interface CodeQuestion {
   readonly host: string
@@ -54,10 +56,13 @@ export async function codeFor(context: ProviderContext, question: CodeQuestion):
 
 /** The first line that the command prints. */
 async function made({ log, signal }: ProviderContext, command: string): Promise<string> {
-  const [program = '', ...args] = splitCommand(command)
-  const { CLOUDTOKEN_PASSWORD: _, CLOUDTOKEN_MFA_CODE: __, ...env } = process.env
+  const [program = '', ...args] = splitWords(command)
   log.debug(`running ${program} for a one-time code`)
-  const { code, stdout, stderr } = await run(program, args, { env, signal, timeoutMs: 60_000 })
+  const { code, stdout, stderr } = await run(program, args, {
+    env: withoutSecrets(process.env),
+    signal,
+    timeoutMs: 60_000,
+  })
   const line = stdout.trim().split(/\r?\n/)[0]?.trim() ?? ''
   if (code === 0 && line !== '') return secret(line)
   const what = code === 0 ? 'printed no code' : `ended with exit code ${code}`
@@ -66,13 +71,6 @@ async function made({ log, signal }: ProviderContext, command: string): Promise<
     code: 'mfa-command',
     hint: 'run the command of --mfa-command by itself: it has to print the code',
   })
-}
-
-/** Words as a shell would take them, as far as quotes go; nothing else is special. */
-export function splitCommand(command: string): string[] {
-  return [...command.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g)].map(([word]) =>
-    word.replace(/"([^"]*)"|'([^']*)'/g, '$1$2'),
-  )
 }
 
 function secret(code: string): string {

@@ -34,7 +34,7 @@ export const signInOptions = {
     type: 'string',
     value: 'TYPE',
     summary:
-      'kind of identity provider: simplesamlphp, shibboleth, adfs, keycloak, okta, entra, onelogin, jumpcloud, authentik, auth0, idaptive, shell, browser, form',
+      'kind of identity provider: simplesamlphp, shibboleth, adfs, keycloak, okta, entra, onelogin, jumpcloud, authentik, auth0, idaptive, shell, browser, form, web-identity',
   },
   url: {
     type: 'string',
@@ -135,6 +135,28 @@ export const signInOptions = {
   'no-input': { type: 'boolean', summary: 'never ask; fail when a person is needed' },
 } as const satisfies OptionTable
 
+export const tokenOptions = {
+  'token-source': {
+    type: 'string',
+    value: 'NAME',
+    values: ['github', 'gitlab', 'bitbucket', 'circleci', 'buildkite', 'azure', 'google', 'kubernetes'],
+    summary: 'where the OIDC token of web-identity comes from; default: what the job offers (google: never by itself)',
+  },
+  'token-file': { type: 'string', value: 'FILE', summary: 'take the OIDC token from FILE, anew each time' },
+  'token-command': {
+    type: 'string',
+    value: 'COMMAND',
+    summary: 'take the OIDC token from what COMMAND prints; started without a shell',
+  },
+  'token-variable': {
+    type: 'string',
+    value: 'NAME',
+    summary: 'take the OIDC token from the environment variable NAME',
+  },
+  audience: { type: 'string', value: 'NAME', summary: 'audience of the OIDC token; default: sts.amazonaws.com' },
+  'service-connection': { type: 'string', value: 'ID', summary: 'service connection of Azure Pipelines' },
+} as const satisfies OptionTable
+
 export const roleOptions = {
   list: { type: 'boolean', alias: ['l'], act: true, summary: 'list the roles and stop' },
   filter: { type: 'string', alias: ['f'], value: 'REGEX', summary: 'only roles whose ARN matches, ignoring case' },
@@ -161,6 +183,41 @@ export const roleOptions = {
   },
 } as const satisfies OptionTable
 
+export const chainOptions = {
+  chain: {
+    type: 'string',
+    value: 'ROLE_ARN',
+    repeat: true,
+    summary: 'then assume this role, or alias of config.yaml, with the role before',
+  },
+  'external-id': { type: 'string', value: 'ID', summary: 'what the last role of the chain asks for' },
+  'role-session-name': {
+    type: 'string',
+    value: 'NAME',
+    summary: 'name of the session in a chain or of a job; default: that of the session before',
+  },
+  'session-policy': {
+    type: 'string',
+    value: 'FILE|ARN',
+    repeat: true,
+    summary: 'let the session do only what this policy allows too',
+  },
+  'session-tag': { type: 'string', value: 'KEY=VALUE', repeat: true, summary: 'tag of the last session of the chain' },
+  'source-identity': { type: 'string', value: 'NAME', summary: 'who is behind the sessions of the chain' },
+  'switch-role-session-duration': {
+    type: 'integer',
+    value: 'SECONDS',
+    range: [900, 43_200],
+    default: 3600,
+    summary: 'length of the sessions in the chain; AWS allows one hour',
+  },
+  'assume-role': { type: 'boolean', summary: 'assume the role that the next four options name' },
+  'dest-role-arn': { type: 'string', value: 'ARN', summary: 'the same as one --chain' },
+  'dest-role-alias': { type: 'string', alias: ['a'], value: 'NAME', summary: 'a role of aliases: in config.yaml' },
+  'dest-account': { type: 'string', value: 'ID', summary: 'account of the role; with --dest-role-name' },
+  'dest-role-name': { type: 'string', value: 'NAME', summary: 'name of the role; with --dest-account' },
+} as const satisfies OptionTable
+
 export const exporterOptions = {
   'json-tokens': { type: 'string', alias: ['j'], value: 'FILE', summary: 'where to write tokens.json' },
   temp: { type: 'boolean', alias: ['t'], act: true, summary: 'for this shell only: tokens.tmp, and no other file' },
@@ -172,6 +229,49 @@ export const exporterOptions = {
     summary: 'sh, fish, powershell, cmd, dotenv or json; default: the shell that is running',
   },
   profile: { type: 'string', value: 'NAME', summary: 'section of ~/.aws/credentials' },
+  'ci-env': {
+    type: 'boolean',
+    summary: 'hand the credentials to the next steps of this CI job, hidden in its log; write no other file',
+  },
+} as const satisfies OptionTable
+
+export const profileOptions = {
+  all: { type: 'boolean', act: true, summary: 'take every role that --filter leaves, each into a profile of its own' },
+  'profile-name': {
+    type: 'string',
+    value: 'TEMPLATE',
+    default: '{account}-{role}',
+    summary: 'names of those profiles; {account} {name} {role} {path} {partition}',
+  },
+  'dry-run': { type: 'boolean', act: true, summary: 'show what would change under ~/.aws; write no credentials' },
+} as const satisfies OptionTable
+
+/** Of `setup-profiles` alone. */
+export const setupOptions = {
+  remove: { type: 'boolean', act: true, summary: 'remove all profiles that setup-profiles wrote' },
+} as const satisfies OptionTable
+
+export const consoleOptions = {
+  'generate-url': {
+    type: 'boolean',
+    alias: ['g', 'print'],
+    summary: 'print a URL that signs in to the AWS console; it is as good as a password',
+  },
+  'open-url': { type: 'boolean', summary: 'open that URL in the browser' },
+  service: {
+    type: 'string',
+    alias: ['generate-url-suffix'],
+    value: 'NAME',
+    summary: 'where in the console: s3, ec2, cloudformation … or a path',
+  },
+  duration: {
+    type: 'integer',
+    alias: ['generate-url-duration'],
+    value: 'SECONDS',
+    range: [900, 43_200],
+    default: 43_200,
+    summary: 'length of the console session, where AWS takes one',
+  },
 } as const satisfies OptionTable
 
 export const daemonOptions = {
@@ -218,6 +318,22 @@ export const daemonOptions = {
   },
 } as const satisfies OptionTable
 
+/** Of `plugins new` alone. */
+export const pluginOptions = {
+  kind: {
+    type: 'string',
+    value: 'KIND',
+    values: ['provider', 'exporter', 'stage'],
+    summary: 'what new is to write: provider, exporter or stage',
+  },
+  lang: {
+    type: 'string',
+    value: 'LANG',
+    values: ['ts', 'sh', 'python'],
+    summary: 'in which language: ts, sh or python',
+  },
+} as const satisfies OptionTable
+
 /** Of `exec` alone. */
 export const execOptions = {
   serve: { type: 'boolean', act: true, summary: 'hand it an endpoint that renews, instead of keys' },
@@ -228,6 +344,13 @@ export const generalOptions = {
   'config-file': { type: 'string', value: 'FILE', summary: 'config.yaml itself' },
   init: { type: 'boolean', alias: ['i'], act: true, summary: 'write skeleton configuration files and stop' },
   unset: { type: 'boolean', alias: ['U'], act: true, summary: 'remove what cloudtoken stored and wrote, and stop' },
+  'plugin-timeout': {
+    type: 'integer',
+    value: 'SECONDS',
+    range: [1, 3600],
+    default: 120,
+    summary: 'how long a plugin may take, without the time in which you answer it',
+  },
   quiet: { type: 'boolean', alias: ['q'], summary: 'say only what is needed' },
   debug: { type: 'boolean', summary: 'say each step; secrets stay hidden' },
   'debug-with-secrets': { type: 'boolean', summary: 'accepted for old scripts; the same as --debug' },
@@ -239,8 +362,12 @@ export const generalOptions = {
 
 export const coreOptions = {
   ...signInOptions,
+  ...tokenOptions,
   ...roleOptions,
+  ...chainOptions,
   ...exporterOptions,
+  ...profileOptions,
+  ...consoleOptions,
   ...daemonOptions,
   ...generalOptions,
 }

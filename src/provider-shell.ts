@@ -5,7 +5,7 @@ import process from 'node:process'
 import { failure } from './errors.ts'
 import { clean } from './form-text.ts'
 import { keepSecret } from './log.ts'
-import { splitCommand } from './mfa-code.ts'
+import { splitWords } from './words.ts'
 import type { Provider, ProviderContext } from './provider.ts'
 import { toBase64 } from './provider-saml-response.ts'
 import { run } from './run.ts'
@@ -31,7 +31,7 @@ export const shell: Provider = {
 /** A list of config.yaml is taken word by word; one text is split as a shell would, as far as quotes go. */
 function wordsOf({ settings: { assertionCommand } }: ProviderContext): readonly string[] {
   const [only = '', ...more] = assertionCommand
-  return more.length > 0 ? assertionCommand : splitCommand(only)
+  return more.length > 0 ? assertionCommand : splitWords(only)
 }
 
 /** The person is at the command's stdin and stderr, unless this is a renewal. */

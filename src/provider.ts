@@ -14,6 +14,8 @@ export interface Provider {
   readonly summary: string
   /** Options beyond the core table; they arrive in `settings.extra`. */
   readonly options?: OptionTable
+  /** Each sign-in proves anew who this is, as a job of CI does: nothing of it may serve another process. */
+  readonly ephemeral?: true
   /** The page that a browser opens to sign in; fails with `config` when the settings do not say. Absent: there is none. */
   entry?(settings: Settings): string
   /** Rejects with a `Failure`; never prompts but through `ask`. */

@@ -19,6 +19,7 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   shell: async () => (await import('./provider-shell.ts')).shell,
   browser: async () => (await import('./provider-browser.ts')).browser,
   form: async () => (await import('./provider-form.ts')).form,
+  'web-identity': async () => (await import('./provider-web-identity.ts')).webIdentity,
   'saml-response': async () => (await import('./provider-saml-response.ts')).samlResponse,
 }
 

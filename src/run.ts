@@ -17,6 +17,10 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   /** stdin and stderr are those of the person, who may be asked something; only stdout is collected. */
   readonly terminal?: boolean
+  readonly cwd?: string
+  /** The user it runs as, when root starts it for somebody. */
+  readonly uid?: number
+  readonly gid?: number
 }
 
 export interface RunResult {
@@ -35,6 +39,9 @@ export const run: Run = (command, args, options = {}) =>
       stdio: options.terminal ? ['inherit', 'pipe', 'inherit'] : ['pipe', 'pipe', 'pipe'],
       env: options.env ?? process.env,
       ...(options.signal && { signal: options.signal }),
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
+      ...(options.uid !== undefined && { uid: options.uid }),
+      ...(options.gid !== undefined && { gid: options.gid }),
     })
     const stdout: Buffer[] = []
     const stderr: Buffer[] = []

@@ -3,33 +3,40 @@
  */
 import path from 'node:path'
 import { fetchAccountNames } from './account-names.ts'
-import { accountOf, partitionOf } from './arn.ts'
+import { accountOf, isRoleArn, partitionOf } from './arn.ts'
 import { checkFresh, checkStatus, readAssertion, type SamlResponse } from './assertion.ts'
-import { failure, isFailure } from './errors.ts'
-import { findExporter } from './exporters.ts'
+import { followChain, planChain, sessionNameFrom } from './chain.ts'
+import type { Config } from './config.ts'
+import { failure, isFailure, messageOf } from './errors.ts'
 import { remove, type Paths } from './files.ts'
 import { createHttp, type HttpClient } from './http.ts'
 import { identityFolder, type Plan } from './identity.ts'
 import type { Keyring } from './keyring.ts'
 import { keepSecret, type Log } from './log.ts'
-import { unknownName } from './names.ts'
 import type { Settings } from './options.ts'
 import { createPasswordSource, type PasswordSource } from './password.ts'
-import type { Ask, Provider, ProviderContext, Store } from './provider.ts'
-import { findProvider, providerNames } from './providers.ts'
+import { openPipeline, type Attempt } from './pipeline.ts'
+import type { ProviderPlugin } from './plugin.ts'
+import type { Plugins } from './plugins.ts'
+import type { Ask, Store } from './provider.ts'
 import { chooseRole, offeredRoles } from './roles.ts'
 import { folderStore } from './store.ts'
-import { assumeRoleWithSaml, isExpiredAssertion } from './sts.ts'
-import type { Clock, Credentials, Role } from './types.ts'
+import { assumeRoleWithSaml, assumeRoleWithWebIdentity, isExpiredAssertion } from './sts.ts'
+import type { StsOptions } from './sts-call.ts'
+import { awsTime } from './tokens.ts'
+import type { Assertion, Clock, Credentials, Role } from './types.ts'
+import { readClaims } from './web-token.ts'
 
 export interface SessionOptions {
   readonly settings: Settings
   readonly plan: Plan
+  readonly config: Pick<Config, 'aliases'>
   readonly username: string
   readonly paths: Paths
   readonly env: Readonly<Record<string, string | undefined>>
   readonly ask: Ask
   readonly keyring: Keyring
+  readonly plugins: Plugins
   readonly clock: Clock
   readonly log: Log
 }
@@ -40,10 +47,16 @@ export type SignedIn =
   | { readonly kind: 'credentials'; readonly credentials: Credentials }
 
 export interface Session {
+  /** Nothing of it may be kept for another process: whoever may sign in is decided anew each time. */
+  readonly ephemeral: boolean
+  /** Tells sets of the same role apart that differ in what follows it; empty where nothing does. */
+  readonly variant: string
+  /** Files beside the configuration that decide about the credentials. */
+  readonly dependsOn: readonly string[]
   /** The provider's files, and ours beside them. */
   readonly store: Store
   signIn(mode: 'login' | 'refresh', signal: AbortSignal): Promise<SignedIn>
-  /** Signs in once more when the assertion grew too old at the role menu. */
+  /** Credentials of the role, or of the last one of the chain. Signs in once more when the assertion grew too old at the role menu. */
   assume(role: Role, assertion: SamlResponse, mode: 'login' | 'refresh', signal: AbortSignal): Promise<Credentials>
   /** Account id to name: from config.yaml, from the last time, else from the sign-in page of AWS. Never a failure. */
   accountNames(assertion: SamlResponse, known: Readonly<Record<string, string>>): Promise<ReadonlyMap<string, string>>
@@ -56,7 +69,7 @@ export interface Session {
   export(credentials: Credentials, daemon: boolean): Promise<void>
   /** Changes when a person signed in with this identity, here or in another process. */
   lastSignIn(): string | undefined
-  /** The cookies, the cached credentials and the stored password; not what the exporters wrote. */
+  /** What plugins and exporters left, the cookies, the cached credentials and the stored password. */
   forget(): Promise<void>
 }
 
@@ -66,28 +79,60 @@ const accountFile = 'accounts.json'
 const signInFile = 'signed-in'
 
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const { settings, plan, username, paths, env, clock, log } = options
-  const named = await namedProvider(plan.provider)
-  const provider = settings.browser ? (await import('./provider-browser.ts')).throughBrowser(named) : named
+  const { settings, username, paths, env, clock, log } = options
+  const pipeline = await openPipeline(options)
+  const { provider } = pipeline
+  const chain = planChain(settings, options.config.aliases)
   const folder = path.join(paths.state, 'identities', identityFolder(provider.name, settings, username))
   const store = folderStore(folder)
   // STS gets no cookies of the identity provider, and keeps none.
   const http = createHttp({ timeoutMs: 15_000, log })
   /** How far the identity provider's clock is ahead of ours, ms: its assertions are judged by its own time. */
   let skew = 0
+  let last: Attempt = { mode: 'login', ask: options.ask, signal: new AbortController().signal }
+  /** What the chain starts from. */
+  let source: Credentials | undefined
 
   async function signIn(mode: 'login' | 'refresh', signal: AbortSignal): Promise<SignedIn> {
+    const signedIn = await enter(mode, signal)
+    if (signedIn.kind === 'saml') return signedIn
+    return { kind: 'credentials', credentials: await follow(signedIn.credentials, signal) }
+  }
+
+  async function follow(first: Credentials, signal: AbortSignal): Promise<Credentials> {
+    if (chain.hops.length === 0) return first
+    source = first
+    const { roleArn, samlProvider: providerArn = '' } = first
+    const last = await followChain(first, { ...stsOptions(signal), chain, username })
+    return { ...last, sourceRole: { roleArn, providerArn } }
+  }
+
+  /** The source of the chain, as long as it is any good. */
+  function remaining(): Credentials | undefined {
+    return source && source.expiration.getTime() > clock.now() + 60_000 ? source : undefined
+  }
+
+  function stsOptions(signal: AbortSignal): StsOptions {
+    return { region: settings.region, env, now: () => clock.now(), http, log, signal }
+  }
+
+  async function enter(mode: 'login' | 'refresh', signal: AbortSignal): Promise<SignedIn> {
     const ask = mode === 'refresh' ? silent(options.ask) : options.ask
     const password = createPasswordSource({ ...options, ask })
+    last = { mode, ask, signal }
+    await pipeline.beforeSignIn(last, folder)
     const pages = createHttp({ cookies: store.read(cookieFile), signal, log })
-    const context = { settings, username, password: password.get, ask, http: pages, store, mode, signal, clock, log }
+    const plugin = pipeline.contextOf(provider.name, 'auth', last, folder)
+    const context = { ...plugin, password: password.get, http: pages, store, clock }
     const answer = await authenticate(provider, context, password).finally(() => keepCookies(pages, store))
     await password.accepted()
+    await pipeline.afterSignIn(answer, last, folder)
     skew = pages.skewMs() ?? 0
     if (mode === 'login') store.write(signInFile, new Date(clock.now()).toISOString())
     if (answer.kind === 'credentials') return { kind: 'credentials', credentials: answer.credentials }
-    if (answer.kind === 'oidc')
-      throw failure('config', `${provider.name} brings an OIDC token, which cannot be exchanged yet`)
+    if (answer.kind === 'oidc') {
+      return { kind: 'credentials', credentials: await exchangeToken(answer.token, answer.role, signal) }
+    }
     const assertion = readAssertion(answer.response)
     keepSecret(assertion.response)
     checkStatus(assertion)
@@ -100,13 +145,22 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     mode: 'login' | 'refresh',
     signal: AbortSignal,
   ): Promise<Credentials> {
+    return await follow(await assumeFirst(role, assertion, mode, signal), signal)
+  }
+
+  async function assumeFirst(
+    role: Role,
+    assertion: SamlResponse,
+    mode: 'login' | 'refresh',
+    signal: AbortSignal,
+  ): Promise<Credentials> {
     try {
       return await exchange(role, assertion, signal)
     } catch (error) {
       // The menu may have stayed open longer than an assertion lives. One that was given cannot be had anew.
       if (!isExpiredAssertion(error) || provider.name === 'saml-response') throw error
       log.debug('the assertion is too old; signing in again')
-      const again = await signIn(mode, signal)
+      const again = await enter(mode, signal)
       if (again.kind === 'credentials') return again.credentials
       return await exchange(sameRole(role, again.assertion), again.assertion, signal)
     }
@@ -114,18 +168,31 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 
   async function exchange(role: Role, assertion: SamlResponse, signal: AbortSignal): Promise<Credentials> {
     checkFresh(assertion, clock.now() + skew)
-    const { sessionDuration: durationSeconds, region } = settings
     return await assumeRoleWithSaml({
+      ...stsOptions(signal),
       role,
       response: assertion.response,
-      durationSeconds,
+      durationSeconds: settings.sessionDuration,
       suggestedSeconds: assertion.sessionDuration,
-      region,
-      env,
-      now: () => clock.now(),
-      http,
-      log,
-      signal,
+      scope: chain.scope,
+    })
+  }
+
+  async function exchangeToken(token: string, role: string | undefined, signal: AbortSignal): Promise<Credentials> {
+    keepSecret(token)
+    const roleArn = role ?? settings.role
+    if (roleArn === undefined || !isRoleArn(roleArn)) {
+      const message = `${provider.name} needs the ARN of the role`
+      throw failure('usage', message, { hint: '--role arn:aws:iam::ACCOUNT:role/NAME' })
+    }
+    return await assumeRoleWithWebIdentity({
+      ...stsOptions(signal),
+      roleArn,
+      token,
+      claims: readClaims(token),
+      sessionName: chain.sessionName ?? sessionNameFrom(`cloudtoken-${username}`),
+      durationSeconds: settings.sessionDuration,
+      scope: chain.scope,
     })
   }
 
@@ -145,6 +212,9 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   }
 
   return {
+    ephemeral: provider.ephemeral === true,
+    variant: chain.hops.length > 0 || Object.keys(chain.scope).length > 0 ? JSON.stringify(chain) : '',
+    dependsOn: settings.sessionPolicy,
     store,
     signIn,
     assume,
@@ -169,35 +239,28 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       return names
     },
     async renew(role, signal) {
-      const signedIn = await shareSignIn(role, signal)
-      if (signedIn.kind === 'credentials') return signedIn.credentials
-      return await assume(sameRole(role, signedIn.assertion), signedIn.assertion, 'refresh', signal)
+      try {
+        const signedIn = await shareSignIn(role, signal)
+        if (signedIn.kind === 'credentials') return signedIn.credentials
+        return await assume(sameRole(role, signedIn.assertion), signedIn.assertion, 'refresh', signal)
+      } catch (error) {
+        // Sessions of a chain are short: its source may be good for more of them.
+        const rest = signal.aborted ? undefined : remaining()
+        if (!rest) throw error
+        log.warn(`${messageOf(error)}; the chain goes on from ${rest.roleArn}, until ${awsTime(rest.expiration)}`)
+        return await follow(rest, signal)
+      }
     },
     lastRole: () => readRole(store.read(roleFile)),
     lastRoleFile: path.join(folder, roleFile),
     rememberRole: role => store.write(roleFile, JSON.stringify(role)),
-    async export(credentials, daemon) {
-      for (const name of plan.exporters) {
-        const exporter = await findExporter(name)
-        log.debug(`running ${exporter.name}`)
-        await exporter.write({ credentials, settings, paths, env, daemon, log })
-      }
-    },
+    export: (credentials, daemon) => pipeline.handOn(credentials, daemon, last, folder),
     lastSignIn: () => store.read(signInFile),
     async forget() {
-      await provider.forget?.({ settings, store, log })
+      await pipeline.forget(last, folder, store)
       remove(folder)
       if (!settings.skipKeyring) await options.keyring.remove(settings.keyringName, username)
     },
-  }
-}
-
-async function namedProvider(name: string): Promise<Provider> {
-  try {
-    return await findProvider(name)
-  } catch (error) {
-    if (!isFailure(error) || error.code !== 'provider-unknown') throw error
-    throw unknownName(error.message, name, providerNames())
   }
 }
 
@@ -208,10 +271,10 @@ function sameRole(role: Role, assertion: SamlResponse): Role {
 
 /** A password that the keyring kept may be an old one: say so, and ask the person once. */
 async function authenticate(
-  provider: Provider,
-  context: ProviderContext,
+  provider: ProviderPlugin,
+  context: Parameters<ProviderPlugin['authenticate']>[0],
   password: PasswordSource,
-): ReturnType<Provider['authenticate']> {
+): Promise<Assertion> {
   try {
     return await provider.authenticate(context)
   } catch (error) {

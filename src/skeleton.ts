@@ -19,6 +19,10 @@ defaults:
 # accounts:
 #     "123456789012": production
 
+# Short names for roles, for --chain and --dest-role-alias.
+# aliases:
+#     audit: arn:aws:iam::210987654321:role/Audit
+
 # Which plugins run, and in which order.
 plugins:
     pre_auth:

@@ -7,7 +7,12 @@ import { codeOf } from './errors.ts'
 import type { Http } from './http.ts'
 import type { Credentials } from './types.ts'
 
-export { AssumeRoleWithSAMLCommand, GetCallerIdentityCommand } from '@aws-sdk/client-sts'
+export {
+  AssumeRoleCommand,
+  AssumeRoleWithSAMLCommand,
+  AssumeRoleWithWebIdentityCommand,
+  GetCallerIdentityCommand,
+} from '@aws-sdk/client-sts'
 
 export interface StsTarget {
   readonly endpoint: string

@@ -8,12 +8,17 @@ import { isReservedRole } from './roles.ts'
 import { timeSpan } from './assertion.ts'
 import { failure, isFailure, messageOf, type Failure } from './errors.ts'
 import { redact } from './log.ts'
+import { explainChain, explainToken, type TokenClaims } from './sts-reasons.ts'
 
 export interface StsCall {
   readonly endpoint: string
   readonly region: string
   readonly roleArn: string
   readonly providerArn?: string
+  /** Of a token that was to be exchanged. */
+  readonly claims?: TokenClaims
+  /** Who wanted to assume the role with a role. */
+  readonly sourceArn?: string
   /** This machine's clock minus that of STS; `undefined` when STS never answered. */
   readonly skewMs?: number | undefined
 }
@@ -86,7 +91,11 @@ export function shorterDuration(error: unknown, seconds: number): number | undef
 }
 
 function explain(code: string, said: string, call: StsCall): { message: string; hint: string } {
-  const { roleArn, region } = call
+  const { roleArn, region, claims, sourceArn } = call
+  const special =
+    (claims && explainToken(code, said, roleArn, claims)) ??
+    (sourceArn === undefined ? undefined : explainChain(code, said, roleArn, sourceArn))
+  if (special) return special
   const provider = call.providerArn ?? 'the identity provider'
   switch (code) {
     case 'ExpiredTokenException':

@@ -2,7 +2,7 @@
  * Credentials as files and the metadata service show them: eleven keys, as the first Cloudtoken wrote them.
  */
 import { accountOf, isRoleArn } from './arn.ts'
-import type { Credentials } from './types.ts'
+import type { Credentials, Role } from './types.ts'
 
 /** Content of `tokens.json`; the names of the metadata service where it has one. Times as `awsTime` writes them. */
 export interface Tokens {
@@ -42,7 +42,13 @@ export function toTokens(credentials: Credentials): Tokens {
   }
 }
 
-/** Reads what `toTokens` wrote, or the original. Anything incomplete or odd is `undefined`, never half a set. */
+/** The same as text, with what only we need to renew them. */
+export function toCache(credentials: Credentials): string {
+  const { sourceRole } = credentials
+  return JSON.stringify({ ...toTokens(credentials), ...(sourceRole && { SourceRole: sourceRole }) })
+}
+
+/** Reads what `toTokens` or `toCache` wrote, or the original. Anything incomplete or odd is `undefined`, never half a set. */
 export function fromTokens(text: string): Credentials | undefined {
   const values = parse(text)
   if (!values) return undefined
@@ -61,6 +67,7 @@ export function fromTokens(text: string): Credentials | undefined {
   if (!isRoleArn(roleArn) || !expiration || !issued) return undefined
   const samlProvider = printable(word('SAMLProvider'))
   const issuer = printable(word('Issuer'))
+  const sourceRole = readRole(values['SourceRole'])
   return {
     accessKeyId,
     secretAccessKey,
@@ -71,7 +78,15 @@ export function fromTokens(text: string): Credentials | undefined {
     accountId: accountOf(roleArn),
     ...(samlProvider && { samlProvider }),
     ...(issuer && { issuer }),
+    ...(sourceRole && { sourceRole }),
   }
+}
+
+function readRole(value: unknown): Role | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { roleArn, providerArn }: Partial<Record<keyof Role, unknown>> = value
+  const good = typeof roleArn === 'string' && isRoleArn(roleArn) && typeof providerArn === 'string'
+  return good ? { roleArn, providerArn } : undefined
 }
 
 function parse(text: string): Record<string, unknown> | undefined {

@@ -21,6 +21,8 @@ export interface Credentials {
   readonly issuer?: string
   /** `arn:…:sts::ACCOUNT:assumed-role/ROLE/SESSION`. */
   readonly assumedRoleArn?: string
+  /** Where a chain of roles led here: the one it started from. */
+  readonly sourceRole?: Role
 }
 
 /** A role that an assertion offers, with the provider it has to be paired with. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { checkNames, parseValue, readConfig, resolveSettings } from '../src/config.ts'
-import { findIdentity, identityFolder, planOf } from '../src/identity.ts'
+import { findIdentity, identityFolder, namesIn, planOf } from '../src/identity.ts'
 import { nearest } from '../src/names.ts'
 import { camelCase, coreOptions, type Option } from '../src/options.ts'
 import { testSettings } from './context.ts'
@@ -62,17 +62,26 @@ describe('adfs_url and okta_url of the original', () => {
 
 describe('planOf', () => {
   const plan = (value: unknown, settings = {}) => planOf(config(value), testSettings(settings))
-  test('--provider, then the stages, then the shape of the URL', () => {
-    expect(plan({ plugins: { auth: ['form', 'saml'] } }, { provider: 'simplesamlphp' }).provider).toBe('simplesamlphp')
-    expect(plan({ plugins: { auth: ['form', 'saml'] } }).provider).toBe('form')
-    expect(plan({ plugins: { auth: ['idp', 'saml'] } }, { url: 'https://x/simplesaml/' }).provider).toBe(
-      'simplesamlphp',
-    )
-    expect(plan({}, { url: 'https://x/adfs/ls/IdpInitiatedSignOn.aspx' }).provider).toBe('adfs')
-    expect(plan({}, { url: 'https://x/sso/idp/profile/SAML2/SOAP/ECP' }).provider).toBe('shibboleth')
-    expect(plan({}, { url: 'https://x/login' }).provider).toBe('form')
+  test('--provider, the stages, and the shape of the URL', () => {
+    expect(plan({ plugins: { auth: ['form', 'saml'] } }, { provider: 'simplesamlphp' })).toMatchObject({
+      auth: ['form'],
+      provider: 'simplesamlphp',
+    })
+    expect(plan({ plugins: { auth: ['idp', 'saml'] } }, { url: 'https://x/simplesaml/' })).toMatchObject({
+      auth: [],
+      guess: 'simplesamlphp',
+    })
+    expect(plan({}, { url: 'https://x/login' })).toMatchObject({ provider: undefined, guess: 'form' })
+    expect(plan({}, { url: 'https://x/adfs/ls/IdpInitiatedSignOn.aspx' }).guess).toBe('adfs')
+    expect(plan({}, { url: 'https://x/sso/idp/profile/SAML2/SOAP/ECP' }).guess).toBe('shibboleth')
     expect(plan({}, { url: 'https://x/login', samlResponse: '-' }).provider).toBe('saml-response')
-    expect(() => plan({})).toThrow('no identity provider is configured')
+    expect(plan({})).toMatchObject({ preAuth: [], auth: [], provider: undefined, guess: undefined })
+  })
+  test('what auth names after the role step is given the credentials first', () => {
+    const stages = { pre_auth: ['version_check', 'vpn'], auth: ['one', 'form', 'saml', 'two'], post_auth: ['three'] }
+    const whole = plan({ plugins: stages })
+    expect(whole).toMatchObject({ preAuth: ['vpn'], auth: ['one', 'form'], exporters: ['two', 'three'] })
+    expect(namesIn(whole)).toEqual(['vpn', 'one', 'form', 'two', 'three'])
   })
   test('exporters: all three when nothing is said, none when the stage is empty', () => {
     expect(plan({}, { url: 'https://x' }).exporters).toHaveLength(3)

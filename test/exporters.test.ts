@@ -3,7 +3,12 @@ import { exporterNames, findExporter } from '../src/exporters.ts'
 import { failureOf } from './exporter.case.ts'
 
 test('every exporter is found by its name and by each of its aliases', async () => {
-  expect(exporterNames()).toEqual(['export_credentials_json', 'export_credentials_shell', 'export_credentials_awscli'])
+  expect(exporterNames().map(name => name.replace('export_credentials_', ''))).toEqual([
+    'json',
+    'shell',
+    'awscli',
+    'ci',
+  ])
   for (const name of exporterNames()) {
     const exporter = await findExporter(name)
     expect(exporter.name).toBe(name)

@@ -19,12 +19,14 @@ export interface StsReply {
 /** `reset` closes the connection without an answer; `hang` never answers. */
 export type Queued = StsReply | 'reset' | 'hang'
 
+type Action = 'AssumeRoleWithSAML' | 'AssumeRoleWithWebIdentity' | 'AssumeRole' | 'GetCallerIdentity'
+
 export interface FakeSts {
   readonly url: string
   readonly env: Readonly<Record<string, string>>
   /** All that came, oldest first. */
   readonly requests: readonly StsRequest[]
-  queue(action: 'AssumeRoleWithSAML' | 'GetCallerIdentity', ...replies: readonly Queued[]): void
+  queue(action: Action, ...replies: readonly Queued[]): void
   /** Fails when something unexpected came, or something expected did not. */
   stop(): Promise<void>
 }
@@ -50,7 +52,8 @@ export async function startFakeSts(): Promise<FakeSts> {
     if (request.method !== 'POST' || request.url !== '/') problems.push(`${request.method} ${request.url}`)
     if (request.headers['content-type'] !== 'application/x-www-form-urlencoded') problems.push('content type')
     if (parameters['Version'] !== '2011-06-15') problems.push(`version ${parameters['Version']}`)
-    if (signed !== (action === 'GetCallerIdentity')) problems.push(`${action} ${signed ? 'signed' : 'not signed'}`)
+    if (signed !== ['AssumeRole', 'GetCallerIdentity'].includes(action))
+      problems.push(`${action} ${signed ? 'signed' : 'not signed'}`)
     const next = queued.shift()
     if (!next || next.action !== action) {
       problems.push(`unexpected ${action}`)
@@ -81,6 +84,7 @@ export interface AssumedOptions {
   readonly role?: string
   readonly expiration?: string
   readonly issuer?: string
+  readonly action?: Exclude<Action, 'GetCallerIdentity'>
 }
 
 const namespace = 'https://sts.amazonaws.com/doc/2011-06-15/'
@@ -94,7 +98,7 @@ export function assumed(options: AssumedOptions = {}): StsReply {
     `<AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/${role}/ada@example.com</Arn>` +
     '<AssumedRoleId>AROAFAKE:ada@example.com</AssumedRoleId></AssumedRoleUser>' +
     `<Issuer>${issuer}</Issuer><Subject>ada</Subject><SubjectType>persistent</SubjectType>`
-  return success('AssumeRoleWithSAML', result)
+  return success(options.action ?? 'AssumeRoleWithSAML', result)
 }
 
 export function identity(arn: string): StsReply {

@@ -1,6 +1,15 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { readSection, removeSection, renameSection, sectionNames, setSection } from '../src/ini.ts'
+import {
+  readSection,
+  readSections,
+  removeSection,
+  removeSections,
+  renameSection,
+  sectionNames,
+  setSection,
+  setSections,
+} from '../src/ini.ts'
 
 const ours = 'cloudtoken-test'
 const name = fc.constantFrom('default', 'work', 'a b', 'x@y', 'täst', 'profile z')
@@ -100,6 +109,26 @@ test('renaming and back: every byte as before', () => {
         expect(readSection(renamed, ours)).toEqual(readSection(before, section))
         expect(renameSection(renamed, ours, section)).toBe(before)
       }
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('many at once: the same as one after the other', () => {
+  const many = fc.dictionary(fc.oneof(name, fc.constant(ours)), entries)
+  fc.assert(
+    fc.property(anyText, many, (before, sections) => {
+      const list = Object.entries(sections)
+      for (const [section] of list) expect(readSections(before).get(section)).toEqual(readSection(before, section))
+      const after = setSections(before, new Map(list))
+      const apart = list.reduce((text, [section, values]) => setSection(text, section, values), before)
+      expect(after).toBe(apart)
+      const names = new Set(list.map(([section]) => section))
+      for (const section of names) if (readSections(before).has(section)) names.delete(section)
+      expect(removeSections(setSections(before, new Map(list.filter(([section]) => names.has(section)))), names)).toBe(
+        before,
+      )
+      expect(setSections(after, new Map(list))).toBe(after)
     }),
     { numRuns: 1000 },
   )

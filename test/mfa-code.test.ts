@@ -1,7 +1,8 @@
 import { expect, test } from 'bun:test'
 import process from 'node:process'
-import { codeFor, splitCommand } from '../src/mfa-code.ts'
+import { codeFor } from '../src/mfa-code.ts'
 import { awaitApproval } from '../src/mfa-push.ts'
+import { splitWords } from '../src/words.ts'
 import { testContext } from './context.ts'
 
 const question = { host: 'idp.example', label: 'Passcode:', sent: [] }
@@ -21,8 +22,8 @@ test('a command is run as it stands: words and quotes, no shell', async () => {
   const mfaCommand = `printf '%s\\n' "123 456" '$HOME;x'`
   const { context, logged } = await testContext({ settings: { mfaCommand } })
   expect(await codeFor(context, question)).toBe('123 456')
-  expect(splitCommand(mfaCommand)).toEqual(['printf', '%s\\n', '123 456', '$HOME;x'])
-  expect(splitCommand(`op item get "My Site" --otp --x='a b'c`)).toEqual([
+  expect(splitWords(mfaCommand)).toEqual(['printf', '%s\\n', '123 456', '$HOME;x'])
+  expect(splitWords(`op item get "My Site" --otp --x='a b'c`)).toEqual([
     'op',
     'item',
     'get',

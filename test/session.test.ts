@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startDemoIdp } from '../scripts/demo-idp.ts'
 import { startDemoSts } from '../scripts/demo-sts.ts'
+import { openPlugins } from '../src/plugins.ts'
 import { chooseRole, offeredRoles } from '../src/roles.ts'
 import { openSession } from '../src/session.ts'
 import { testContext } from './context.ts'
@@ -20,11 +21,13 @@ test('K15 an assertion that ended at the role menu: signed in again with cookies
     const { settings, ask, log, username, signal } = context
     // The menu was open for ten minutes; then it is now.
     const now = (): number => Date.now() + (idp.assertions() === 1 ? 600_000 : 0)
+    const paths = { home, config: home, state: home }
+    const env = { AWS_ENDPOINT_URL_STS: sts.origin }
     const session = await openSession({
-      ...{ settings, ask, log, username },
-      plan: { provider: 'simplesamlphp', exporters: [] },
-      paths: { home, config: home, state: home },
-      env: { AWS_ENDPOINT_URL_STS: sts.origin },
+      ...{ settings, ask, log, username, paths, env },
+      plan: { preAuth: [], auth: [], provider: 'simplesamlphp', guess: undefined, exporters: [] },
+      plugins: openPlugins({ paths, env, ask, log, debug: false, timeoutSeconds: 60 }),
+      config: { aliases: {} },
       keyring: {
         read: async () => undefined,
         write: async () => false,

@@ -8,15 +8,10 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { present } from './present.ts'
 import { aliceRoles } from './simplesamlphp.ts'
-import { makeWorld, ordinaryUser, type Started, type World } from './world.ts'
+import { makeWorld, ordinaryUser, whoAmI, type Started, type World } from './world.ts'
 
 const ready = await present('simplesamlphp', 'moto', 'boto3', 'aws', 'curl', 'ip', 'openssl')
 
-/** Debian's AWS CLI is older than the variable for the endpoint. */
-const whoAmI = (world: World): readonly string[] => [
-  ...['sts', 'get-caller-identity', '--region', 'us-east-1', '--output', 'json'],
-  ...['--endpoint-url', world.sts.url],
-]
 /** A Session made anew each time, so that the credentials are asked for each time. */
 const boto = `
 import boto3, json

@@ -44,6 +44,11 @@ export interface Started {
   seen(pattern: RegExp): Promise<string>
 }
 
+/** Words for the AWS CLI. Debian's is older than the variable for the endpoint. */
+export function whoAmI({ sts }: World): readonly string[] {
+  return ['sts', 'get-caller-identity', '--region', 'us-east-1', '--output', 'json', '--endpoint-url', sts.url]
+}
+
 export async function makeWorld(options: SimpleSamlPhpOptions = {}): Promise<World> {
   const [idp, sts] = await Promise.all([startSimpleSamlPhp(options), startMoto()])
   const home = mkdtempSync(join(tmpdir(), 'cloudtoken-real-'))

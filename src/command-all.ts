@@ -1,0 +1,90 @@
+/**
+ * `--all`: one sign-in, and a profile with credentials for every role.
+ */
+import { sessionOf, type Context } from './command-context.ts'
+import { exitCodes, failure, isFailure, messageOf } from './errors.ts'
+import { writeProfiles, type ProfileKeys } from './exporter-awscli.ts'
+import { nameProfiles, type Profile } from './profiles.ts'
+import { filterRoles, offeredRoles } from './roles.ts'
+import { awsTime } from './tokens.ts'
+import type { Credentials } from './types.ts'
+
+/** STS slows down who asks for more at once. */
+const atOnce = 6
+
+interface Refused {
+  readonly profile: Profile
+  readonly error: unknown
+}
+
+/** 31 when a role could not be had; the others are there all the same. */
+export async function allCommand(context: Context): Promise<number> {
+  const { settings, config, log } = context
+  const { signal } = new AbortController()
+  const session = await sessionOf(context)
+  const signedIn = await session.signIn('login', signal)
+  if (signedIn.kind === 'credentials')
+    throw failure('role', 'this sign-in brings one set of credentials, not a list of roles')
+  const { assertion } = signedIn
+  const offered = offeredRoles(assertion)
+  const roles = settings.filter ? filterRoles(offered, settings.filter) : offered
+  const named = settings.profileName.includes('{name}')
+  const names = named ? await session.accountNames(assertion, config.accounts) : new Map<string, string>()
+  const profiles = nameProfiles(roles, settings.profileName, names)
+  if (profiles.length === 0) {
+    throw failure('role', `none of the ${offered.length} roles is left`, { hint: 'cloudtoken --list --filter .' })
+  }
+  const taken = new Map<Profile, Credentials>()
+  const refused: Refused[] = []
+  let broken: { readonly error: unknown } | undefined
+  await inParallel(profiles, atOnce, async profile => {
+    if (broken) return
+    try {
+      taken.set(profile, await session.assume(profile.role, assertion, 'login', signal))
+    } catch (error) {
+      // Without a network the others would fail as slowly.
+      if (isFailure(error) && error.kind === 'network') broken = { error }
+      else refused.push({ profile, error })
+    }
+    log.info(`${taken.size + refused.length} of ${profiles.length}: ${profile.role.roleArn}`)
+  })
+  const good = profiles.flatMap(profile => {
+    const credentials = taken.get(profile)
+    return credentials ? [{ profile: profile.name, credentials }] : []
+  })
+  if (good.length > 0) await writeProfiles(good, context)
+  report(context, good, refused)
+  if (broken) throw broken.error
+  return refused.length === 0 ? 0 : exitCodes.sts
+}
+
+function report({ settings, log }: Context, good: readonly ProfileKeys[], refused: readonly Refused[]): void {
+  for (const { error } of refused) log.warn(messageOf(error), isFailure(error) ? error.hint : undefined)
+  if (settings.dryRun) return
+  if (!settings.json) {
+    for (const { profile } of good) log.print(profile)
+    return
+  }
+  const list = [
+    ...good.map(({ profile, credentials }) => ({
+      profile,
+      roleArn: credentials.roleArn,
+      expiration: awsTime(credentials.expiration),
+    })),
+    ...refused.map(({ profile, error }) => ({
+      profile: profile.name,
+      roleArn: profile.role.roleArn,
+      error: messageOf(error),
+    })),
+  ]
+  log.print(JSON.stringify(list, undefined, 2))
+}
+
+/** Never more than `limit` at work. */
+async function inParallel<T>(items: readonly T[], limit: number, work: (item: T) => Promise<void>): Promise<void> {
+  const queue = items.values()
+  const worker = async (): Promise<void> => {
+    for (const item of queue) await work(item)
+  }
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker))
+}

@@ -1,0 +1,100 @@
+/**
+ * `setup-profiles`: for each role a profile in ~/.aws/config whose credentials come from `credential-process`.
+ */
+import path from 'node:path'
+import process from 'node:process'
+import { configFile, credentialsFile, editShared, readShared } from './aws-files.ts'
+import { sessionOf, type Context } from './command-context.ts'
+import { variableOf } from './config.ts'
+import { failure } from './errors.ts'
+import { readSection } from './ini.ts'
+import { camelCase, chainOptions, generalOptions, roleOptions, signInOptions, type Option } from './options.ts'
+import { nameProfiles, placeProfiles, removeProfiles, type Placed, type Profile } from './profiles.ts'
+import { filterRoles, offeredRoles } from './roles.ts'
+import { selfCommand } from './runtime.ts'
+
+export async function setupProfilesCommand(context: Context): Promise<number> {
+  const { settings, config, paths, env, flags, log } = context
+  const file = configFile(paths, env)
+  const preview = settings.dryRun ? log.write : undefined
+  if (flags['remove']) {
+    const changed = await editShared(file, removeProfiles, { preview })
+    if (!changed) log.info(`no profile in ${file} is of cloudtoken`)
+    return 0
+  }
+  const session = await sessionOf(context)
+  const signedIn = await session.signIn('login', new AbortController().signal)
+  if (signedIn.kind === 'credentials')
+    throw failure('role', 'this sign-in brings one set of credentials, not a list of roles')
+  const all = offeredRoles(signedIn.assertion)
+  const roles = settings.filter ? filterRoles(all, settings.filter) : all
+  const named = settings.profileName.includes('{name}')
+  const names = named ? await session.accountNames(signedIn.assertion, config.accounts) : new Map<string, string>()
+  const profiles = nameProfiles(roles, settings.profileName, names)
+  const words = [...ownWords(), 'credential-process', ...identityWords(context)]
+  const command = (profile: Profile): string => [...words, '--role', profile.role.roleArn].map(quoted).join(' ')
+  let placed: Placed | undefined
+  const change = (text: string): string => (placed = placeProfiles(text, profiles, command, settings.region)).text
+  const changed = await editShared(file, change, { create: true, preview })
+  if (!changed) log.info(`${file} has them all`)
+  report(context, placed?.written ?? [], placed?.foreign ?? [])
+  return 0
+}
+
+function report({ settings, paths, env, log }: Context, written: readonly string[], foreign: readonly string[]): void {
+  const keys = readShared(credentialsFile(paths, env)) ?? ''
+  for (const name of written) {
+    if (readSection(keys, name)?.has('aws_access_key_id'))
+      log.warn(`~/.aws/credentials has keys for ${name}: programs use those`, 'remove that section')
+  }
+  for (const name of foreign)
+    log.warn(`the profile ${name} is not of cloudtoken and stays as it is`, 'choose other names with --profile-name')
+  if (settings.dryRun) return
+  if (settings.json) log.print(JSON.stringify({ profiles: written, left: foreign }, undefined, 2))
+  else for (const name of written) log.print(name)
+}
+
+function ownWords(): string[] {
+  const { command, args } = selfCommand()
+  return [command, ...args]
+}
+
+/** What a person said to this command, on the line or in the environment, and what the profile has to say again. */
+function identityWords({ flags, env, settings }: Context): string[] {
+  const { 'config-dir': configDir, 'config-file': file } = generalOptions
+  const { 'session-duration': duration, region } = roleOptions
+  const table: Readonly<Record<string, Option>> = {
+    'config-dir': configDir,
+    'config-file': file,
+    ...signInOptions,
+    ...chainOptions,
+    'session-duration': duration,
+    region,
+  }
+  return Object.entries(table).flatMap(([name, option]) => {
+    const spelled = [name, ...(option.alias ?? [])]
+    const said = spelled.some(each => flags[each] !== undefined || env[variableOf(each)])
+    if (!said || option.secret || option.act || name === 'no-input') return []
+    const value: unknown = Reflect.get(settings, camelCase(name))
+    if (option.type === 'boolean') return value === true ? [`--${name}`] : []
+    const values = Array.isArray(value) ? value : [value]
+    return values.flatMap(each => [
+      `--${name}`,
+      option.value?.startsWith('FILE') || option.value === 'DIR' ? absolute(String(each)) : String(each),
+    ])
+  })
+}
+
+function absolute(file: string): string {
+  return file.startsWith('arn:') || file.startsWith('~') ? file : path.resolve(file)
+}
+
+/** Some SDKs split the line themselves, others give it to a shell: only what all of them read alike. */
+function quoted(word: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word
+  const plain = process.platform === 'win32' ? /^[^"$`%!]*$/ : /^[^"$`\\!]*$/
+  if (plain.test(word)) return `"${word}"`
+  throw failure('config', `${JSON.stringify(word)} cannot stand in a credential_process`, {
+    hint: 'put it into config.yaml, and name it with --identity',
+  })
+}
