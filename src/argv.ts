@@ -51,7 +51,7 @@ export function normaliseArgv(
       }
       if (value === undefined) throw failure('usage', `${flag.spelled} needs a value: ${flag.spelled} ${option.value}`)
       const before = values.get(name)
-      values.set(name, option.repeat && before !== undefined ? `${before},${value}` : value)
+      values.set(name, option.repeat && !option.verbatim && before !== undefined ? `${before},${value}` : value)
     }
   }
   const surplus = words[positionals]

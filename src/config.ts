@@ -177,6 +177,7 @@ export function parseValue(
 ): OptionValue {
   const wrong = (wanted: string): Error =>
     failure(kind, `${where}: ${option.secret ? 'the value' : shown(value)} is not ${wanted}`)
+  if (option.repeat && option.verbatim) return [value].flat().map(String)
   if (option.repeat) {
     const items = Array.isArray(value) ? value : String(value).split(',')
     return items.map(item => String(item).trim()).filter(item => item !== '')

@@ -20,17 +20,24 @@ import { beginWalk, onward, pressOnce, type FormRecipe, type Walk } from './form
 
 const maxPages = 30
 
-/** A provider that is driven by forms is its name and a recipe. */
-export function formProvider(about: Pick<Provider, 'name' | 'summary' | 'options'>, recipe: FormRecipe): Provider {
+/** A provider that is driven by forms is its name and a recipe; one that keeps something in mind, made for each sign-in. */
+export function formProvider(
+  about: Pick<Provider, 'name' | 'summary' | 'options'>,
+  recipe: FormRecipe | (() => FormRecipe),
+): Provider {
   return {
     ...about,
-    entry: recipe.entry,
-    authenticate: context => formLogin(context, recipe),
+    entry: settings => made(recipe).entry(settings),
+    authenticate: context => formLogin(context, made(recipe)),
     async forget({ store }) {
       forgetMemory(store)
       store.remove('page.html')
     },
   }
+}
+
+function made(recipe: FormRecipe | (() => FormRecipe)): FormRecipe {
+  return typeof recipe === 'function' ? recipe() : recipe
 }
 
 /** Rejects with a `Failure` whose `code` is a `FormCode`, or with that of whoever was asked. */
@@ -59,6 +66,8 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
   const read = await readPage(response)
   if (!read) throw noPage(walk, response)
   const page = (await walk.recipe.read?.(walk, read)) ?? read
+  const own = await walk.recipe.answer?.(walk, page)
+  if (own) return own
   const kind = classify(page)
   walk.context.log.debug(`${page.status} ${place(page.url)}: ${kind.kind}`)
   switch (kind.kind) {

@@ -1,9 +1,10 @@
 /**
  * One sign-in under way: what was sent where, what may be sent where, and what must never be shown.
  */
-import type { HttpRequest } from './http.ts'
+import type { HttpRequest, HttpResponse } from './http.ts'
 import { submit, type Form, type Page } from './html.ts'
 import type { ProviderContext } from './provider.ts'
+import type { Assertion } from './types.ts'
 import { failure } from './errors.ts'
 import { keepSecret } from './log.ts'
 import { chooseButton } from './form-button.ts'
@@ -26,6 +27,10 @@ export interface FormRecipe {
   /** A finer name for an error page than its words alone allow. */
   judge?(page: Page): FormCode | undefined
   readonly errorTexts?: ErrorTexts
+  /** Hosts that are the provider's own whatever the entry is. */
+  readonly ownHosts?: readonly string[]
+  /** Answers what no form does: pages that a script of the vendor would answer by its API. `undefined`: by its forms. */
+  answer?(walk: Walk, page: Page): Promise<HttpRequest | HttpResponse | Assertion | undefined>
 }
 
 export interface Walk {
@@ -34,8 +39,8 @@ export interface Walk {
   readonly entry: URL
   /** Passwords and codes that were typed or read; never shown, never stored. */
   readonly secrets: string[]
-  /** By host: the page that the password was sent from. */
-  readonly passwords: Map<string, Page>
+  /** By host: the page that the password was sent from; none where an API took it. */
+  readonly passwords: Map<string, Page | undefined>
   /** By host: the page that the user name alone was sent from. */
   readonly userNames: Map<string, Page>
   /** By host and field: codes sent so far, and the page of the last one. */
@@ -91,13 +96,19 @@ export function pressOnce(walk: Walk, page: Page, what: string): void {
  * approved once.
  */
 export async function allowSecret(walk: Walk, form: Form, target: URL): Promise<void> {
-  const { context, entry } = walk
-  if (!isPrivateWay(target))
-    throw formFailure('insecure', `the sign-in form wants the password sent to ${place(target.href)}, unencrypted`)
   if (form.method !== 'post')
     throw formFailure('insecure', `the sign-in form of ${target.host} would put the password into the address`)
+  await allowHost(walk, target)
+}
+
+/** The same for what is sent without a form. */
+export async function allowHost(walk: Walk, target: URL): Promise<void> {
+  const { context, entry } = walk
+  if (!isPrivateWay(target))
+    throw formFailure('insecure', `the sign-in wants the password sent to ${place(target.href)}, unencrypted`)
   const key = `${entry.host} ${target.host}`
-  if (target.host === entry.host || readMemory(context.store).hosts.includes(key)) return
+  if (target.host === entry.host || walk.recipe.ownHosts?.includes(target.host)) return
+  if (readMemory(context.store).hosts.includes(key)) return
   const facts = `${entry.host} sends the sign-in on to ${target.host}`
   if (context.mode === 'refresh') {
     throw failure('person', `${facts}, which nobody has approved`, { code: 'foreign-host', hint: 'cloudtoken' })

@@ -73,6 +73,16 @@ function guess(url: string | undefined): string | undefined {
   if (url === undefined) return undefined
   if (/\/realms\/[^/]+\/protocol\/saml\//.test(url)) return 'keycloak'
   if (/\/simplesaml|\/module\.php\/|\/SSOService\.php/i.test(url)) return 'simplesamlphp'
+  if (/^https:\/\/[^/]+\.okta(?:preview|-emea|-gov)?\.(?:com|mil)\//i.test(url)) return 'okta'
+  if (
+    /^https:\/\/(?:account\.activedirectory\.windowsazure|myapps\.microsoft|login\.microsoftonline)\.com\//i.test(url)
+  ) {
+    return 'entra'
+  }
+  if (/^https:\/\/sso\.(?:eu\.)?jumpcloud\.com\//i.test(url)) return 'jumpcloud'
+  if (/^https:\/\/[^/]+\.onelogin\.com(?:\/|$)/i.test(url)) return 'onelogin'
+  if (/^https:\/\/[^/]+\.auth0\.com\//i.test(url)) return 'auth0'
+  if (/\/application\/saml\/[^/]+\/sso\//i.test(url)) return 'authentik'
   if (/\/adfs\//i.test(url)) return 'adfs'
   return /\/idp\/profile\//i.test(url) ? 'shibboleth' : 'form'
 }
@@ -85,7 +95,7 @@ export function identityFolder(provider: string, settings: Settings, username: s
     .replace(/[^A-Za-z0-9.@_-]+/g, '_')
     .slice(0, 80)
   const digest = createHash('sha256')
-    .update(JSON.stringify([provider, settings.url, username]))
+    .update(JSON.stringify([provider, settings.url, username, ...settings.assertionCommand]))
     .digest('hex')
   return `${readable}-${digest.slice(0, 12)}`
 }

@@ -15,6 +15,8 @@ export interface Option {
   readonly default?: OptionValue
   /** May be given several times; the value is a list. */
   readonly repeat?: true
+  /** With `repeat`: a list of config.yaml as it stands, else the one value; never split at commas. */
+  readonly verbatim?: true
   /** Never echoed, never handed to another process. */
   readonly secret?: true
   /** Only the command line may say it: an act, not a setting. */
@@ -31,9 +33,41 @@ export const signInOptions = {
   provider: {
     type: 'string',
     value: 'TYPE',
-    summary: 'kind of identity provider: simplesamlphp, shibboleth, adfs, keycloak, browser, form, web-identity',
+    summary:
+      'kind of identity provider: simplesamlphp, shibboleth, adfs, keycloak, okta, entra, onelogin, jumpcloud, authentik, auth0, idaptive, shell, browser, form, web-identity',
   },
-  url: { type: 'string', value: 'URL', summary: "the identity provider's sign-in page for AWS" },
+  url: {
+    type: 'string',
+    alias: ['okta-url', 'okta-domain', 'aws-app-endpoint'],
+    value: 'URL',
+    summary: "the identity provider's sign-in page for AWS",
+  },
+  'app-id': {
+    type: 'string',
+    alias: ['aws-app-id', 'appkey'],
+    value: 'ID',
+    summary: 'application for AWS at the identity provider, where the URL does not say',
+  },
+  'client-secret': {
+    type: 'string',
+    value: 'SECRET',
+    secret: true,
+    summary: 'secret of that client',
+  },
+  'tenant-id': { type: 'string', value: 'ID', summary: 'tenant at Idaptive, where --url does not say' },
+  'vanity-id': { type: 'string', value: 'NAME', summary: 'name of the tenant in its address, where it has one' },
+  'domain-name': { type: 'string', value: 'NAME', summary: 'domain of the tenant; default: my.idaptive.app' },
+  'auth-preferences': {
+    type: 'string',
+    value: 'NAME',
+    repeat: true,
+    summary: 'ways to sign in at Idaptive, by their names there; the first that is offered is taken',
+  },
+  'client-id': {
+    type: 'string',
+    value: 'ID',
+    summary: 'client of the API of the identity provider, as its administrator made it',
+  },
   identity: { type: 'string', value: 'NAME', summary: 'entry of identities: in config.yaml' },
   username: { type: 'string', alias: ['u'], value: 'NAME', summary: 'user name at the identity provider' },
   password: {
@@ -57,6 +91,13 @@ export const signInOptions = {
     value: 'FILE',
     act: true,
     summary: 'take a SAMLResponse from FILE (- for stdin) instead of signing in',
+  },
+  'assertion-command': {
+    type: 'string',
+    value: 'COMMAND',
+    repeat: true,
+    verbatim: true,
+    summary: 'program that prints the SAMLResponse, for --provider shell',
   },
   browser: { type: 'boolean', summary: 'sign in with your own browser, whatever the provider' },
   'browser-path': { type: 'string', value: 'FILE', summary: 'program of the browser, where another one is wanted' },

@@ -35,13 +35,16 @@ async function read({ settings, mode }: ProviderContext): Promise<{ from: string
   return { from: 'stdin', text }
 }
 
-/** Base64 with or without white space, percent-encoded, as a form field `SAMLResponse=…`, or the XML itself. */
-function toBase64(text: string, from: string): string {
-  const bad = (what: string): Error =>
-    failure('config', `${from} ${what}`, {
-      code: 'saml-invalid',
-      hint: 'copy the whole value of the form field SAMLResponse',
-    })
+/**
+ * Base64 with or without white space, percent-encoded, as a form field `SAMLResponse=…`, or the XML itself. `from` and
+ * `hint` are for the failure, `saml-invalid`.
+ */
+export function toBase64(
+  text: string,
+  from: string,
+  hint = 'copy the whole value of the form field SAMLResponse',
+): string {
+  const bad = (what: string): Error => failure('config', `${from} ${what}`, { code: 'saml-invalid', hint })
   const body = text.replace(/^\uFEFF/, '').trim()
   if (body === '') throw bad('is empty')
   const xml = body.startsWith('<')

@@ -9,11 +9,22 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   shibboleth: async () => (await import('./provider-shibboleth.ts')).shibboleth,
   adfs: async () => (await import('./provider-adfs.ts')).adfs,
   keycloak: async () => (await import('./provider-keycloak.ts')).keycloak,
+  okta: async () => (await import('./provider-okta.ts')).okta,
+  entra: async () => (await import('./provider-entra.ts')).entra,
+  onelogin: async () => (await import('./provider-onelogin.ts')).onelogin,
+  jumpcloud: async () => (await import('./provider-jumpcloud.ts')).jumpcloud,
+  authentik: async () => (await import('./provider-authentik.ts')).authentik,
+  auth0: async () => (await import('./provider-auth0.ts')).auth0,
+  idaptive: async () => (await import('./provider-idaptive.ts')).idaptive,
+  shell: async () => (await import('./provider-shell.ts')).shell,
   browser: async () => (await import('./provider-browser.ts')).browser,
   form: async () => (await import('./provider-form.ts')).form,
   'web-identity': async () => (await import('./provider-web-identity.ts')).webIdentity,
   'saml-response': async () => (await import('./provider-saml-response.ts')).samlResponse,
 }
+
+/** Names of the original. */
+const aliases: Readonly<Record<string, string>> = { centrify: 'idaptive' }
 
 export function providerNames(): string[] {
   return Object.keys(registry)
@@ -21,7 +32,8 @@ export function providerNames(): string[] {
 
 /** Fails with `config` and code `provider-unknown`; the caller knows the plugins and names the nearest. */
 export async function findProvider(name: string): Promise<Provider> {
-  const load = Object.hasOwn(registry, name) ? registry[name] : undefined
+  const own = Object.hasOwn(aliases, name) ? (aliases[name] ?? name) : name
+  const load = Object.hasOwn(registry, own) ? registry[own] : undefined
   if (!load) throw failure('config', `there is no provider “${name}”`, { code: 'provider-unknown' })
   return load()
 }

@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
+  /** stdin and stderr are those of the person, who may be asked something; only stdout is collected. */
+  readonly terminal?: boolean
   readonly cwd?: string
   /** The user it runs as, when root starts it for somebody. */
   readonly uid?: number
@@ -34,7 +36,7 @@ export type Run = (command: string, args: readonly string[], options?: RunOption
 export const run: Run = (command, args, options = {}) =>
   new Promise((resolve, reject) => {
     const child = spawn(command, [...args], {
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: options.terminal ? ['inherit', 'pipe', 'inherit'] : ['pipe', 'pipe', 'pipe'],
       env: options.env ?? process.env,
       ...(options.signal && { signal: options.signal }),
       ...(options.cwd !== undefined && { cwd: options.cwd }),
@@ -48,11 +50,11 @@ export const run: Run = (command, args, options = {}) =>
       child.kill('SIGKILL')
       reject(failure('unexpected', `${command} did not finish within ${(options.timeoutMs ?? 0) / 1000} s`))
     }
-    child.stdout.on('data', chunk => stdout.push(chunk))
-    child.stderr.on('data', chunk => stderr.push(chunk))
+    child.stdout?.on('data', chunk => stdout.push(chunk))
+    child.stderr?.on('data', chunk => stderr.push(chunk))
     // A child that ends early closes its stdin; that is no error of ours.
-    child.stdin.on('error', () => {})
-    child.stdin.end(options.input ?? '')
+    child.stdin?.on('error', () => {})
+    child.stdin?.end(options.input ?? '')
     child.on('error', error => {
       clearTimeout(timer)
       if (options.signal?.aborted) reject(error)

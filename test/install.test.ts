@@ -339,7 +339,7 @@ describe('takes the build for', () => {
   test.each([
     ['FreeBSD', 'amd64', 'there is no build for FreeBSD'],
     ['Linux', 'riscv64', 'there is no build for linux on riscv64'],
-    ['MINGW64_NT-10.0', 'x86_64', 'scoop'],
+    ['MINGW64_NT-10.0', 'x86_64', 'not for Windows'],
   ])('not %s %s', async (system, processor, reason) => {
     expect(await platformOf({ uname: machine(system, processor) })).toContain(reason)
   })

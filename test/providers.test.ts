@@ -8,11 +8,23 @@ test('every name finds the provider of that name', async () => {
     'shibboleth',
     'adfs',
     'keycloak',
+    'okta',
+    'entra',
+    'onelogin',
+    'jumpcloud',
+    'authentik',
+    'auth0',
+    'idaptive',
+    'shell',
     'browser',
     'form',
     'web-identity',
     'saml-response',
   ])
+})
+
+test('the original called one of them otherwise', async () => {
+  expect((await findProvider('centrify')).name).toBe('idaptive')
 })
 
 test('another name is a fault of the configuration', async () => {

@@ -1,0 +1,52 @@
+/**
+ * Passwords and codes for APIs, by the rules of the pages: to approved hosts alone, a password once, a code never twice.
+ */
+import { formFailure } from './form-failure.ts'
+import { place } from './form-text.ts'
+import { allowHost, hide, passwordOf, type Walk } from './form-walk.ts'
+import type { Page } from './html.ts'
+import { codeFor, type CodeQuestion } from './mfa-code.ts'
+
+const maxCodes = 3
+
+/** The password, to be sent to `target` now; `page` is the one that asks for it, if any. */
+export async function passwordFor(walk: Walk, page: Page | undefined, target: URL): Promise<string> {
+  if (walk.passwords.has(target.host)) throw passwordRefused(target.host)
+  await allowHost(walk, target)
+  const password = await passwordOf(walk)
+  walk.context.log.debug(`${place(target.href)}: credentials`)
+  walk.passwords.set(target.host, page)
+  walk.last = 'password'
+  return password
+}
+
+export function passwordRefused(host: string, said = ''): Error {
+  return formFailure('password-refused', `${host} refused the user name or the password${said && `: ${said}`}`)
+}
+
+/** In the background nobody is there for a second factor, and none is begun. */
+export function personFor({ context }: Walk, host: string): void {
+  if (context.mode === 'refresh') throw formFailure('idp-session-ended', `${host} wants a second factor`)
+}
+
+/** Asks for codes until one is taken: `send` answers with `done`, or with the words of the refusal. */
+export async function typeCodes<T>(
+  walk: Walk,
+  target: URL,
+  question: Omit<CodeQuestion, 'host' | 'sent'>,
+  send: (code: string) => Promise<{ readonly done: T } | { readonly refused: string }>,
+): Promise<T> {
+  const { context } = walk
+  const { host } = target
+  personFor(walk, host)
+  await allowHost(walk, target)
+  for (let tries = 1; ; tries += 1) {
+    const code = hide(walk, await codeFor(context, { ...question, host, sent: walk.secrets }))
+    walk.last = 'code'
+    const outcome = await send(code)
+    if ('done' in outcome) return outcome.done
+    const message = `${host} refused the one-time code${outcome.refused && `: ${outcome.refused}`}`
+    if (tries === maxCodes) throw formFailure('mfa-refused', message)
+    context.ask.tell(message)
+  }
+}
