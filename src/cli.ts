@@ -12,6 +12,7 @@ import { createLog } from './log.ts'
 import { nearest } from './names.ts'
 import {
   coreOptions,
+  daemonOptions,
   exporterOptions,
   generalOptions,
   roleOptions,
@@ -37,6 +38,13 @@ interface Command extends CommandSummary {
 }
 
 const signIn = { ...signInOptions, ...roleOptions, ...generalOptions }
+
+const controlOptions = {
+  listen: { ...daemonOptions.listen, summary: 'the daemon at this address, where several are running' },
+  'config-dir': generalOptions['config-dir'],
+  json: generalOptions.json,
+  help: generalOptions.help,
+}
 
 const commands: readonly Command[] = [
   {
@@ -74,6 +82,32 @@ const commands: readonly Command[] = [
       const { whoamiCommand } = await import('./command-whoami.ts')
       return await whoamiCommand(await createContext(flags))
     },
+  },
+  {
+    name: 'status',
+    summary: 'how the daemon is; exit code 3 when none runs',
+    options: controlOptions,
+    run: async ({ flags }) => (await import('./command-control.ts')).statusCommand(flags),
+  },
+  {
+    name: 'use',
+    usage: 'ROLE',
+    summary: 'let the daemon serve another role, for everybody at once',
+    options: controlOptions,
+    positionals: 1,
+    run: async ({ flags, words }) => (await import('./command-control.ts')).useCommand(flags, words[0]),
+  },
+  {
+    name: 'refresh',
+    summary: 'let the daemon renew its credentials now',
+    options: controlOptions,
+    run: async ({ flags }) => (await import('./command-control.ts')).refreshCommand(flags),
+  },
+  {
+    name: 'stop',
+    summary: 'end the daemon',
+    options: controlOptions,
+    run: async ({ flags }) => (await import('./command-control.ts')).stopCommand(flags),
   },
   {
     name: 'link',

@@ -5,8 +5,10 @@ import process from 'node:process'
 import { createAccessLog } from './access-log.ts'
 import { createContext, optionsOnly, sessionOf, type Context, type Flags } from './command-context.ts'
 import { takeRole } from './command-sign-in.ts'
-import { createService, serveCredentials } from './daemon.ts'
+import { openControl, respectOther } from './daemon-control.ts'
+import { createService, createServing } from './daemon.ts'
 import { isFailure } from './errors.ts'
+import { findPaths } from './files.ts'
 import { openGate, type Gate } from './gate.ts'
 import { metadataAddress } from './linklocal.ts'
 import { createLog } from './log.ts'
@@ -15,6 +17,7 @@ import { receiveHandover, sudoCommand } from './privilege-sudo.ts'
 import { handOver } from './run.ts'
 import { selfCommand } from './runtime.ts'
 import { parseListen } from './serve.ts'
+import type { Session } from './session.ts'
 
 export interface DaemonStart {
   readonly flags: Flags
@@ -35,24 +38,36 @@ async function asRoot({ flags, handover }: DaemonStart): Promise<number> {
   const log = createLog({ quiet: settings.quiet, debug: settings.debug })
   log.print('Launching in daemon mode...')
   const ending = endOnSignals()
+  const listen = parseListen(settings.listen)
   const gate = await openGate({
-    listen: parseListen(settings.listen),
+    listen,
     force: settings.force,
     log,
     accessLog: settings.quiet ? undefined : createAccessLog(log.access),
+  }).catch(async error => {
+    // Who holds it is the person's to know, and asked as the person.
+    becomePerson()
+    if (isFailure(error) && error.code === 'EADDRINUSE')
+      await respectOther(process.env, findPaths(process.env, settings.configDir), listen)
+    throw error
   })
   return await closing(gate, async () => {
-    if (user) dropPrivileges(user)
-    if (handover !== undefined) receiveHandover(handover)
+    becomePerson()
     return await serve(await createContext(flags), gate, ending)
   })
+
+  function becomePerson(): void {
+    if (user) dropPrivileges(user)
+    if (handover !== undefined) receiveHandover(handover)
+  }
 }
 
 /** Without root: another port needs none, nor does a machine prepared with `link up`; else sudo. */
 async function asPerson({ flags, argv }: DaemonStart): Promise<number> {
   const context = await createContext(flags)
-  const { settings, log, paths, terminal } = context
+  const { settings, log, paths, terminal, env } = context
   const listen = parseListen(settings.listen)
+  await respectOther(env, paths, listen)
   if (listen.hostname === metadataAddress && !(await couldListen(context))) {
     log.info(`root is needed to put ${metadataAddress} on this machine and to listen there; it is given up right after`)
     const words = [...argv.filter(word => !/^--(listen|config-dir)=/.test(word)), `--listen=${settings.listen}`]
@@ -74,24 +89,43 @@ async function asPerson({ flags, argv }: DaemonStart): Promise<number> {
   return await closing(gate, () => serve(context, gate, ending))
 }
 
-async function serve(context: Context, gate: Gate, ending: AbortSignal): Promise<number> {
-  const { settings, log } = context
+async function serve(context: Context, gate: Gate, ending: AbortController): Promise<number> {
   warnAboutShadows(context)
+  const { service, session, serving, control } = await prepare(context, gate, ending)
+  try {
+    const taken = await unlessEnded(signInFor(context, session, ending.signal), ending.signal)
+    if (!taken) return 130
+    service.show({ credentials: taken.credentials })
+    announce(context, gate.url)
+    await serving.run(taken.credentials, taken.role, ending.signal)
+    return 0
+  } finally {
+    control?.close()
+  }
+}
+
+/** Everything that has to be right before a person is asked to sign in. */
+async function prepare(context: Context, gate: Gate, ending: AbortController) {
   const service = await createService(context)
-  gate.open(service.handler, settings)
   const session = await sessionOf(context)
-  const taken = await unlessEnded(takeRole(context, session, ending), ending)
-  if (!taken) return 130
-  const { credentials, role } = taken
-  service.show({ credentials })
-  await session.export(credentials, true)
-  log.print(`Metadata proxy now available on ${gate.url}`)
+  const serving = createServing(session, service, context)
+  gate.open(service.handler, context.settings)
+  const control = await openControl({ ...context, gate, service, serving, end: () => ending.abort() })
+  return { service, session, serving, control }
+}
+
+async function signInFor(context: Context, session: Session, signal: AbortSignal) {
+  const taken = await takeRole(context, session, signal)
+  await session.export(taken.credentials, true)
+  return taken
+}
+
+function announce({ settings, log }: Context, url: string): void {
+  log.print(`Metadata proxy now available on ${url}`)
   log.print('-'.repeat(54))
   if (!settings.listen.startsWith(metadataAddress)) {
-    log.info(`for clients: AWS_EC2_METADATA_SERVICE_ENDPOINT=${gate.url}/`)
+    log.info(`for clients: AWS_EC2_METADATA_SERVICE_ENDPOINT=${url}/`)
   }
-  await serveCredentials(credentials, role, session, service, context, ending)
-  return 0
 }
 
 /** Whatever happens, the machine is left as it was; the first failure is the one that counts. */
@@ -107,20 +141,21 @@ async function closing(gate: Gate, work: () => Promise<number>): Promise<number>
   return code
 }
 
-/** Ctrl-C while the identity provider is being waited for is no failure of anything. */
+/** Ctrl-C or `stop` while the identity provider or a person is waited for is no failure of anything. */
 async function unlessEnded<T>(work: Promise<T>, ending: AbortSignal): Promise<T | undefined> {
+  const end = new Promise<undefined>(resolve => ending.addEventListener('abort', () => resolve(undefined)))
   try {
-    return await work
+    return await Promise.race([work, end])
   } catch (error) {
     if (ending.aborted) return undefined
     throw error
   }
 }
 
-function endOnSignals(): AbortSignal {
+function endOnSignals(): AbortController {
   const controller = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => controller.abort())
-  return controller.signal
+  return controller
 }
 
 /** Tried, not guessed: with the address there and low ports free for all, nobody has to become root. */

@@ -74,6 +74,7 @@ interface BunRuntime {
     idleTimeout: number
     maxRequestBodySize: number
     development: boolean
+    reusePort: boolean
     routes: Record<string, BunHandler>
     fetch: BunHandler
     error(error: unknown): Response
@@ -133,6 +134,8 @@ function serveWithBun(runtime: BunRuntime, options: ServeOptions): Served {
     maxRequestBodySize: largestBody,
     // The error page of development shows source.
     development: false,
+    // Bun shares the port otherwise, once development is off, and each of two daemons gets half of the requests.
+    reusePort: false,
     routes,
     fetch: answer(undefined),
     error: options.onError,
