@@ -14,6 +14,8 @@ interface Suite {
   readonly testMs: number
   /** Limit for all of them together. */
   readonly suiteMs: number
+  /** Put before the command, such as what makes a network namespace around it. */
+  readonly within?: readonly string[]
   /** Files at the same time; 1 for those that share the machine's network or users. */
   readonly workers: number
 }
@@ -32,7 +34,8 @@ export async function runSuite(suite: Suite): Promise<Tally> {
   if (suite.files.length === 0) return nothing
   const start = performance.now()
   const options = [`--timeout=${suite.testMs}`, ...(suite.workers > 1 ? [`--parallel=${suite.workers}`] : [])]
-  const { code, output } = await shell(bun, ['test', ...options, ...suite.files], {
+  const [command = bun, ...args] = [...(suite.within ?? []), bun, 'test', ...options, ...suite.files]
+  const { code, output } = await shell(command, args, {
     timeoutMs: suite.suiteMs,
     ...(suite.env && { env: suite.env }),
   })

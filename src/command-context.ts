@@ -10,7 +10,7 @@ import { failure } from './errors.ts'
 import { findPaths, readText, type Paths } from './files.ts'
 import { findIdentity, planOf } from './identity.ts'
 import { createKeyring } from './keyring.ts'
-import { createLog, keepSecret, type Log } from './log.ts'
+import { createLog, keepSecret, redact, type Log } from './log.ts'
 import { nearest } from './names.ts'
 import { coreOptions, type OptionValue, type Settings } from './options.ts'
 import { run } from './run.ts'
@@ -58,7 +58,10 @@ export async function createContext(flags: Flags, env: Env = process.env): Promi
   if (settings.password !== undefined) keepSecret(settings.password)
   const log = createLog({ quiet: settings.quiet, debug: settings.debug || settings.debugWithSecrets })
   warnAbout(settings, flags, env, log)
-  const terminal = createTerminal({ noInput: settings.noInput, tell: message => log.info(message) })
+  // What a person is to do now is said to them, quiet or not.
+  const tell = (message: string): void =>
+    settings.quiet ? log.access(`cloudtoken: ${redact(message)}\n`) : log.info(message)
+  const terminal = createTerminal({ noInput: settings.noInput, tell })
   return {
     flags,
     env,
@@ -77,7 +80,7 @@ export function optionsOnly(flags: Flags, env: Env): Settings {
   return resolveSettings(coreOptions, {}, { flags, env, config: emptyConfig })
 }
 
-export function sessionOf(context: Context): Promise<Session> {
+export async function sessionOf(context: Context): Promise<Session> {
   const plan = planOf(context.config, context.settings)
   const keyring = createKeyring({
     platform: process.platform,
@@ -85,7 +88,7 @@ export function sessionOf(context: Context): Promise<Session> {
     env: context.env,
     note: reason => context.log.debug(`keyring: ${reason}`),
   })
-  return openSession({ ...context, plan, ask: context.terminal, keyring })
+  return await openSession({ ...context, plan, ask: context.terminal, keyring })
 }
 
 function warnAbout(settings: Settings, flags: Flags, env: Env, log: Log): void {

@@ -6,7 +6,9 @@ import { accountOf } from './arn.ts'
 import type { SamlResponse } from './assertion.ts'
 import { sessionOf, type Context } from './command-context.ts'
 import { failure } from './errors.ts'
+import type { Log } from './log.ts'
 import type { Session } from './session.ts'
+import { awsTime } from './tokens.ts'
 import type { Credentials, Role } from './types.ts'
 
 export async function signInCommand(context: Context): Promise<number> {
@@ -14,10 +16,22 @@ export async function signInCommand(context: Context): Promise<number> {
   const session = await sessionOf(context)
   const { settings, log } = context
   if (settings.list || settings.numbersOnly) return await listRoles(context, session, signal)
-  const { credentials } = await takeRole(context, session, signal)
+  // A program that reads the result has no use for the transcript; a person may still want to see it.
+  const seen = settings.json ? { ...context, log: { ...log, print: toStderr(log), write: log.access } } : context
+  const { credentials } = await takeRole(seen, session, signal)
   await session.export(credentials, false)
-  log.info(`credentials until ${localTime(credentials.expiration)}`)
+  if (settings.json) log.print(JSON.stringify(resultOf(credentials), undefined, 2))
+  else log.info(`credentials until ${localTime(credentials.expiration)}`)
   return 0
+}
+
+function toStderr(log: Log): Log['print'] {
+  return line => log.access(`${line}\n`)
+}
+
+/** What the run came to, without a secret. */
+function resultOf({ roleArn, accountId, assumedRoleArn, expiration }: Credentials): object {
+  return { roleArn, accountId, assumedRoleArn: assumedRoleArn ?? null, expiration: awsTime(expiration) }
 }
 
 /** Signs in, settles the role with the transcript's words, and assumes it. */

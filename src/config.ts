@@ -152,8 +152,6 @@ const originalNames = [
   'generate-url-duration',
   'generate-url-suffix',
   'open-url',
-  'mfa-passcode',
-  'mfa-method',
   'mfa-url-output',
 ]
 

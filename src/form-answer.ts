@@ -7,14 +7,12 @@ import { submit, type Control, type Form, type Page } from './html.ts'
 import { chooseButton } from './form-button.ts'
 import { organizationOf, type PageChoice, type Way } from './form-choice.ts'
 import { codeOfText, formFailure, hostOf, newText, refusal } from './form-failure.ts'
-import { isUsable, named } from './form-fields.ts'
+import { askCode, needPerson } from './form-factor.ts'
+import { isUsable } from './form-fields.ts'
 import { readMemory, remember } from './form-memory.ts'
 import type { Fields, PageKind } from './form-page.ts'
-import { scrubText } from './form-report.ts'
 import { clean } from './form-text.ts'
-import { allowSecret, hide, passwordOf, pressOnce, userNameOf, type Walk } from './form-walk.ts'
-
-const maxCodes = 3
+import { allowSecret, passwordOf, pressOnce, send, targetOf, userNameOf, type Walk } from './form-walk.ts'
 
 type Kind<K extends PageKind['kind']> = Extract<PageKind, { kind: K }>
 
@@ -25,6 +23,7 @@ export async function answerCredentials(
   kind: Fields & { password: Control },
 ): Promise<HttpRequest> {
   const target = targetOf(page, kind.form)
+  if (kind.code) needPerson(walk, page)
   const before = walk.passwords.get(target.host) ?? walk.passwords.get(hostOf(page))
   if (before) throw refused(walk, before, page)
   await allowSecret(walk, kind.form, target)
@@ -53,33 +52,6 @@ export async function answerIdentifier(walk: Walk, page: Page, kind: Kind<'ident
   await allowSecret(walk, kind.form, targetOf(page, kind.form))
   walk.userNames.set(host, page)
   return send(page, kind.form, { [kind.userName.name]: await userNameOf(walk) })
-}
-
-/** A new code for every request; a code that was sent is spent. */
-export async function answerCode(walk: Walk, page: Page, kind: Kind<'code'>): Promise<HttpRequest> {
-  const target = targetOf(page, kind.form)
-  const key = `${target.host} ${kind.code.name}`
-  const sent = walk.codes.get(key)
-  if (sent) {
-    const text = newText(sent.page, page)
-    const code = codeOfText(text, walk.recipe.errorTexts)
-    const stop = code === 'account-locked' || code === 'account-disabled' || code === 'no-access'
-    const message = `${target.host} refused the one-time code${text && `: ${scrubText(text, walk.secrets)}`}`
-    if (stop || sent.count >= maxCodes) throw formFailure(stop ? code : 'mfa-refused', message)
-    walk.context.ask.tell(message)
-  }
-  await allowSecret(walk, kind.form, target)
-  const values: Record<string, string> = {}
-  if (kind.userName && kind.userName.value === '') values[kind.userName.name] = await userNameOf(walk)
-  // A page of one's own password and a code; after a log-in page on the same host only the code is wanted.
-  if (kind.password && !walk.passwords.has(target.host)) {
-    values[kind.password.name] = await passwordOf(walk)
-    walk.passwords.set(target.host, page)
-  }
-  values[kind.code.name] = await askCode(walk, page, kind.code)
-  walk.codes.set(key, { count: (sent?.count ?? 0) + 1, page })
-  walk.last = 'code'
-  return send(page, kind.form, values)
 }
 
 export async function answerConsent(walk: Walk, page: Page, kind: Kind<'consent'>): Promise<HttpRequest> {
@@ -132,31 +104,12 @@ async function chooseWay(walk: Walk, page: Page, choice: PageChoice): Promise<Wa
   return chosen
 }
 
-async function askCode(walk: Walk, page: Page, control: Control): Promise<string> {
-  const { ask } = walk.context
-  const label = clean(control.label, 80).replace(/\s*[:*]+$/, '') || 'One-time code'
-  const message = `${label} (${hostOf(page)})`
-  const code = (await (control.type === 'password' ? ask.secret(message) : ask.text(message))).trim()
-  if (code === '') throw formFailure('mfa-refused', 'no one-time code was given')
-  return hide(walk, code)
-}
-
 /** The page asks again for what it was given: a refusal, whatever it says. */
 function refused(walk: Walk, before: Page, page: Page): Error {
   if (walk.last !== 'code') return refusal(before, page, walk.recipe.errorTexts)
   const text = newText(before, page)
   const code = codeOfText(text, walk.recipe.errorTexts) ?? 'mfa-refused'
   return formFailure(code, `${hostOf(page)} refused the one-time code${text && `: ${text}`}`)
-}
-
-function send(page: Page, form: Form, values: Record<string, string>): HttpRequest {
-  // PingFederate's link sets this field by script before it submits.
-  const ping = named(form, 'pf.ok') ? { 'pf.ok': 'clicked' } : {}
-  return { ...submit(page, form, { ...ping, ...values }, chooseButton(form)), sensitive: true }
-}
-
-function targetOf(page: Page, form: Form): URL {
-  return new URL(submit(page, form).url)
 }
 
 /** Terms of use want a box ticked; attributes come ticked already, and what the person unticked before stays so. */

@@ -13,6 +13,7 @@ export type FormCode =
   | 'account-disabled'
   | 'password-expired'
   | 'mfa-refused'
+  | 'mfa-timeout'
   | 'mfa-unsupported'
   | 'captcha'
   | 'consent-refused'
@@ -38,6 +39,7 @@ const kinds: Readonly<Record<FormCode, readonly [FailureKind, string?]>> = {
   'account-disabled': ['refused', 'ask your help desk about the account'],
   'password-expired': ['refused', 'change the password in a browser, then: cloudtoken --password-prompt'],
   'mfa-refused': ['refused', 'cloudtoken'],
+  'mfa-timeout': ['refused', 'try again: cloudtoken'],
   'mfa-unsupported': ['person', otherWay],
   captcha: ['person', otherWay],
   'consent-refused': ['refused', 'cloudtoken --consent accept'],
@@ -90,7 +92,10 @@ export function codeOfText(text: string, texts: ErrorTexts = []): FormCode | und
 /** The page's own words for what went wrong: its error elements, else its title and first lines. */
 export function errorText(page: Page): string {
   const own = page.errors.map(text => clean(text)).filter(Boolean)
-  if (own.length > 0) return clean([...new Set(own)].join('; '))
+  // What a help desk asks for.
+  const id = /\b(?:Activity|Correlation|Request) ID:?\s*[\da-f-]{20,}/i.exec(page.text)?.[0] ?? ''
+  if (own.length > 0)
+    return clean([...new Set([...own, ...(own.some(text => text.includes(id)) ? [] : [id])])].join('; '))
   return clean(
     [page.title, page.text.startsWith(page.title) ? page.text.slice(page.title.length) : page.text]
       .filter(Boolean)

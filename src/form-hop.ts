@@ -17,6 +17,8 @@ export function protocolHop(page: Page): Hop | undefined {
       has('SAMLRequest') || (has('wa') && has('wresult')) || ((has('code') || has('id_token')) && has('state'))
     // A code that a person types is shown; this one is not.
     if (federation && typedControls(form).length === 0) return { kind: 'hop-form', form }
+    // To Duo and back, on ADFS.
+    if (has('adfs_context') || (has('duo_code') && has('state'))) return { kind: 'hop-form', form }
     if (named(form, /^shib_idp_ls_/)) return { kind: 'hop-form', form }
     // PingID asks whether the browser speaks WebAuthn; this one does not.
     const probe = named(form, 'isWebAuthnSupportedByBrowser')

@@ -9,13 +9,14 @@ import type { HttpRequest, HttpResponse } from './http.ts'
 import { readPage, submit, type Page } from './html.ts'
 import type { Provider, ProviderContext } from './provider.ts'
 import type { Assertion } from './types.ts'
-import { answerChoice, answerCode, answerConsent, answerCredentials, answerIdentifier } from './form-answer.ts'
+import { answerChoice, answerConsent, answerCredentials, answerIdentifier } from './form-answer.ts'
+import { answerCode, answerMethod, answerPush } from './form-factor.ts'
 import { formFailure, hostOf } from './form-failure.ts'
 import { forgetMemory } from './form-memory.ts'
 import { classify, type PageKind } from './form-page.ts'
 import { errorOf, leaveAwsAlone, noPage, tidy, unknownPage } from './form-stop.ts'
-import { clean, isPrivateWay, place } from './form-text.ts'
-import { beginWalk, pressOnce, type FormRecipe, type Walk } from './form-walk.ts'
+import { clean, place } from './form-text.ts'
+import { beginWalk, onward, pressOnce, type FormRecipe, type Walk } from './form-walk.ts'
 
 const maxPages = 30
 
@@ -35,7 +36,7 @@ export function formProvider(about: Pick<Provider, 'name' | 'summary' | 'options
 export async function formLogin(context: ProviderContext, recipe: FormRecipe): Promise<Assertion> {
   const walk = beginWalk(context, recipe)
   try {
-    let step: HttpRequest | Assertion = { url: walk.entry.href }
+    let step: HttpRequest | HttpResponse | Assertion = { url: walk.entry.href }
     for (let count = 0; !('kind' in step); count += 1) {
       context.signal.throwIfAborted()
       if (count === maxPages)
@@ -44,7 +45,7 @@ export async function formLogin(context: ProviderContext, recipe: FormRecipe): P
           `no response for AWS after ${maxPages} pages, the last at ${place(step.url)}`,
         )
       leaveAwsAlone(step.url)
-      step = await answer(walk, await context.http.request(step))
+      step = await answer(walk, 'bytes' in step ? step : await context.http.request(step))
     }
     return step
   } catch (error) {
@@ -52,7 +53,7 @@ export async function formLogin(context: ProviderContext, recipe: FormRecipe): P
   }
 }
 
-async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest | Assertion> {
+async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest | HttpResponse | Assertion> {
   leaveAwsAlone(response.url)
   const page = await readPage(response)
   if (!page) throw noPage(walk, response)
@@ -62,13 +63,13 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
     case 'response':
       return passOn(page, kind)
     case 'hop-form':
-      return sendForm(page, submit(page, kind.form, kind.values))
+      return onward(page, submit(page, kind.form, kind.values))
     case 'hop':
       if (/password.{0,40}\bexpir/i.test(page.text)) walk.context.log.warn(clean(page.text))
-      return sendForm(page, { url: kind.url })
+      return onward(page, { url: kind.url })
     case 'continue':
       pressOnce(walk, page, `continue ${kind.button?.name ?? ''} ${page.title}`)
-      return sendForm(page, submit(page, kind.form, {}, kind.button))
+      return onward(page, submit(page, kind.form, {}, kind.button))
     case 'credentials':
       return brokerOf(walk, page) ?? answerCredentials(walk, page, kind)
     case 'identifier':
@@ -79,11 +80,12 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
       return answerConsent(walk, page, kind)
     case 'choice':
       return answerChoice(walk, page, kind)
-    case 'other-factor':
-      throw formFailure(
-        'mfa-unsupported',
-        `${hostOf(page)} wants a second factor that needs a browser: ${clean(kind.name, 60)}`,
-      )
+    case 'push':
+      return answerPush(walk, page, kind)
+    case 'method':
+      return answerMethod(walk, page, kind)
+    case 'duo':
+      return onward(page, await (await import('./mfa-duo-answer.ts')).answerDuo(walk.context, page, kind.duo))
     case 'new-password':
       throw formFailure(
         'password-expired',
@@ -105,17 +107,8 @@ function passOn(page: Page, { form, response }: Extract<PageKind, { kind: 'respo
   const stated = form.action?.trim()
   const target =
     stated && !/^javascript:/i.test(stated) ? request.url : (response.destination ?? response.recipient ?? request.url)
-  if (!isAwsSignIn(target)) return sendForm(page, request)
+  if (!isAwsSignIn(target)) return onward(page, request)
   return { kind: 'saml', response: response.base64 }
-}
-
-/** What a page sends on by itself may hold tokens and assertions: never from https into the clear. */
-function sendForm(page: Page, request: HttpRequest): HttpRequest {
-  const target = new URL(request.url)
-  if (!/^https?:$/.test(target.protocol) || (!isPrivateWay(target) && isPrivateWay(new URL(page.url)))) {
-    throw formFailure('insecure', `${hostOf(page)} leads on to ${place(request.url)}, which is not https`)
-  }
-  return request
 }
 
 /** Keycloak and its like offer other identity providers as links beside the form: `social-ALIAS`. */
@@ -125,5 +118,5 @@ function brokerOf(walk: Walk, page: Page): HttpRequest | undefined {
   const link = page.links.find(({ id }) => /^[sz]ocial-/.test(id) && id.slice(7).toLowerCase() === wish)
   if (!link || !URL.canParse(link.href, page.url)) return undefined
   pressOnce(walk, page, `link ${link.id}`)
-  return sendForm(page, { url: new URL(link.href, page.url).href })
+  return onward(page, { url: new URL(link.href, page.url).href })
 }

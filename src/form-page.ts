@@ -16,6 +16,8 @@ import {
   userNameControl,
   wantsNewPassword,
 } from './form-fields.ts'
+import { adapterOf, formsWay, isKeyForm, offered, pushOf, waysOf, type Way } from './form-method.ts'
+import { duoOf, isDuo, type DuoPage } from './mfa-duo.ts'
 import { protocolHop, scriptHop, selfSent, type Hop } from './form-hop.ts'
 import { readSamlResponse, type SamlResponse } from './form-saml.ts'
 
@@ -31,9 +33,14 @@ export type PageKind =
   /** A signed answer; `form` says where it goes. */
   | { readonly kind: 'response'; readonly form: Form; readonly response: SamlResponse }
   | Hop
-  /** A second factor in another form than a code: Duo, push, security key. */
-  | { readonly kind: 'other-factor'; readonly name: string }
-  | ({ readonly kind: 'code'; readonly code: Control } & Fields)
+  /** Duo's frame or one of Duo's own pages. */
+  | { readonly kind: 'duo'; readonly duo: DuoPage }
+  /** Nothing to type: the form is sent again until somebody approved elsewhere. */
+  | { readonly kind: 'push'; readonly form: Form; readonly name: string }
+  /** A second factor that cannot be answered here, or none yet, and the ways to others; `forms` leads to the password. */
+  | { readonly kind: 'method'; readonly name: string; readonly ways: readonly Way[]; readonly forms?: Way }
+  /** `name`: the identity provider's word for the method. */
+  | ({ readonly kind: 'code'; readonly name: string; readonly code: Control } & Fields)
   | { readonly kind: 'new-password' }
   | { readonly kind: 'captcha' }
   | ({ readonly kind: 'credentials'; readonly password: Control } & Fields)
@@ -54,10 +61,12 @@ export function classify(page: Page): PageKind {
     firstOf(shown, form => factor(page, form)) ??
     firstOf(shown, form => credentials(page, form)) ??
     firstOf(shown, identifier) ??
+    methods(page) ??
     consent(page, shown) ??
     firstOf(shown, choiceOf) ??
     selfSent(page) ??
     scriptHop(page) ??
+    duoAtLeast(page) ??
     firstOf(shown, onlyContinue) ??
     (looksLikeFailure(page) ? { kind: 'failure' } : undefined) ??
     firstOf(shown, form => interstitial(form, shown)) ?? { kind: 'unknown' }
@@ -75,35 +84,57 @@ function response(page: Page): PageKind | undefined {
   })
 }
 
+/** The frame of Duo where it is in use, and Duo's own prompts; a key where nothing can be typed instead. */
 function otherFactor(page: Page): PageKind | undefined {
-  const host = URL.canParse(page.url) ? new URL(page.url).hostname : ''
-  const controls = [...page.forms.flatMap(form => form.controls), ...page.loose]
-  const duo =
-    host.endsWith('.duosecurity.com') ||
-    /\bid\s*=\s*["']?duo_iframe\b/i.test(page.source) ||
-    controls.some(control => /^duo_(?:host|sig_request)$/.test(control.name) && control.value !== '')
-  if (duo) return { kind: 'other-factor', name: 'Duo' }
-  const keys = page.forms.some(form => named(form, 'authenticatorData') && named(form, 'clientDataJSON'))
-  return keys && !page.forms.some(codeControl) ? { kind: 'other-factor', name: 'a security key' } : undefined
+  const duo = duoOf(page)
+  if (duo) return { kind: 'duo', duo }
+  // Log-in pages offer a passkey beside the password.
+  const typed = page.forms.some(
+    form => !isKeyForm(form) && (codeControl(form) ?? passwordControls(form)[0] ?? userNameControl(form)),
+  )
+  return page.forms.some(isKeyForm) && !typed ? methodPage(page, 'a security key') : undefined
 }
 
-/** ADFS marks the pages of its adapters: `Context`, and an `AuthMethod` that is not the password form. */
-function adapterOf(page: Page, form: Form): string | undefined {
-  const method = named(form, 'AuthMethod') ?? page.loose.find(control => control.name === 'AuthMethod')
-  if (!named(form, 'Context') || !method?.value) return undefined
-  return /^(?:Forms|Windows|Certificate)Authentication$/.test(method.value) ? undefined : method.value
+/** Whatever Duo shows beside its prompts. */
+function duoAtLeast({ url }: Page): PageKind | undefined {
+  return isDuo(new URL(url).hostname)
+    ? { kind: 'duo', duo: { stage: 'other', name: 'a prompt that is not known here' } }
+    : undefined
+}
+
+/** Left by one of the ways that it offers, if there is one. */
+function methodPage(page: Page, name: string): PageKind {
+  return { kind: 'method', name, ways: waysOf(page) }
 }
 
 /** Before `credentials`, because code pages like to use fields of type password. */
 function factor(page: Page, form: Form): PageKind | undefined {
+  const push = pushOf(page, form)
+  if (push !== undefined) return { kind: 'push', form, name: push }
   const adapter = adapterOf(page, form)
   const code = codeControl(form) ?? (adapter === undefined ? undefined : typedControls(form)[0])
-  if (!code) return adapter === undefined ? undefined : { kind: 'other-factor', name: adapter }
+  if (!code) return undefined
   const password = passwordControls(form).find(control => control !== code)
   const userName = userNameControl(form, code)
   // With all three fields it is a log-in page that wants the code at once.
   if (password && userName) return undefined
-  return { kind: 'code', form, code, ...(password && { password }), ...(userName && { userName }) }
+  return {
+    kind: 'code',
+    name: adapter ?? 'otp',
+    form,
+    code,
+    ...(password && { password }),
+    ...(userName && { userName }),
+  }
+}
+
+/** Nothing but names of methods. */
+function methods(page: Page): PageKind | undefined {
+  if (page.forms.some(form => typedControls(form).length > 0)) return undefined
+  const [forms, all] = [formsWay(page), offered(page)]
+  return all.length === 0
+    ? undefined
+    : { kind: 'method', name: all.join(', '), ways: waysOf(page), ...(forms && { forms }) }
 }
 
 function credentials(page: Page, form: Form): PageKind | undefined {

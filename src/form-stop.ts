@@ -70,9 +70,7 @@ export function tidy(walk: Walk, error: unknown): unknown {
   let message = error.message
   for (const secret of walk.secrets) if (secret.length > 3) message = message.replaceAll(secret, '*****')
   const ended =
-    kind === 'person' &&
-    walk.context.mode === 'refresh' &&
-    (code === undefined || !/^(?:captcha|mfa-|foreign-)/.test(code))
+    kind === 'person' && walk.context.mode === 'refresh' && (code === undefined || !/^(?:captcha|foreign-)/.test(code))
   if (ended) message = `the session at ${walk.entry.host} has ended and signing in again needs a person: ${message}`
   return failure(kind, message, { hint: ended ? 'cloudtoken' : hint, code: ended ? 'idp-session-ended' : code, cause })
 }

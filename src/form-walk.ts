@@ -2,11 +2,13 @@
  * One sign-in under way: what was sent where, what may be sent where, and what must never be shown.
  */
 import type { HttpRequest } from './http.ts'
-import type { Form, Page } from './html.ts'
+import { submit, type Form, type Page } from './html.ts'
 import type { ProviderContext } from './provider.ts'
 import { failure } from './errors.ts'
 import { keepSecret } from './log.ts'
-import { formFailure, type ErrorTexts, type FormCode } from './form-failure.ts'
+import { chooseButton } from './form-button.ts'
+import { formFailure, hostOf, type ErrorTexts, type FormCode } from './form-failure.ts'
+import { named } from './form-fields.ts'
 import { readMemory, remember } from './form-memory.ts'
 import { clean, isPrivateWay, place } from './form-text.ts'
 
@@ -14,6 +16,8 @@ import { clean, isPrivateWay, place } from './form-text.ts'
 export interface FormRecipe {
   /** Where the walk begins; fails with `config` when the settings do not say. */
   entry(settings: ProviderContext['settings']): string
+  /** The user name as the pages want it. */
+  userName?(name: string, settings: ProviderContext['settings']): string
   /** A finer name for an error page than its words alone allow. */
   judge?(page: Page): FormCode | undefined
   readonly errorTexts?: ErrorTexts
@@ -99,8 +103,9 @@ export async function allowSecret(walk: Walk, form: Form, target: URL): Promise<
 }
 
 export async function userNameOf(walk: Walk): Promise<string> {
-  walk.userName ||= await walk.context.ask.text('User name')
-  return walk.userName
+  const { context, recipe } = walk
+  walk.userName ||= await context.ask.text('User name')
+  return recipe.userName?.(walk.userName, context.settings) ?? walk.userName
 }
 
 export async function passwordOf(walk: Walk): Promise<string> {
@@ -114,4 +119,37 @@ export function hide(walk: Walk, secret: string): string {
   keepSecret(secret)
   if (!walk.secrets.includes(secret)) walk.secrets.push(secret)
   return secret
+}
+
+/** The form filled in, with what the scripts of its page would add. */
+export function send(page: Page, form: Form, values: Record<string, string>): HttpRequest {
+  // PingFederate's link sets this field by script before it submits.
+  const ping = named(form, 'pf.ok') ? { 'pf.ok': 'clicked' } : {}
+  return {
+    ...submit(page, form, { ...ping, ...methodBeside(page, form), ...values }, chooseButton(form)),
+    sensitive: true,
+  }
+}
+
+export function targetOf(page: Page, form: Form): URL {
+  return new URL(submit(page, form).url)
+}
+
+/** ADFS 2019 keeps the name of the method outside of the form; servers that register devices insist on it. */
+function methodBeside({ forms, loose }: Page, form: Form): Record<string, string> {
+  if (named(form, 'AuthMethod')) return {}
+  const beside = loose.find(({ name }) => name === 'AuthMethod')
+  const options = forms.some(
+    ({ id, controls }) => id === 'options' && controls.some(({ name }) => name === 'AuthMethod'),
+  )
+  return beside || options ? { AuthMethod: beside?.value || 'FormsAuthentication' } : {}
+}
+
+/** What a page sends on by itself may hold tokens and assertions: never from https into the clear. */
+export function onward(page: Page, request: HttpRequest): HttpRequest {
+  const target = new URL(request.url)
+  if (!/^https?:$/.test(target.protocol) || (!isPrivateWay(target) && isPrivateWay(new URL(page.url)))) {
+    throw formFailure('insecure', `${hostOf(page)} leads on to ${place(request.url)}, which is not https`)
+  }
+  return request
 }

@@ -75,6 +75,8 @@ export interface Page {
   readonly submitsItself: boolean
   /** Absolute URL that the page goes on to by itself: meta refresh outside noscript, onload or top-level script. */
   readonly hop: string | undefined
+  /** By id: the text of the element; where nothing of it is shown, what is hidden. */
+  readonly texts: ReadonlyMap<string, string>
   /** Texts of known error elements that are not empty and not hidden. */
   readonly errors: readonly string[]
   /** The source, for recognisers that need more. */

@@ -38,6 +38,7 @@ export async function readPage(response: HttpResponse): Promise<Page | undefined
     hop: target
       .map(found => (found === undefined ? undefined : webUrl(found, base)))
       .find(found => found !== undefined),
+    texts: draft.byId,
     errors: [...new Set([...draft.errors, ...fieldErrors(draft)])],
     source,
   }

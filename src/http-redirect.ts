@@ -10,6 +10,7 @@ export interface Outgoing {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array
   readonly sensitive?: boolean
+  readonly timeoutMs?: number
 }
 
 /** localhost and everything under it, 127.0.0.0/8, ::1; brackets of IPv6 are welcome. */
@@ -57,13 +58,14 @@ export function redirected(from: Outgoing, status: number, location: string): Ou
     if (abroad && /^(?:authorization|cookie|origin)$/.test(lower)) return []
     return [[name, abroad && lower === 'referer' ? `${source.origin}/` : value] as const]
   })
-  const { body, sensitive } = from
+  const { body, sensitive, timeoutMs } = from
   return {
     url: webUrl(target.href),
     method,
     headers: Object.fromEntries(headers),
     ...(method === from.method && body !== undefined && { body }),
     ...(method === from.method && sensitive && { sensitive }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
   }
 }
 

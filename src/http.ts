@@ -7,6 +7,7 @@ import { charsetOf, decode } from './http-charset.ts'
 import { checkSafe, hostOf, isRedirect, redirected, refusal, stepOf, webUrl, type Outgoing } from './http-redirect.ts'
 import { networkFailure } from './http-trouble.ts'
 import type { Log } from './log.ts'
+import { fetchOnce } from './runtime.ts'
 import type { Clock } from './types.ts'
 
 export { isLoopback, sameOrigin } from './http-redirect.ts'
@@ -18,6 +19,8 @@ export interface HttpRequest {
   readonly body?: string | Uint8Array
   /** True for a body with a password or a code in it: it is not resent and not redirected to another host. */
   readonly sensitive?: boolean
+  /** Limit of the exchange where a server answers only when a person has done something elsewhere. */
+  readonly timeoutMs?: number
 }
 
 export interface HttpResponse {
@@ -58,7 +61,7 @@ export interface HttpOptions {
   readonly signal?: AbortSignal | undefined
   readonly clock?: Pick<Clock, 'now' | 'sleep'>
   readonly log?: Pick<Log, 'debug'>
-  /** For a runtime whose own one resends a POST when a kept connection breaks: one without kept connections. */
+  /** In the place of the global one, such as one that trusts a certificate of its own. */
   readonly fetch?: (url: string, init: RequestInit) => Promise<Response>
 }
 
@@ -151,18 +154,18 @@ export function createHttp(options: HttpOptions = {}): HttpClient {
     signal?.addEventListener('abort', cancel, { once: true })
     let state: 'waiting' | 'reading' = 'waiting'
     let expired = false
+    const limitMs = outgoing.timeoutMs ?? timeoutMs
     const timer = setTimeout(() => {
       expired = true
       limit.abort()
-    }, timeoutMs)
+    }, limitMs)
     try {
       const response = await fetchPage(outgoing.url, {
         method: outgoing.method,
         headers,
         redirect: 'manual',
         signal: limit.signal,
-        // On a kept connection that breaks, a runtime may send the request a second time.
-        keepalive: outgoing.method !== 'POST',
+        ...(outgoing.method === 'POST' && fetchOnce()),
         ...(outgoing.body !== undefined && { body: bodyOf(outgoing.body) }),
       })
       state = 'reading'
@@ -182,7 +185,7 @@ export function createHttp(options: HttpOptions = {}): HttpClient {
       if (isFailure(error)) throw error
       if (!expired) throw networkFailure(error, hostOf(outgoing), stepOf(outgoing))
       const missing = state === 'waiting' ? 'did not answer' : 'did not finish its answer'
-      const message = `${hostOf(outgoing)} ${missing} within ${timeoutMs / 1000} s (${stepOf(outgoing)})`
+      const message = `${hostOf(outgoing)} ${missing} within ${limitMs / 1000} s (${stepOf(outgoing)})`
       throw failure('network', message, { code: 'timeout', hint: 'check the network and the VPN, then try again' })
     } finally {
       clearTimeout(timer)

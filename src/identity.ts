@@ -47,19 +47,22 @@ export function planOf(config: Config, settings: Settings): Plan {
   const provider = settings.samlResponse ? 'saml-response' : (settings.provider ?? listed ?? guess(settings.url))
   if (!provider) {
     const hint = 'cloudtoken --url URL, or cloudtoken init and edit config.yaml'
-    throw failure('config', 'no identity provider is configured', { hint })
+    throw failure('config', 'no identity provider is configured', { hint, code: 'provider-none' })
   }
-  const exporters = config.stages.post_auth ?? [
-    'export_credentials_json',
-    'export_credentials_shell',
-    'export_credentials_awscli',
-  ]
-  return { provider, exporters: exporters.filter(name => !retired.includes(name)) }
+  return { provider, exporters: exportersOf(config) }
+}
+
+/** What `plugins.post_auth` lists, or all three. */
+export function exportersOf({ stages }: Pick<Config, 'stages'>): readonly string[] {
+  const all = ['export_credentials_json', 'export_credentials_shell', 'export_credentials_awscli']
+  return (stages.post_auth ?? all).filter(name => !retired.includes(name))
 }
 
 function guess(url: string | undefined): string | undefined {
   if (url === undefined) return undefined
-  return /\/simplesaml|\/module\.php\/|\/SSOService\.php/i.test(url) ? 'simplesamlphp' : 'form'
+  if (/\/simplesaml|\/module\.php\/|\/SSOService\.php/i.test(url)) return 'simplesamlphp'
+  if (/\/adfs\//i.test(url)) return 'adfs'
+  return /\/idp\/profile\//i.test(url) ? 'shibboleth' : 'form'
 }
 
 /** A folder name that is stable for this login and tells nothing but the host and the account. */

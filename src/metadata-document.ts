@@ -18,11 +18,10 @@ export type Pages = ReadonlyMap<string, Page>
 export type MetadataSource = (snapshot: MetadataSnapshot) => Pages
 
 export interface Page {
-  readonly body: string | Uint8Array<ArrayBuffer>
+  /** To be cloned for each request: cheaper than to be made anew. */
+  readonly response: Response
   /** Of the body, in bytes. */
   readonly length: number
-  /** Ready to be copied into the response. */
-  readonly headers: Headers
   /** From `at` on, in milliseconds since the epoch, the other page stands here. */
   readonly end?: { readonly at: number; readonly then: Page }
 }
@@ -40,13 +39,13 @@ interface PageOptions {
 export function createPage(body: string | Uint8Array, options: PageOptions): Page {
   const bytes = typeof body === 'string' ? body : Uint8Array.from(body)
   const length = typeof bytes === 'string' ? new TextEncoder().encode(bytes).length : bytes.length
-  const headers = new Headers({
+  const headers = {
     'Content-Type': options.type ?? 'text/plain',
     'Accept-Ranges': 'none',
     'Last-Modified': options.modified.toUTCString(),
     Server: 'EC2ws',
-  })
-  return { body: bytes, length, headers, ...(options.end && { end: options.end }) }
+  }
+  return { response: new Response(bytes, { headers }), length, ...(options.end && { end: options.end }) }
 }
 
 export function createDirectory(entries: Readonly<Record<string, Page | Directory>>): Directory {

@@ -46,7 +46,7 @@ export function createMetadata(options: MetadataOptions): Handler {
     if (remaining === undefined && (token !== null || requireToken)) return errorPage(401, 'Unauthorized')
     const found = pages().get(path)
     const page = found?.end && found.end.at <= now() ? found.end.then : found
-    const response = page ? new Response(page.body, { headers: page.headers }) : errorPage(404, 'Not Found')
+    const response = page ? page.response.clone() : errorPage(404, 'Not Found')
     if (remaining !== undefined) response.headers.set(ttlHeader, String(remaining))
     if (request.method === 'HEAD') {
       // The runtime adds both, but not to an answer that has lost its body.
@@ -92,12 +92,15 @@ function createView({ snapshot, source }: MetadataOptions): () => Pages {
   let pages: Pages = new Map()
   return () => {
     const next = snapshot()
-    if (next === last) return pages
-    if (last === undefined || next.credentials !== last.credentials || next.trouble !== last.trouble)
-      pages = source(next)
+    if (next !== last && (last === undefined || !isSame(next, last))) pages = source(next)
     last = next
     return pages
   }
+}
+
+function isSame(a: MetadataSnapshot, b: MetadataSnapshot): boolean {
+  const sameTrouble = a.trouble?.code === b.trouble?.code && a.trouble?.message === b.trouble?.message
+  return sameTrouble && a.credentials === b.credentials
 }
 
 const plain = { 'Content-Type': 'text/plain', Server: 'EC2ws' }

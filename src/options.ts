@@ -28,7 +28,11 @@ export interface Option {
 export type OptionTable = Readonly<Record<string, Option>>
 
 export const signInOptions = {
-  provider: { type: 'string', value: 'TYPE', summary: 'kind of identity provider: simplesamlphp, form' },
+  provider: {
+    type: 'string',
+    value: 'TYPE',
+    summary: 'kind of identity provider: simplesamlphp, shibboleth, adfs, form',
+  },
   url: { type: 'string', value: 'URL', summary: "the identity provider's sign-in page for AWS" },
   identity: { type: 'string', value: 'NAME', summary: 'entry of identities: in config.yaml' },
   username: { type: 'string', alias: ['u'], value: 'NAME', summary: 'user name at the identity provider' },
@@ -56,6 +60,20 @@ export const signInOptions = {
   },
   'auth-source': { type: 'string', value: 'NAME', summary: 'sign-in source to choose where the page offers several' },
   organization: { type: 'string', value: 'NAME', summary: 'organisation to choose where the page asks for one' },
+  domain: { type: 'string', value: 'NAME', summary: 'domain of the user name, where the sign-in page wants one' },
+  'mfa-method': {
+    type: 'string',
+    value: 'NAME',
+    summary: 'second factor to use where several are offered: push, a device; ask shows the menu again',
+  },
+  'mfa-code': {
+    type: 'string',
+    alias: ['mfa-passcode'],
+    value: 'CODE',
+    secret: true,
+    summary: 'one-time code for this sign-in',
+  },
+  'mfa-command': { type: 'string', value: 'COMMAND', summary: 'program that prints the one-time code' },
   consent: {
     type: 'string',
     value: 'ask|accept|refuse',

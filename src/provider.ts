@@ -1,7 +1,7 @@
 /**
  * Contract of a sign-in source. Built-in, plugin and test double are the same plain object.
  */
-import type { Assertion } from './types.ts'
+import type { Assertion, Clock } from './types.ts'
 import type { OptionTable, Settings } from './options.ts'
 import type { Http } from './http.ts'
 import type { Log } from './log.ts'
@@ -36,6 +36,7 @@ export interface ProviderContext {
   /** In `refresh` nothing prompts: `ask` rejects with kind `person`. */
   readonly mode: 'login' | 'refresh'
   readonly signal: AbortSignal
+  readonly clock: Pick<Clock, 'elapsed' | 'sleep'>
   readonly log: Log
 }
 

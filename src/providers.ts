@@ -6,6 +6,8 @@ import type { Provider } from './provider.ts'
 
 const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   simplesamlphp: async () => (await import('./provider-simplesamlphp.ts')).simplesamlphp,
+  shibboleth: async () => (await import('./provider-shibboleth.ts')).shibboleth,
+  adfs: async () => (await import('./provider-adfs.ts')).adfs,
   form: async () => (await import('./provider-form.ts')).form,
   'saml-response': async () => (await import('./provider-saml-response.ts')).samlResponse,
 }

@@ -40,6 +40,17 @@ export function isCompiled(): boolean {
   return bun ? bun.isStandaloneExecutable === true : deno?.build?.standalone === true
 }
 
+let ownConnection: { readonly client?: unknown } | undefined
+
+/**
+ * What `fetch` has to be told for a request that must not be sent twice: on a kept connection that breaks, a runtime
+ * may send it again. Bun heeds `keepalive`; Deno wants a client that keeps none.
+ */
+export function fetchOnce(): RequestInit {
+  ownConnection ??= deno ? { client: deno.createHttpClient({ poolMaxIdlePerHost: 0 }) } : {}
+  return { ...ownConnection, keepalive: false }
+}
+
 /** What starts this same program again; its own arguments go after `args`. */
 export function selfCommand(): { command: string; args: readonly string[] } {
   const command = process.execPath
@@ -83,6 +94,7 @@ interface BunRuntime {
 
 interface DenoRuntime {
   readonly build?: { readonly standalone?: boolean }
+  createHttpClient(options: { poolMaxIdlePerHost: number }): unknown
   serve(
     options: {
       hostname: string
@@ -115,11 +127,8 @@ function required<T>(runtime: T | undefined): T {
 function serveWithBun(runtime: BunRuntime, options: ServeOptions): Served {
   const answer =
     (depth: number | undefined): BunHandler =>
-    (request, server) => {
-      const path = pathOf(request.url)
-      const honest = depth === undefined || slashesIn(path) === depth
-      return options.fetch(request, server.requestIP(request)?.address ?? '', honest ? path : '')
-    }
+    (request, server) =>
+      options.fetch(request, server.requestIP(request)?.address ?? '', pathOf(request.url, depth))
   const routes: Record<string, BunHandler> = {}
   let pattern = ''
   for (let depth = 1; depth <= deepestPath; depth += 1) {
@@ -134,7 +143,7 @@ function serveWithBun(runtime: BunRuntime, options: ServeOptions): Served {
     maxRequestBodySize: largestBody,
     // The error page of development shows source.
     development: false,
-    // Bun shares the port otherwise, once development is off, and each of two daemons gets half of the requests.
+    // Without this word, `development: false` lets a second program share the port in silence (Bun 1.4.5).
     reusePort: false,
     routes,
     fetch: answer(undefined),
@@ -166,30 +175,29 @@ function serveWithDeno(runtime: DenoRuntime, options: ServeOptions): Served {
   }
 }
 
-/** With a malformed Host, Bun's `request.url` is the bare target. */
-function pathOf(url: string): string {
-  const start = url.startsWith('/') ? 0 : url.startsWith('http://') ? url.indexOf('/', 7) : -1
+/**
+ * The path of a request, empty where it has dot segments, or not as many slashes as were sent. One pass, since every
+ * request pays for it. With a malformed Host, Bun's `request.url` is the bare target.
+ */
+function pathOf(url: string, sent?: number): string {
+  const start = url.startsWith('http://') ? url.indexOf('/', 7) : url.startsWith('/') ? 0 : -1
   if (start === -1) return ''
+  let slashes = 0
+  let plain = true
   let end = start
   for (; end < url.length; end += 1) {
     const code = url.charCodeAt(end)
-    if (code === 0x3f || code === 0x23) break
+    if (code === 0x2f) slashes += 1
+    // A dot is common in names; only after a slash may it be a segment.
+    else if (code === 0x25 || code === 0x5c || (code === 0x2e && url.charCodeAt(end - 1) === 0x2f)) plain = false
+    else if (code === 0x3f || code === 0x23) break
   }
   const path = url.slice(start, end)
-  return hasDots(path) ? '' : path
+  const honest = (sent === undefined || slashes === sent) && (plain || !dotSegment.test(path))
+  return honest ? path : ''
 }
 
-function hasDots(path: string): boolean {
-  // Nearly every path has neither.
-  if (!path.includes('/.') && !path.includes('%') && !path.includes('\\')) return false
-  return /(?:^|[/\\])(?:\.|%2e){1,2}(?:[/\\]|$)/i.test(path)
-}
-
-function slashesIn(path: string): number {
-  let count = 0
-  for (let index = 0; index < path.length; index += 1) if (path.charCodeAt(index) === 0x2f) count += 1
-  return count
-}
+const dotSegment = /(?:^|[/\\])(?:\.|%2e){1,2}(?:[/\\]|$)/i
 
 /** https://man7.org/linux/man-pages/man2/bind.2.html; older Deno reports a missing address as EINVAL. */
 function addressFailure(error: unknown, { hostname, port }: ServeOptions): Error {

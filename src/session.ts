@@ -60,6 +60,7 @@ export interface Session {
   lastSignIn(): string | undefined
   /** When the session at the identity provider ends, where its last assertion said so. */
   idpSessionEnd(): Date | undefined
+  /** The cookies, the cached credentials and the stored password; not what the exporters wrote. */
   forget(): Promise<void>
 }
 
@@ -83,7 +84,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     const ask = mode === 'refresh' ? silent(options.ask) : options.ask
     const password = createPasswordSource({ ...options, ask })
     const pages = createHttp({ cookies: store.read(cookieFile), signal, log })
-    const context = { settings, username, password: password.get, ask, http: pages, store, mode, signal, log }
+    const context = { settings, username, password: password.get, ask, http: pages, store, mode, signal, clock, log }
     const answer = await authenticate(provider, context, password).finally(() => keepCookies(pages, store))
     await password.accepted()
     skew = pages.skewMs() ?? 0
@@ -185,10 +186,6 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     lastSignIn: () => store.read(signInFile),
     idpSessionEnd: () => readDate(store.read(idpSessionFile)),
     async forget() {
-      for (const name of plan.exporters) {
-        const exporter = await findExporter(name)
-        await exporter.forget?.({ settings, paths, env, daemon: false, log })
-      }
       await provider.forget?.({ settings, store, log })
       remove(folder)
       if (!settings.skipKeyring) await options.keyring.remove(settings.keyringName, username)

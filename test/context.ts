@@ -32,6 +32,8 @@ export interface TestContext {
   readonly files: Map<string, string>
   /** How often the password was wanted. */
   passwords(): number
+  /** Milliseconds that were slept through; no time passes. */
+  waited(): number
   cookies(): Promise<string | undefined>
 }
 
@@ -51,6 +53,7 @@ export async function testContext(options: TestContextOptions = {}): Promise<Tes
   const files = earlier?.files ?? new Map<string, string>()
   const answers = [...(options.answers ?? [])]
   let passwords = 0
+  let waited = 0
   const line = (text: string): void => void logged.push(text)
   const log = createLog({ debug: true, stdout: line, stderr: line })
   const cookies = await earlier?.cookies()
@@ -95,7 +98,22 @@ export async function testContext(options: TestContextOptions = {}): Promise<Tes
     },
     mode,
     signal: new AbortController().signal,
+    clock: {
+      elapsed: () => waited,
+      async sleep(ms) {
+        waited += ms
+      },
+    },
     log,
   }
-  return { context, asked, told, logged, files, passwords: () => passwords, cookies: () => http.serializeCookies() }
+  return {
+    context,
+    asked,
+    told,
+    logged,
+    files,
+    passwords: () => passwords,
+    waited: () => waited,
+    cookies: () => http.serializeCookies(),
+  }
 }

@@ -719,17 +719,6 @@ describe('one-time codes', () => {
         { on: 'POST /login', body: `${sent}&otp=123456`, reply: responsePage() },
       ],
     }))
-
-  test('an adapter of ADFS without a field needs a browser', async () => {
-    const push = page(
-      'Push',
-      '<form method="post"><input type="hidden" name="Context" value="c"><input type="hidden" name="AuthMethod" value="AzureMfaAuthentication"></form>',
-    )
-    expect(await fails({ script: [{ on: '/start', reply: push }] })).toMatchObject({
-      code: 'mfa-unsupported',
-      message: expect.stringContaining('AzureMfaAuthentication'),
-    })
-  })
 })
 
 describe('where secrets may go', () => {

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
 import { chooseButton } from '../src/form-button.ts'
 import { classify, type PageKind } from '../src/form-page.ts'
+import { duoOf } from '../src/mfa-duo.ts'
 import { readPage, type Page } from '../src/html.ts'
 import { awsAcs, page, responsePage, samlResponse } from './fake-idp.ts'
 
@@ -47,7 +48,7 @@ describe('classes', () => {
     ['OpenID Connect', form(hidden('id_token', 'state')), 'hop-form'],
     ['a storage page', form(hidden('shib_idp_ls_success.k')), 'hop-form'],
     ['the WebAuthn probe of PingID', form('<input type="hidden" name="isWebAuthnSupportedByBrowser">'), 'hop-form'],
-    ['a frame of Duo', page('', '<iframe id="duo_iframe"></iframe>'), 'other-factor'],
+    ['a frame of Duo', page('', '<iframe id="duo_iframe"></iframe>'), 'duo'],
     [
       'an old frame of Duo that is not used',
       form(`${user}${pass}<input type="hidden" name="duo_host">`),
@@ -79,6 +80,35 @@ describe('classes', () => {
       form(`${hidden('Context')}<input type="hidden" name="AuthMethod" value="FormsAuthentication">${user}${pass}`),
       'credentials',
     ],
+    ['an adapter of ADFS without a field', form(hidden('Context', 'AuthMethod')), 'push'],
+    [
+      'a choice of methods at ADFS',
+      form(
+        `${hidden('Context')}<input type="hidden" name="AuthMethod"><a href="#" id="A" onclick="SelectOption('A')">A</a>`,
+      ),
+      'method',
+    ],
+    [
+      'a log-in beside a choice of methods',
+      form(`${user}${pass}<a href="#" onclick="SelectOption('CertificateAuthentication')">Certificate</a>`),
+      'credentials',
+    ],
+    ['a security key', form(hidden('authenticatorData', 'clientDataJSON')), 'method'],
+    [
+      'a security key beside a code',
+      form(hidden('authenticatorData', 'clientDataJSON')) + form('<input name="otp">'),
+      'code',
+    ],
+    [
+      'a passkey beside a log-in',
+      form(hidden('authenticatorData', 'clientDataJSON'), 'method="post" id="webauth"') + form(user + pass),
+      'credentials',
+    ],
+    ['a security key of the SIL module', form(hidden('mfaSubmission', 'submitMfa')), 'method'],
+    ['a form to Duo', form(hidden('adfs_context', 'adfs_auth_method')), 'hop-form'],
+    ['a form back from Duo', form(hidden('duo_code', 'state', 'context')), 'hop-form'],
+    ['the plugin form of Duo', form(hidden('tx'), 'method="post" id="plugin_form"'), 'duo'],
+    ['a log-in form of the same id', form(user + pass, 'method="post" id="login-form"'), 'credentials'],
     ['a log-in', form(user + pass), 'credentials'],
     ['F28 a fragment', `<form method="post">${user}${pass}</form>`, 'credentials'],
     [
@@ -218,8 +248,19 @@ describe('classes', () => {
 
   test('a page with an error status is a failure', async () =>
     expect((await classes(page('', 'x'), 500)).kind).toBe('failure'))
+  test('links that are none, and tags that never end', async () => {
+    const bad =
+      '<a href="http://[x?mfaId=1&StateId=2">a</a><form method="post"><input type="hidden" name="mfaSubmission"></form>'
+    expect(await classes(page('', bad))).toMatchObject({ kind: 'method', ways: [] })
+    const shown = await read(page('', ''))
+    const start = performance.now()
+    for (const tag of ['<iframe id=x ', '<b data-akey= ', '<b data-authkey= ']) {
+      duoOf({ ...shown, source: tag.repeat(300_000) })
+    }
+    expect(performance.now() - start).toBeLessThan(10_000)
+  })
   test('a page at Duo', async () =>
-    expect((await classes(form(hidden('a')), 200, 'https://api-1.duosecurity.com/x')).kind).toBe('other-factor'))
+    expect((await classes(form(hidden('a')), 200, 'https://api-1.duosecurity.com/x')).kind).toBe('duo'))
 })
 
 describe('fields', () => {

@@ -504,6 +504,16 @@ describe('patience', () => {
     expect(failure.message).toBe(`${new URL(origin).host} did not answer within 0.15 s (POST /idp/login)`)
   })
 
+  test('A11 a request that waits for a person has a limit of its own', async () => {
+    const { origin } = await raw(socket => {
+      const timer = setTimeout(() => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'), 400)
+      socket.on('close', () => clearTimeout(timer))
+    })
+    const http = createHttp({ timeoutMs: 50 })
+    expect((await http.request(post(`${origin}/`, { timeoutMs: 20_000 }))).text).toBe('ok')
+    expect((await failureOf(http.request(post(`${origin}/`)))).code).toBe('timeout')
+  })
+
   test('C18 a server that drips bytes', async () => {
     const { origin } = await raw(socket => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n')

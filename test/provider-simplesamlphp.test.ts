@@ -329,6 +329,154 @@ describe('pages on the way', () => {
     })
   })
 
+  const other = 'prompt-for-mfa.php?StateId=1&amp;mfaId=2'
+  const codePage = page(
+    '2-Step',
+    `<form method="post"><input type="text" name="mfaSubmission"><button name="submitMfa">Verify</button></form><a href="${other}">Use a printable code</a>`,
+  )
+  const keyPage = page(
+    'Security key',
+    `<form method="post"><input type="hidden" name="mfaSubmission"><input type="hidden" name="submitMfa"></form><a href="${other}">Use a code from your app</a>`,
+  )
+  test('P13 a security key is left for a method that can be typed', () =>
+    succeeds({
+      ...run,
+      answers: [['', '123456']],
+      script: [
+        start(login()),
+        posted(redirect('/mfa/prompt-for-mfa.php?StateId=1')),
+        { on: '/mfa/prompt-for-mfa.php?StateId=1', reply: keyPage },
+        { on: '/mfa/prompt-for-mfa.php?StateId=1&mfaId=2', reply: codePage },
+        {
+          on: 'POST /mfa/prompt-for-mfa.php?StateId=1&mfaId=2',
+          body: 'mfaSubmission=123456&submitMfa=',
+          reply: responsePage(),
+        },
+      ],
+    }))
+
+  test('P13 a security key and nothing else needs a browser; --mfa-method leaves a page for another', async () => {
+    const lonely = keyPage.replace(/<a .*<\/a>/, '')
+    expect(await fails({ ...run, script: [start(login()), posted(lonely)] })).toMatchObject({
+      kind: 'person',
+      code: 'mfa-unsupported',
+      message: expect.stringContaining('security key'),
+    })
+    await succeeds({
+      ...run,
+      settings: { mfaMethod: 'printable' },
+      answers: [['', '123456']],
+      script: [
+        start(login()),
+        posted(codePage),
+        { on: '/prompt-for-mfa.php?StateId=1&mfaId=2', reply: codePage },
+        {
+          on: 'POST /prompt-for-mfa.php?StateId=1&mfaId=2',
+          body: 'mfaSubmission=123456&submitMfa=',
+          reply: responsePage(),
+        },
+      ],
+    })
+  })
+
+  /** privacyIDEA in one of its modes. */
+  const privacyIdea = (mode: string, push = '1'): string => {
+    const hidden = {
+      mode,
+      pushAvailable: push,
+      otpAvailable: '1',
+      modeChanged: '0',
+      transactionID: 'T1',
+      message: 'Confirm with your phone!',
+    }
+    const inputs = Object.entries(hidden).map(
+      ([name, value]) => `<input type="hidden" name="${name}" value="${value}">`,
+    )
+    const otp = mode === 'otp' ? '<input type="password" name="otp" placeholder="One-Time-Password">' : ''
+    return page(
+      'privacyIDEA',
+      `<form id="piLoginForm" action="FormReceiver.php" method="post">${otp}${inputs.join('')}<input type="button" name="usePushButton" value="Push"></form>`,
+    )
+  }
+  const receiver = (values: Readonly<Record<string, string>>, reply: string): Step => ({
+    on: 'POST /FormReceiver.php',
+    body: bodyOf(values),
+    reply,
+  })
+  const bodyOf = (values: Readonly<Record<string, string>>): string => {
+    const { otp, ...rest } = values
+    const all = {
+      mode: 'push',
+      pushAvailable: '1',
+      otpAvailable: '1',
+      modeChanged: '0',
+      transactionID: 'T1',
+      message: 'Confirm with your phone!',
+      ...rest,
+    }
+    return new URLSearchParams(otp === undefined ? all : { otp, ...all }).toString()
+  }
+
+  test('P14 privacyIDEA: a push is asked about by sending the page again', async () => {
+    const done = await succeeds({
+      ...run,
+      script: [
+        start(login()),
+        posted(privacyIdea('push')),
+        receiver({}, privacyIdea('push')),
+        receiver({}, responsePage()),
+      ],
+    })
+    expect(done.waited()).toBe(2000)
+  })
+
+  test('P14 privacyIDEA: --mfa-method goes from code to push, and from push to code', async () => {
+    await succeeds({
+      ...run,
+      settings: { mfaMethod: 'push' },
+      script: [
+        start(login()),
+        posted(privacyIdea('otp')),
+        receiver({ otp: '', mode: 'push', modeChanged: '1' }, privacyIdea('push')),
+        receiver({}, responsePage()),
+      ],
+    })
+    await succeeds({
+      ...run,
+      settings: { mfaMethod: 'otp', mfaCode: '123456' },
+      script: [
+        start(login()),
+        posted(privacyIdea('push')),
+        receiver({ mode: 'otp', modeChanged: '1' }, privacyIdea('otp')),
+        receiver({ otp: '123456', mode: 'otp' }, responsePage()),
+      ],
+    })
+  })
+
+  test('P14 privacyIDEA: a security key is left for what there is', () =>
+    succeeds({
+      ...run,
+      settings: { mfaCode: '123456' },
+      script: [
+        start(login()),
+        posted(privacyIdea('webauthn')),
+        receiver({ mode: 'otp', modeChanged: '1' }, privacyIdea('otp')),
+        receiver({ otp: '123456', mode: 'otp' }, responsePage()),
+      ],
+    }))
+
+  test('P13 one field named code, as in Feide', () => {
+    const code = page(
+      'Code',
+      '<form method="post" action="/code"><label for="c">Code</label><input id="c" type="text" name="code"><input type="submit" value="OK"></form>',
+    )
+    return succeeds({
+      ...run,
+      settings: { mfaCommand: 'echo 123456' },
+      script: [start(login()), posted(code), { on: 'POST /code', body: 'code=123456', reply: responsePage() }],
+    })
+  })
+
   test('P15 a chain over another installation', async () => {
     const other = await startFakeIdp([
       {

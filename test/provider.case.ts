@@ -2,7 +2,7 @@
  * What every form-driven provider promises, run against a simulator of its identity provider.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { isFailure } from '../src/errors.ts'
+import { failure, isFailure } from '../src/errors.ts'
 import type { Provider } from '../src/provider.ts'
 import { testContext, type TestContext, type TestContextOptions } from './context.ts'
 import { samlResponse } from './fake-idp.ts'
@@ -109,6 +109,98 @@ export function providerCase(
         kind: 'config',
         hint: expect.stringContaining('cloudtoken --url'),
       })
+    })
+  })
+}
+
+type Start = () => Promise<SimulatedIdp & { readonly url: string }>
+
+export interface FactorCase {
+  /** An approval on another device: given, refused, never answered. */
+  readonly push: Readonly<Record<'given' | 'refused' | 'silent', Start>>
+  /** A page that takes the code `123456`. */
+  readonly code: Start
+}
+
+/** What every provider with second factors promises beyond that. */
+export function factorCase(name: string, provider: Provider, { push, code }: FactorCase): void {
+  describe(`${name}: every second factor`, () => {
+    const run = async (
+      start: Start,
+      options: TestContextOptions = {},
+      change: (made: TestContext) => TestContext['context'] = ({ context }) => context,
+    ): Promise<{ made: TestContext; outcome: unknown; posts: number }> => {
+      const idp = await start()
+      try {
+        const all = { url: idp.url, ...options.settings }
+        const made = await testContext({ password: 'correct horse', ...options, settings: all })
+        const outcome = await provider.authenticate(change(made)).catch((thrown: unknown) => thrown)
+        return { made, outcome, posts: idp.posts() }
+      } finally {
+        await idp.stop()
+      }
+    }
+    const success = { kind: 'saml', response: samlResponse() }
+
+    test('an approval is waited for, and said to be', async () => {
+      const { made, outcome } = await run(push.given)
+      expect(outcome).toEqual(success)
+      expect([made.asked, made.told.length > 0]).toEqual([[], true])
+    })
+
+    test('a refusal and a silence are told apart, and neither sends the password again', async () => {
+      for (const [start, expected] of [
+        [push.refused, 'mfa-refused'],
+        [push.silent, 'mfa-timeout'],
+      ] as const) {
+        const { outcome, posts } = await run(start)
+        expect(outcome).toMatchObject({ kind: 'refused', code: expected })
+        expect(posts).toBe(1)
+      }
+    })
+
+    test('a code is asked for, and shown nowhere', async () => {
+      const { made, outcome } = await run(code, {
+        answers: [
+          ['', '000000'],
+          ['', '123456'],
+        ],
+      })
+      expect(outcome).toEqual(success)
+      const everything = JSON.stringify([made.logged, made.told, [...made.files]])
+      for (const secret of ['000000', '123456', 'correct horse']) expect(everything).not.toContain(secret)
+    })
+
+    test('who cancels the question is not asked again', async () => {
+      let questions = 0
+      const cancel = (): Promise<never> => {
+        questions += 1
+        return Promise.reject(failure('cancelled', 'cancelled'))
+      }
+      const { outcome } = await run(code, {}, ({ context }) => ({
+        ...context,
+        ask: { ...context.ask, text: cancel, secret: cancel },
+      }))
+      expect(outcome).toMatchObject({ kind: 'cancelled' })
+      expect(questions).toBe(1)
+    })
+
+    test('an abort ends the wait', async () => {
+      const stop = new AbortController()
+      const { outcome } = await run(push.silent, {}, ({ context }) => ({
+        ...context,
+        signal: stop.signal,
+        clock: { ...context.clock, sleep: async () => stop.abort(new Error('enough')) },
+      }))
+      expect(String(outcome)).toContain('enough')
+    })
+
+    test('in the background both are the end of the session, and nobody is asked', async () => {
+      for (const start of [push.given, code]) {
+        const { made, outcome } = await run(start, { mode: 'refresh', settings: { mfaCode: '123456' } })
+        expect(outcome).toMatchObject({ kind: 'person', code: 'idp-session-ended', hint: 'cloudtoken' })
+        expect([made.asked, made.told]).toEqual([[], []])
+      }
     })
   })
 }

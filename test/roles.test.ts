@@ -85,7 +85,7 @@ describe('the list', () => {
 })
 
 describe('offeredRoles', () => {
-  test('R04 says why there are none', () => {
+  test('R04 S24 says why there are none', () => {
     const missing = caught(() => offered({ withoutRoles: true }))
     const empty = caught(() => offered({ roles: [] }))
     const bad = caught(() => offered({ roles: ['oops,ohno'] }))

@@ -114,6 +114,26 @@ describe('the bare command', () => {
     expect((await place.run(['-l'], { env: { HOME: own.HOME } })).code).toBe(11)
   })
 
+  test('--json: the result on stdout, the transcript on stderr', async () => {
+    const { stdout, stderr } = await place.run(['--json'], { env: fresh(), input: '3\n' })
+    expect(JSON.parse(stdout)).toEqual({
+      roleArn: roles[2],
+      accountId: '123456789012',
+      assumedRoleArn: expect.stringContaining(':assumed-role/User-Role/'),
+      expiration: expect.stringMatching(/Z$/),
+    })
+    expect(stderr).toContain('Enter number of role you want: 3\nUsing role ')
+  })
+
+  test('-U needs no configuration at all', async () => {
+    const own = fresh()
+    await place.run(['-r', '1'], { env: own })
+    const { code } = await place.run(['-U'], { env: { HOME: own.HOME, CLOUDTOKEN_URL: '' } })
+    expect(code).toBe(0)
+    expect(existsSync(join(own.HOME, '.config/cloudtoken/tokens.json'))).toBe(false)
+    expect((await place.run(['-l'], { env: { HOME: own.HOME } })).code).toBe(11)
+  })
+
   test('--profile keeps to its own section, and every other byte stays', async () => {
     const own = fresh()
     const foreign = '# mine\r\n[default]\naws_access_key_id=AKIAMINE\n\n[other]\n  s3 =\n    max = 1\nlast = x'

@@ -1,0 +1,81 @@
+/**
+ * A one-time code: given with the command line, made by a command, or typed. No code is ever handed out twice.
+ */
+import process from 'node:process'
+import { failure } from './errors.ts'
+import { formFailure } from './form-failure.ts'
+import { clean } from './form-text.ts'
+import { keepSecret } from './log.ts'
+import type { Settings } from './options.ts'
+import type { ProviderContext } from './provider.ts'
+import { run } from './run.ts'
+
+export interface CodeQuestion {
+  readonly host: string
+  /** What the page calls it; empty where it does not say. */
+  readonly label: string
+  /** Nothing is shown while it is typed. */
+  readonly hidden?: boolean
+  /** Codes that were sent already. */
+  readonly sent: readonly string[]
+}
+
+const maxTries = 3
+/** Settings whose `--mfa-code` has been handed out. */
+const spent = new WeakSet<Settings>()
+
+/** True when a code can be had without asking anybody. */
+export function hasCode({ settings }: Pick<ProviderContext, 'settings'>): boolean {
+  return Boolean(settings.mfaCommand) || (Boolean(settings.mfaCode) && !spent.has(settings))
+}
+
+/** Rejects with `mfa-refused` when there is none, with `config` and `mfa-command` when the command fails. */
+export async function codeFor(context: ProviderContext, question: CodeQuestion): Promise<string> {
+  const { settings, ask } = context
+  if (settings.mfaCode && !spent.has(settings)) {
+    spent.add(settings)
+    return secret(settings.mfaCode)
+  }
+  if (settings.mfaCommand) {
+    const code = await made(context, settings.mfaCommand)
+    if (!question.sent.includes(code)) return code
+    throw formFailure('mfa-refused', `${question.host} refused the code of --mfa-command, and it gave the same again`)
+  }
+  const label = clean(question.label, 80).replace(/\s*[:*]+$/, '') || 'One-time code'
+  const message = `${label} (${question.host})`
+  for (let tries = 0; tries < maxTries; tries += 1) {
+    const code = (await (question.hidden ? ask.secret(message) : ask.text(message))).trim()
+    if (code === '') break
+    if (!question.sent.includes(code)) return secret(code)
+    ask.tell('that code was sent already; a new one is needed')
+  }
+  throw formFailure('mfa-refused', 'no new one-time code was given')
+}
+
+/** The first line that the command prints. */
+async function made({ log, signal }: ProviderContext, command: string): Promise<string> {
+  const [program = '', ...args] = splitCommand(command)
+  const { CLOUDTOKEN_PASSWORD: _, CLOUDTOKEN_MFA_CODE: __, ...env } = process.env
+  log.debug(`running ${program} for a one-time code`)
+  const { code, stdout, stderr } = await run(program, args, { env, signal, timeoutMs: 60_000 })
+  const line = stdout.trim().split(/\r?\n/)[0]?.trim() ?? ''
+  if (code === 0 && line !== '') return secret(line)
+  const what = code === 0 ? 'printed no code' : `ended with exit code ${code}`
+  const said = clean(stderr, 200)
+  throw failure('config', `${program} ${what}${said && `: ${said}`}`, {
+    code: 'mfa-command',
+    hint: 'run the command of --mfa-command by itself: it has to print the code',
+  })
+}
+
+/** Words as a shell would take them, as far as quotes go; nothing else is special. */
+export function splitCommand(command: string): string[] {
+  return [...command.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g)].map(([word]) =>
+    word.replace(/"([^"]*)"|'([^']*)'/g, '$1$2'),
+  )
+}
+
+function secret(code: string): string {
+  keepSecret(code)
+  return code
+}

@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'bun:test'
+import { checkNames, parseValue, readConfig, resolveSettings } from '../src/config.ts'
+import { findIdentity, identityFolder, planOf } from '../src/identity.ts'
+import { nearest } from '../src/names.ts'
+import { camelCase, coreOptions, type Option } from '../src/options.ts'
+import { testSettings } from './context.ts'
+
+const config = (value: unknown) => readConfig(value, 'config.yaml')
+const settle = (sources: Parameters<typeof resolveSettings>[2]) => resolveSettings(coreOptions, {}, sources)
+
+describe('resolveSettings', () => {
+  test('defaults of the table; booleans are never undefined, lists never absent', () => {
+    const settings = settle({})
+    expect(settings.refreshInterval).toBe(2700)
+    expect(settings.listen).toBe('169.254.169.254:80')
+    expect(settings.quiet).toBe(false)
+    expect(settings.allowFrom).toEqual([])
+    expect(settings.role).toBeUndefined()
+  })
+
+  test('every option of the table arrives under its camelCase name', () => {
+    expect(Object.keys(settle({})).sort()).toEqual([...Object.keys(coreOptions).map(camelCase), 'extra'].sort())
+  })
+
+  test('dash and underscore, older names, plugin settings, and null are understood', () => {
+    const read = config({
+      defaults: { session_duration: 900, allowed_cidr: '10.0.0.0/8', role: null, saml: { 'role-number': 2 } },
+    })
+    expect(settle({ config: read, plugins: ['saml'] })).toMatchObject({
+      sessionDuration: 900,
+      allowFrom: ['10.0.0.0/8'],
+      role: undefined,
+      roleNumber: 2,
+    })
+    expect(settle({ config: read }).roleNumber).toBeUndefined()
+  })
+
+  test('an act can only be said on the command line', () => {
+    const sources = { config: config({ defaults: { daemon: true, list: true } }), env: { CLOUDTOKEN_DAEMON: 'true' } }
+    expect(settle(sources)).toMatchObject({ daemon: false, list: false })
+  })
+
+  test('an empty variable is none; older names work as variables too', () => {
+    expect(settle({ env: { CLOUDTOKEN_LISTEN: '', CLOUDTOKEN_ALLOWED_CIDR: '::1' } })).toMatchObject({
+      listen: '169.254.169.254:80',
+      allowFrom: ['::1'],
+    })
+  })
+
+  test('what a secret option holds is not in the message', () => {
+    const secret: Option = { type: 'integer', secret: true, summary: '' }
+    expect(() => parseValue(secret, 'hunter2', 'x')).toThrow(/^x: the value is not a whole number$/)
+  })
+})
+
+describe('adfs_url and okta_url of the original', () => {
+  test('are the url of that plugin', () => {
+    const read = config({ adfs_url: 'https://adfs.example/', plugins: { auth: ['adfs', 'saml'] } })
+    expect(settle({ config: read, plugins: ['adfs'] }).url).toBe('https://adfs.example/')
+  })
+})
+
+describe('planOf', () => {
+  const plan = (value: unknown, settings = {}) => planOf(config(value), testSettings(settings))
+  test('--provider, then the stages, then the shape of the URL', () => {
+    expect(plan({ plugins: { auth: ['form', 'saml'] } }, { provider: 'simplesamlphp' }).provider).toBe('simplesamlphp')
+    expect(plan({ plugins: { auth: ['form', 'saml'] } }).provider).toBe('form')
+    expect(plan({ plugins: { auth: ['idp', 'saml'] } }, { url: 'https://x/simplesaml/' }).provider).toBe(
+      'simplesamlphp',
+    )
+    expect(plan({}, { url: 'https://x/adfs/ls/IdpInitiatedSignOn.aspx' }).provider).toBe('adfs')
+    expect(plan({}, { url: 'https://x/sso/idp/profile/SAML2/SOAP/ECP' }).provider).toBe('shibboleth')
+    expect(plan({}, { url: 'https://x/login' }).provider).toBe('form')
+    expect(plan({}, { url: 'https://x/login', samlResponse: '-' }).provider).toBe('saml-response')
+    expect(() => plan({})).toThrow('no identity provider is configured')
+  })
+  test('exporters: all three when nothing is said, none when the stage is empty', () => {
+    expect(plan({}, { url: 'https://x' }).exporters).toHaveLength(3)
+    expect(plan({ plugins: { post_auth: null } }, { url: 'https://x' }).exporters).toEqual([])
+  })
+})
+
+test('findIdentity: default, the only one, none', () => {
+  expect(findIdentity(config({ identities: { default: { url: 'a' }, b: null } }), undefined).name).toBe('default')
+  expect(findIdentity(config({ identities: { b: { user_name: 1 } } }), undefined).values).toEqual({ 'user-name': 1 })
+  expect(findIdentity(config({}), undefined).name).toBeUndefined()
+  expect(() => findIdentity(config({}), 'work')).toThrow('no identity "work"')
+})
+
+test('identityFolder is safe as a name, and differs by URL and user', () => {
+  const folder = (url: string, user: string) => identityFolder('form', testSettings({ url }), user)
+  expect(folder('https://idp.example/../x?a=/', '../../etc/passwd')).toMatch(/^[\w@.-]{1,100}$/)
+  expect(new Set([folder('https://a/1', 'u'), folder('https://a/2', 'u'), folder('https://a/1', 'v')]).size).toBe(3)
+})
+
+test('checkNames names the place', () => {
+  expect(() => checkNames(config({ identities: { work: { urll: 1 } } }), coreOptions)).toThrow(
+    'unknown option identities.work.urll',
+  )
+  expect(() => checkNames(config({ defaults: { 'mfa-method': 'push' } }), coreOptions)).not.toThrow()
+})
+
+test('nearest', () => {
+  expect(nearest('sesion-duration', ['session-duration', 'region'])).toBe('session-duration')
+  expect(nearest('entirely-different', ['session-duration', 'region'])).toBeUndefined()
+})
