@@ -110,6 +110,15 @@ const commands: readonly Command[] = [
     run: async ({ flags }) => (await import('./command-control.ts')).stopCommand(flags),
   },
   {
+    name: 'logs',
+    summary: 'what a daemon in the background has written; -f goes on',
+    options: {
+      ...controlOptions,
+      follow: { type: 'boolean', alias: ['f'], act: true, summary: 'go on with what is added, until Ctrl-C' },
+    },
+    run: async ({ flags }) => (await import('./command-logs.ts')).logsCommand(flags),
+  },
+  {
     name: 'link',
     usage: 'up|down|status',
     summary: 'the link-local address alone (up and down need root)',

@@ -10,7 +10,7 @@ import { failure } from './errors.ts'
 import { findPaths, readText, type Paths } from './files.ts'
 import { findIdentity, planOf } from './identity.ts'
 import { createKeyring } from './keyring.ts'
-import { createLog, keepSecret, redact, type Log } from './log.ts'
+import { createLog, keepSecret, redact, type Log, type LogOutput } from './log.ts'
 import { nearest } from './names.ts'
 import { coreOptions, type OptionValue, type Settings } from './options.ts'
 import { run } from './run.ts'
@@ -43,7 +43,7 @@ export const systemClock: Clock = {
 }
 
 /** Reads config.yaml and resolves every option. */
-export async function createContext(flags: Flags, env: Env = process.env): Promise<Context> {
+export async function createContext(flags: Flags, env: Env = process.env, output: LogOutput = {}): Promise<Context> {
   const early = resolveSettings(coreOptions, {}, { flags, env })
   const paths = findPaths(env, early.configDir)
   const file = early.configFile ?? path.join(paths.config, 'config.yaml')
@@ -56,7 +56,7 @@ export async function createContext(flags: Flags, env: Env = process.env): Promi
   const plugins = ['saml', ...Object.values(config.stages).flatMap(names => names ?? [])]
   const settings = resolveSettings(coreOptions, {}, { flags, env, config, identity: identity.values, plugins })
   if (settings.password !== undefined) keepSecret(settings.password)
-  const log = createLog({ quiet: settings.quiet, debug: settings.debug || settings.debugWithSecrets })
+  const log = createLog({ ...output, quiet: settings.quiet, debug: settings.debug || settings.debugWithSecrets })
   warnAbout(settings, flags, env, log)
   // What a person is to do now is said to them, quiet or not.
   const tell = (message: string): void =>

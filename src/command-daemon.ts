@@ -3,10 +3,11 @@
  */
 import process from 'node:process'
 import { createAccessLog } from './access-log.ts'
-import { createContext, optionsOnly, sessionOf, type Context, type Flags } from './command-context.ts'
-import { takeRole } from './command-sign-in.ts'
-import { openControl, respectOther } from './daemon-control.ts'
-import { createService, createServing } from './daemon.ts'
+import { startBehind } from './background.ts'
+import { behind, lead } from './command-background.ts'
+import { createContext, optionsOnly, type Context, type Flags } from './command-context.ts'
+import { announce, closing, endOnSignals, prepare, signInFor, unlessEnded, warnAboutShadows } from './command-serve.ts'
+import { respectOther } from './daemon-control.ts'
 import { isFailure } from './errors.ts'
 import { findPaths } from './files.ts'
 import { openGate, type Gate } from './gate.ts'
@@ -17,7 +18,6 @@ import { receiveHandover, sudoCommand } from './privilege-sudo.ts'
 import { handOver } from './run.ts'
 import { selfCommand } from './runtime.ts'
 import { parseListen } from './serve.ts'
-import type { Session } from './session.ts'
 
 export interface DaemonStart {
   readonly flags: Flags
@@ -28,33 +28,39 @@ export interface DaemonStart {
 }
 
 export async function daemonCommand(start: DaemonStart): Promise<number> {
+  if (start.handover === '-') return await behind(start.flags)
   return isRoot() ? await asRoot(start) : await asPerson(start)
 }
 
 /** Root takes the address and the port, becomes the person, and only then looks at anything of theirs. */
-async function asRoot({ flags, handover }: DaemonStart): Promise<number> {
+async function asRoot({ flags, argv, handover }: DaemonStart): Promise<number> {
   const settings = optionsOnly(flags, handover === undefined ? process.env : {})
   const user = await findUser({ systemUsername: settings.systemUsername, env: process.env })
   const log = createLog({ quiet: settings.quiet, debug: settings.debug })
   log.print('Launching in daemon mode...')
   const ending = endOnSignals()
   const listen = parseListen(settings.listen)
-  const gate = await openGate({
-    listen,
-    force: settings.force,
-    log,
-    accessLog: settings.quiet ? undefined : createAccessLog(log.access),
-  }).catch(async error => {
+  try {
+    if (settings.background) {
+      const started = await startBehind(argv, settings, log)
+      return await closing(started, async () => {
+        becomePerson()
+        return await lead(await createContext(flags), started, ending)
+      })
+    }
+    const accessLog = settings.quiet ? undefined : createAccessLog(log.access)
+    const gate = await openGate({ listen, force: settings.force, log, accessLog })
+    return await closing(gate, async () => {
+      becomePerson()
+      return await serve(await createContext(flags), gate, ending)
+    })
+  } catch (error) {
+    if (!isFailure(error) || error.code !== 'EADDRINUSE') throw error
     // Who holds it is the person's to know, and asked as the person.
     becomePerson()
-    if (isFailure(error) && error.code === 'EADDRINUSE')
-      await respectOther(process.env, findPaths(process.env, settings.configDir), listen)
+    await respectOther(process.env, findPaths(process.env, settings.configDir), listen)
     throw error
-  })
-  return await closing(gate, async () => {
-    becomePerson()
-    return await serve(await createContext(flags), gate, ending)
-  })
+  }
 
   function becomePerson(): void {
     if (user) dropPrivileges(user)
@@ -84,6 +90,10 @@ async function asPerson({ flags, argv }: DaemonStart): Promise<number> {
   }
   log.print('Launching in daemon mode...')
   const ending = endOnSignals()
+  if (settings.background) {
+    const started = await startBehind(argv, settings, log)
+    return await closing(started, () => lead(context, started, ending))
+  }
   const accessLog = settings.quiet ? undefined : createAccessLog(log.access)
   const gate = await openGate({ listen, force: settings.force, log, accessLog })
   return await closing(gate, () => serve(context, gate, ending))
@@ -104,60 +114,6 @@ async function serve(context: Context, gate: Gate, ending: AbortController): Pro
   }
 }
 
-/** Everything that has to be right before a person is asked to sign in. */
-async function prepare(context: Context, gate: Gate, ending: AbortController) {
-  const service = await createService(context)
-  const session = await sessionOf(context)
-  const serving = createServing(session, service, context)
-  gate.open(service.handler, context.settings)
-  const control = await openControl({ ...context, gate, service, serving, end: () => ending.abort() })
-  return { service, session, serving, control }
-}
-
-async function signInFor(context: Context, session: Session, signal: AbortSignal) {
-  const taken = await takeRole(context, session, signal)
-  await session.export(taken.credentials, true)
-  return taken
-}
-
-function announce({ settings, log }: Context, url: string): void {
-  log.print(`Metadata proxy now available on ${url}`)
-  log.print('-'.repeat(54))
-  if (!settings.listen.startsWith(metadataAddress)) {
-    log.info(`for clients: AWS_EC2_METADATA_SERVICE_ENDPOINT=${url}/`)
-  }
-}
-
-/** Whatever happens, the machine is left as it was; the first failure is the one that counts. */
-async function closing(gate: Gate, work: () => Promise<number>): Promise<number> {
-  let code: number
-  try {
-    code = await work()
-  } catch (error) {
-    await gate.close().catch(() => {})
-    throw error
-  }
-  await gate.close()
-  return code
-}
-
-/** Ctrl-C or `stop` while the identity provider or a person is waited for is no failure of anything. */
-async function unlessEnded<T>(work: Promise<T>, ending: AbortSignal): Promise<T | undefined> {
-  const end = new Promise<undefined>(resolve => ending.addEventListener('abort', () => resolve(undefined)))
-  try {
-    return await Promise.race([work, end])
-  } catch (error) {
-    if (ending.aborted) return undefined
-    throw error
-  }
-}
-
-function endOnSignals(): AbortController {
-  const controller = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => controller.abort())
-  return controller
-}
-
 /** Tried, not guessed: with the address there and low ports free for all, nobody has to become root. */
 async function couldListen({ settings, log }: Context): Promise<boolean> {
   try {
@@ -171,26 +127,5 @@ async function couldListen({ settings, log }: Context): Promise<boolean> {
   } catch (error) {
     if (isFailure(error) && error.kind === 'address') return false
     throw error
-  }
-}
-
-/** Everything that AWS clients look at before they ask the metadata service. */
-function warnAboutShadows({ env, log }: Context): void {
-  const unset = (name: string): string => `unset ${name} where the clients run`
-  for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_PROFILE', 'AWS_CONTAINER_CREDENTIALS_FULL_URI']) {
-    if (env[name]) log.warn(`${name} is set: clients with it never ask the metadata service`, unset(name))
-  }
-  if (env['AWS_EC2_METADATA_DISABLED']?.toLowerCase() === 'true') {
-    log.warn(
-      'AWS_EC2_METADATA_DISABLED is set: clients with it never ask the metadata service',
-      unset('AWS_EC2_METADATA_DISABLED'),
-    )
-  }
-  const proxied = env['HTTP_PROXY'] || env['http_proxy']
-  if (proxied && !`${env['NO_PROXY'] ?? ''},${env['no_proxy'] ?? ''}`.includes(metadataAddress)) {
-    log.warn(
-      `HTTP_PROXY is set: some clients ask it for the metadata service`,
-      `export NO_PROXY=${metadataAddress},127.0.0.1,localhost`,
-    )
   }
 }

@@ -7,6 +7,7 @@ import {
   chmodSync,
   closeSync,
   fchmodSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -17,6 +18,7 @@ import {
   rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
@@ -93,6 +95,34 @@ export function writeFile(file: string, data: string | Uint8Array, mode = 0o600)
   } catch (error) {
     discard(temporary)
     throw failure('config', `cannot write ${file}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/**
+ * Appends to a private file, which is put aside as `FILE.1` once it is larger than `largest` bytes. What cannot be
+ * written is lost: a full disk is no reason to end.
+ */
+export function openLogFile(file: string, largest = 4 * 1024 * 1024): (text: string) => void {
+  ensureFolder(path.dirname(file))
+  const open = (): number => {
+    const fd = openSync(file, 'a', 0o600)
+    fchmodSync(fd, 0o600)
+    return fd
+  }
+  let fd = open()
+  let size = fstatSync(fd).size
+  return text => {
+    try {
+      if (size > largest) {
+        renameSync(file, `${file}.1`)
+        closeSync(fd)
+        fd = open()
+        size = 0
+      }
+      size += writeSync(fd, text)
+    } catch {
+      // See above.
+    }
   }
 }
 

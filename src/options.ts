@@ -149,6 +149,7 @@ export const daemonOptions = {
   'allow-host': { type: 'string', value: 'NAME', repeat: true, summary: 'also answer requests for this Host' },
   'metadata-config': { type: 'string', value: 'FILE', summary: 'proxy.yaml to serve instead of the built-in tree' },
   'system-username': { type: 'string', value: 'NAME', summary: 'user to become when started by root' },
+  background: { type: 'boolean', act: true, summary: 'with -d: sign in here, then serve in the background' },
   force: {
     type: 'boolean',
     act: true,

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { addressName, controlFile, controlFiles } from '../src/control-place.ts'
 import { askDaemon, startControl, type ControlServer } from '../src/control.ts'
 import { failure, isFailure } from '../src/errors.ts'
-import { findPaths } from '../src/files.ts'
+import { findPaths, openLogFile } from '../src/files.ts'
 
 let top: string
 let file: string
@@ -135,4 +135,18 @@ describe('the place', () => {
     expect(addressName({ hostname: 'fd00:EC2::254', port: 80 })).toBe('fd00_ec2__254_80')
     expect(addressName({ hostname: '../../x', port: 1 })).toBe('.._.._x_1')
   })
+})
+
+test('a log file is private, is added to, and is put aside when it is large', () => {
+  const log = path.join(top, 'log', 'x.log')
+  openLogFile(log, 10)('one\n')
+  const write = openLogFile(log, 10)
+  write('two three\n')
+  expect(readFileSync(log, 'utf8')).toBe('one\ntwo three\n')
+  write('four\n')
+  expect([readFileSync(log, 'utf8'), readFileSync(`${log}.1`, 'utf8')]).toEqual(['four\n', 'one\ntwo three\n'])
+  for (const each of [log, `${log}.1`]) expect(statSync(each).mode & 0o777).toBe(0o600)
+  rmSync(path.dirname(log), { recursive: true })
+  expect(() => write('a very long line\n')).not.toThrow()
+  expect(() => write('another\n')).not.toThrow()
 })
