@@ -16,28 +16,35 @@ interface Issued {
   readonly role: string
   readonly arn: string
   readonly token: string
+  readonly ends: Date
 }
 
 const namespace = 'https://sts.amazonaws.com/doc/2011-06-15/'
 
-export async function startDemoSts(): Promise<DemoSts> {
+/** `seconds`: no session lives longer, whatever was asked for, and keys that have ended are refused. */
+export async function startDemoSts({ seconds = 43_200 } = {}): Promise<DemoSts> {
   /** By access key id; a Map keeps their order. */
   const issued = new Map<string, Issued>()
   const server = createServer((request, response) => {
-    answer(issued, request, response).catch((error: unknown) => response.writeHead(500).end(String(error)))
+    answer(issued, seconds, request, response).catch((error: unknown) => response.writeHead(500).end(String(error)))
   })
   return { ...(await listen(server)), assumed: () => [...issued.values()].map(each => each.role) }
 }
 
-async function answer(issued: Map<string, Issued>, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  issued: Map<string, Issued>,
+  seconds: number,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const form = await readForm(request)
   const action = form.get('Action')
-  if (action === 'AssumeRoleWithSAML') return assume(issued, form, response)
+  if (action === 'AssumeRoleWithSAML') return assume(issued, seconds, form, response)
   if (action === 'GetCallerIdentity') return identify(issued, request, response)
   fail(response, 400, 'InvalidAction', `Could not find operation ${action}`)
 }
 
-function assume(issued: Map<string, Issued>, form: URLSearchParams, response: ServerResponse): void {
+function assume(issued: Map<string, Issued>, seconds: number, form: URLSearchParams, response: ServerResponse): void {
   const [role, provider] = [form.get('RoleArn') ?? '', form.get('PrincipalArn') ?? '']
   const assertion = Buffer.from(form.get('SAMLAssertion') ?? '', 'base64').toString('utf8')
   if (role === '' || !assertion.includes(`>${role},${provider}<`)) {
@@ -48,8 +55,10 @@ function assume(issued: Map<string, Issued>, form: URLSearchParams, response: Se
   const arn = `${role.replace(':iam:', ':sts:').replace(/:role\/(?:.*\/)?/, ':assumed-role/')}/${user}`
   const key = `ASIA${randomBytes(10).toString('hex').toUpperCase().slice(0, 16)}`
   const token = randomBytes(120).toString('base64')
-  issued.set(key, { role, arn, token })
-  const expiration = new Date(Date.now() + Number(form.get('DurationSeconds') ?? 3600) * 1000).toISOString()
+  const life = Math.min(seconds, Number(form.get('DurationSeconds') ?? 3600))
+  const ends = new Date(Date.now() + life * 1000)
+  issued.set(key, { role, arn, token, ends })
+  const expiration = ends.toISOString()
   const issuer = /<saml:Issuer>([^<]*)</.exec(assertion)?.[1] ?? ''
   reply(
     response,
@@ -67,6 +76,9 @@ function identify(issued: Map<string, Issued>, request: IncomingMessage, respons
   const known = issued.get(key)
   if (known === undefined || request.headers['x-amz-security-token'] !== known.token) {
     return fail(response, 403, 'InvalidClientTokenId', 'The security token included in the request is invalid.')
+  }
+  if (known.ends.getTime() <= Date.now()) {
+    return fail(response, 403, 'ExpiredToken', 'The security token included in the request is expired')
   }
   const account = known.arn.split(':')[4] ?? ''
   reply(response, 'GetCallerIdentity', `<Arn>${known.arn}</Arn><UserId>AROADEMO</UserId><Account>${account}</Account>`)

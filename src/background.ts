@@ -14,9 +14,11 @@ import { start } from './run.ts'
 import { selfCommand } from './runtime.ts'
 import type { Credentials, Role } from './types.ts'
 
+/** What a sign-in brought: the current role, and those beside it on the container endpoint. */
 export interface Taken {
   readonly credentials: Credentials
   readonly role: Role
+  readonly others: readonly Credentials[]
 }
 
 /** The one behind, seen from the front. */
@@ -24,8 +26,8 @@ export interface Behind {
   readonly url: string
   /** From here on it is the person's: their environment and configuration. Rejects with what is wrong there. */
   prepare(env: NodeJS.ProcessEnv): Promise<void>
-  /** Answers with the file of its log; from here on it lives by itself. */
-  serve(taken: Taken): Promise<string>
+  /** From here on it lives by itself. `file` is its log, `lines` are for clients of the container endpoint. */
+  serve(taken: Taken): Promise<{ file: string; lines: readonly string[] }>
   /** Ends it, and waits for that, unless it lives by itself. */
   close(): Promise<void>
 }
@@ -83,12 +85,12 @@ export async function startBehind(
       },
       async serve(taken) {
         send(taken)
-        const { log: file } = await until('serving')
+        const { log: file, lines } = await until('serving')
         alone = true
         stdin.destroy()
         stdout.destroy()
         child.unref()
-        return String(file)
+        return { file: String(file), lines: Array.isArray(lines) ? lines.map(String) : [] }
       },
       close,
     }
@@ -122,9 +124,13 @@ export function openFront(): Front {
 }
 
 /** JSON has no dates. */
-function revive({ credentials, role }: Taken): Taken {
-  const { issued, expiration } = credentials
-  return { role, credentials: { ...credentials, issued: new Date(issued), expiration: new Date(expiration) } }
+function revive({ credentials, role, others }: Taken): Taken {
+  const dated = (set: Credentials): Credentials => ({
+    ...set,
+    issued: new Date(set.issued),
+    expiration: new Date(set.expiration),
+  })
+  return { role, credentials: dated(credentials), others: others.map(dated) }
 }
 
 async function* messagesOf(stream: NodeJS.ReadableStream): AsyncGenerator<Record<string, unknown>, undefined> {

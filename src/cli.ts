@@ -13,6 +13,7 @@ import { nearest } from './names.ts'
 import {
   coreOptions,
   daemonOptions,
+  execOptions,
   exporterOptions,
   generalOptions,
   roleOptions,
@@ -54,13 +55,54 @@ const commands: readonly Command[] = [
     run: invocation => bare({ ...invocation, flags: { ...invocation.flags, list: true } }),
   },
   {
+    name: 'exec',
+    usage: '[options] -- CMD...',
+    summary: 'run CMD with credentials; its exit code is ours',
+    options: { ...execOptions, ...signIn, 'refresh-interval': daemonOptions['refresh-interval'] },
+    positionals: Infinity,
+    async run({ flags, argv }) {
+      const split = argv.includes('--') ? argv.indexOf('--') : argv.length
+      const early = argv.slice(0, split).filter(word => !word.startsWith('-'))
+      const command = argv.slice(split + 1)
+      if (early.length > 0) {
+        const hint = `cloudtoken exec -- ${[...early, ...command].join(' ')}`
+        throw failure('usage', 'the command stands behind --', { hint })
+      }
+      const { createContext } = await import('./command-context.ts')
+      const { execCommand } = await import('./command-exec.ts')
+      return await execCommand(await createContext(flags), command)
+    },
+  },
+  {
     name: 'env',
     summary: 'print assignments for eval',
-    options: { ...signIn, shell: exporterOptions.shell },
+    options: {
+      ...signIn,
+      shell: exporterOptions.shell,
+      unset: { ...generalOptions.unset, summary: 'print the lines that take the variables away again' },
+    },
     async run({ flags }) {
       const { createContext } = await import('./command-context.ts')
       const { envCommand } = await import('./command-env.ts')
       return await envCommand(await createContext(flags))
+    },
+  },
+  {
+    name: 'docker-args',
+    summary: 'what docker run needs for the daemon to be reached',
+    options: {
+      listen: daemonOptions.listen,
+      'container-endpoint': daemonOptions['container-endpoint'],
+      'allow-from': daemonOptions['allow-from'],
+      'allow-host': daemonOptions['allow-host'],
+      role: { ...roleOptions.role, summary: 'which role of the container endpoint' },
+      region: { ...roleOptions.region, summary: 'region of the clients in the container' },
+      ...generalOptions,
+    },
+    async run({ flags }) {
+      const { createContext } = await import('./command-context.ts')
+      const { dockerArgsCommand } = await import('./command-docker-args.ts')
+      return dockerArgsCommand(await createContext(flags))
     },
   },
   {

@@ -25,8 +25,8 @@ export async function lead(context: Context, behind: Behind, ending: AbortContro
   const session = await sessionOf(context)
   const taken = await unlessEnded(signInFor(context, session, ending.signal), ending.signal)
   if (!taken) return 130
-  const file = await behind.serve(taken)
-  announce(context, behind.url)
+  const { file, lines } = await behind.serve(taken)
+  announce(context, behind.url, lines)
   context.log.info(`it goes on in the background and writes to ${file}`)
   return 0
 }
@@ -64,23 +64,23 @@ export async function behind(flags: Flags): Promise<number> {
     write = () => {}
     const context = await createContext(flags, process.env, output)
     write = say
-    const { service, serving, control } = await prepare(context, gate, ending)
+    const prepared = await prepare(context, gate, ending)
     try {
       front.send({ step: 'prepared' })
       const taken = await unlessEnded(front.taken(), ending.signal)
       if (!taken) return 130
-      service.show({ credentials: taken.credentials })
+      const lines = prepared.show(taken)
       const file = logFile(context.paths, gate.listen)
       const append = openLogFile(file)
-      front.send({ step: 'serving', log: file })
+      front.send({ step: 'serving', log: file, lines })
       alone = true
       write = (_, text) => append(withTime(text))
       log.print(`serving ${taken.role.roleArn} at ${gate.url}`)
-      await serving.run(taken.credentials, taken.role, ending.signal)
+      await prepared.run(taken)
       log.print('ended')
       return 0
     } finally {
-      control?.close()
+      await prepared.close()
     }
   }
 }

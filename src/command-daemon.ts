@@ -101,16 +101,15 @@ async function asPerson({ flags, argv }: DaemonStart): Promise<number> {
 
 async function serve(context: Context, gate: Gate, ending: AbortController): Promise<number> {
   warnAboutShadows(context)
-  const { service, session, serving, control } = await prepare(context, gate, ending)
+  const prepared = await prepare(context, gate, ending)
   try {
-    const taken = await unlessEnded(signInFor(context, session, ending.signal), ending.signal)
+    const taken = await unlessEnded(signInFor(context, prepared.session, ending.signal), ending.signal)
     if (!taken) return 130
-    service.show({ credentials: taken.credentials })
-    announce(context, gate.url)
-    await serving.run(taken.credentials, taken.role, ending.signal)
+    announce(context, gate.url, prepared.show(taken))
+    await prepared.run(taken)
     return 0
   } finally {
-    control?.close()
+    await prepared.close()
   }
 }
 

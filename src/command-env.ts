@@ -3,12 +3,18 @@
  */
 import type { Context } from './command-context.ts'
 import { obtainCredentials } from './command-obtain.ts'
-import { readExport, shellOf, shellVariables } from './exporter-shell.ts'
+import { readExport, shellOf, shellVariableNames, shellVariables } from './exporter-shell.ts'
 import { assignments } from './shell.ts'
 
+/** With `--unset` the lines that take the variables away again; nobody has to sign in for that. */
 export async function envCommand(context: Context): Promise<number> {
+  const shell = shellOf(context.settings, context.env)
+  if (context.settings.unset) {
+    context.log.write(assignments(shell, Object.fromEntries(shellVariableNames.map(name => [name, undefined]))))
+    return 0
+  }
   const { credentials } = await obtainCredentials(context)
-  context.log.write(assignments(shellOf(context.settings, context.env), shellVariables(credentials)))
+  context.log.write(assignments(shell, shellVariables(credentials)))
   return 0
 }
 

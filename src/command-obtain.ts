@@ -17,13 +17,46 @@ export interface Obtained {
   readonly credentials: Credentials
   /** When one of these changes, the answer may be another one. */
   readonly dependsOn: readonly string[]
+  /** Where they came from, and would come from again. */
+  readonly session: Session
 }
 
 export async function obtainCredentials(context: Context): Promise<Obtained> {
   const session = await sessionOf(context)
-  const credentials = await withLock(path.join(context.paths.state, 'obtain'), () => obtain(context, session), patience)
+  const credentials = await withLock(lockFile(context), () => obtain(context, session), patience)
   const config = context.settings.configFile ?? path.join(context.paths.config, 'config.yaml')
-  return { credentials, dependsOn: [config, session.lastRoleFile] }
+  return { credentials, dependsOn: [config, session.lastRoleFile], session }
+}
+
+/**
+ * A newer set for the same role, in the background: what another process has got meanwhile, else a silent round. However
+ * many processes want one, one of them signs in.
+ */
+export async function renewObtained(
+  context: Context,
+  session: Session,
+  held: Credentials,
+  signal: AbortSignal,
+): Promise<Credentials> {
+  const { settings, clock } = context
+  const name = cacheName(context, isNamed(settings) ? undefined : held)
+  return await withLock(
+    lockFile(context),
+    async () => {
+      const kept = fromTokens(session.store.read(name) ?? '')
+      const newer = kept && kept.roleArn === held.roleArn && kept.accessKeyId !== held.accessKeyId
+      if (newer && clock.now() < dueAt(kept, settings.refreshInterval, 0)) return kept
+      const role = { roleArn: held.roleArn, providerArn: held.samlProvider ?? '' }
+      const credentials = await session.renew(role, signal)
+      session.store.write(name, JSON.stringify(toTokens(credentials)))
+      return credentials
+    },
+    patience,
+  )
+}
+
+function lockFile({ paths }: Context): string {
+  return path.join(paths.state, 'obtain')
 }
 
 /** A person may be typing a password and a code in the process that holds the lock. */
@@ -31,7 +64,7 @@ const patience = 180_000
 
 async function obtain(context: Context, session: Session): Promise<Credentials> {
   const { settings, clock } = context
-  const last = settings.role || settings.filter || settings.roleNumber ? undefined : session.lastRole()
+  const last = isNamed(settings) ? undefined : session.lastRole()
   const name = cacheName(context, last)
   const kept = fromTokens(session.store.read(name) ?? '')
   if (kept && clock.now() < dueAt(kept, settings.refreshInterval, 0)) return kept
@@ -70,8 +103,12 @@ async function askForRole(roles: readonly Role[], terminal: Context['terminal'])
   return await terminal.choose('Enter number of role you want: ', choices)
 }
 
+function isNamed({ role, filter, roleNumber }: Context['settings']): boolean {
+  return Boolean(role || filter || roleNumber)
+}
+
 /** Each wish has a set of its own; a role by its ARN shares the one of `lastRole`. */
-function cacheName({ settings }: Context, last: Role | undefined): string {
+function cacheName({ settings }: Context, last: Pick<Role, 'roleArn'> | undefined): string {
   const named = settings.role !== undefined && isRoleArn(settings.role) ? settings.role : undefined
   const wish = last?.roleArn ?? named ?? JSON.stringify([settings.role, settings.filter, settings.roleNumber])
   return `credentials-${wish.replace(/[^\w.@-]+/g, '_').slice(-120)}.json`

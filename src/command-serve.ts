@@ -4,31 +4,69 @@
 import process from 'node:process'
 import { sessionOf, type Context } from './command-context.ts'
 import { takeRole } from './command-sign-in.ts'
+import type { Taken } from './background.ts'
+import { beside, openContainerEndpoint, serveOther, takeOthers } from './daemon-container.ts'
 import { openControl } from './daemon-control.ts'
 import { createService, createServing } from './daemon.ts'
 import type { Gate } from './gate.ts'
 import { metadataAddress } from './linklocal.ts'
 import type { Session } from './session.ts'
 
+/** What is open and waits for its first credentials. */
+export interface Prepared {
+  readonly session: Session
+  /** Answers with the lines that clients of the container endpoint need. */
+  show(first: Taken): readonly string[]
+  /** Until the signal aborts. */
+  run(first: Taken): Promise<void>
+  close(): Promise<void>
+}
+
 /** Everything that has to be right before a person is asked to sign in. */
-export async function prepare(context: Context, gate: Gate, ending: AbortController) {
-  const service = await createService(context)
-  const session = await sessionOf(context)
-  const serving = createServing(session, service, context)
-  gate.open(service.handler, context.settings)
-  const control = await openControl({ ...context, gate, service, serving, end: () => ending.abort() })
-  return { service, session, serving, control }
+export async function prepare(context: Context, gate: Gate, ending: AbortController): Promise<Prepared> {
+  const metadata = await createService(context)
+  const endpoint = await openContainerEndpoint(context)
+  try {
+    const service = beside(metadata, endpoint)
+    const session = await sessionOf(context)
+    const serving = createServing(session, service, context)
+    gate.open(service.handler, context.settings)
+    const control = await openControl({ ...context, gate, service, serving, end: () => ending.abort() })
+    return {
+      session,
+      show({ credentials, others }) {
+        service.show({ credentials })
+        for (const other of others) endpoint.show({ credentials: other })
+        return endpoint.lines()
+      },
+      async run({ credentials, role, others }) {
+        const rest = others.map(other => serveOther(other, session, endpoint, context, ending.signal))
+        await Promise.all([serving.run(credentials, role, ending.signal), ...rest])
+      },
+      async close() {
+        control?.close()
+        await endpoint.close()
+      },
+    }
+  } catch (error) {
+    await endpoint.close()
+    throw error
+  }
 }
 
-export async function signInFor(context: Context, session: Session, signal: AbortSignal) {
-  const taken = await takeRole(context, session, signal)
-  await session.export(taken.credentials, true)
-  return taken
+/** The sign-in with the transcript's words, and what it brings to the files. */
+export async function signInFor(context: Context, session: Session, signal: AbortSignal): Promise<Taken> {
+  const { credentials, role, assertion } = await takeRole(context, session, signal)
+  const current = { role, ...(assertion && { assertion }) }
+  const others = await takeOthers(context.settings.alsoRole, current, session, signal)
+  await session.export(credentials, true)
+  return { credentials, role, others }
 }
 
-export function announce({ settings, log }: Context, url: string): void {
+export function announce({ settings, log }: Context, url: string, lines: readonly string[]): void {
   log.print(`Metadata proxy now available on ${url}`)
   log.print('-'.repeat(54))
+  for (const line of lines) log.print(line)
   if (!settings.listen.startsWith(metadataAddress)) {
     log.info(`for clients: AWS_EC2_METADATA_SERVICE_ENDPOINT=${url}/`)
   }

@@ -25,6 +25,13 @@ export async function signInCommand(context: Context): Promise<number> {
   return 0
 }
 
+export interface Taken {
+  readonly credentials: Credentials
+  readonly role: Role
+  /** Good for other roles too, as long as it lives; absent where the sign-in brought credentials. */
+  readonly assertion?: SamlResponse
+}
+
 function toStderr(log: Log): Log['print'] {
   return line => log.access(`${line}\n`)
 }
@@ -35,11 +42,7 @@ function resultOf({ roleArn, accountId, assumedRoleArn, expiration }: Credential
 }
 
 /** Signs in, settles the role with the transcript's words, and assumes it. */
-export async function takeRole(
-  context: Context,
-  session: Session,
-  signal: AbortSignal,
-): Promise<{ credentials: Credentials; role: Role }> {
+export async function takeRole(context: Context, session: Session, signal: AbortSignal): Promise<Taken> {
   const signedIn = await session.signIn('login', signal)
   if (signedIn.kind === 'credentials') {
     const { credentials } = signedIn
@@ -49,7 +52,7 @@ export async function takeRole(
   const credentials = await session.assume(role, signedIn.assertion, 'login', signal)
   session.rememberRole(role)
   context.log.print(`Using role ${role.roleArn}`)
-  return { credentials, role }
+  return { credentials, role, assertion: signedIn.assertion }
 }
 
 async function settleRole(context: Context, session: Session, assertion: SamlResponse): Promise<Role> {

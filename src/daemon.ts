@@ -187,7 +187,7 @@ async function exportAgain(session: Session, credentials: Credentials, log: Log)
   }
 }
 
-function troubleOf(state: RenewalState): Pick<MetadataSnapshot, 'trouble'> {
+export function troubleOf(state: RenewalState): Pick<MetadataSnapshot, 'trouble'> {
   if (state.lastError === undefined) return {}
   if (state.needsPerson) {
     return { trouble: { code: 'SignInRequired', message: `${state.lastError}; run: cloudtoken` } }
@@ -195,7 +195,8 @@ function troubleOf(state: RenewalState): Pick<MetadataSnapshot, 'trouble'> {
   return { trouble: { code: 'RenewalFailed', message: `${state.lastError}; cloudtoken keeps trying` } }
 }
 
-function report(state: RenewalState, log: Log): void {
+/** What a person should know of a new state. */
+export function report(state: RenewalState, log: Log): void {
   const until = timeOf(state.credentials.expiration)
   if (state.lastError === undefined)
     log.debug(`serving credentials until ${until}, next renewal ${new Date(state.next).toISOString()}`)

@@ -124,7 +124,13 @@ function credentialsFile(paths: ExporterContext['paths'], env: ExporterContext['
   return awsFile('AWS_SHARED_CREDENTIALS_FILE', 'credentials', paths, env)
 }
 
-function awsFile(variable: string, name: string, paths: ExporterContext['paths'], env: ExporterContext['env']): string {
+/** One of the two shared files: where its variable says, else in `~/.aws`. */
+export function awsFile(
+  variable: string,
+  name: string,
+  paths: ExporterContext['paths'],
+  env: ExporterContext['env'],
+): string {
   const chosen = env[variable]
   return chosen ? path.resolve(chosen.replace(/^~(?=$|[\\/])/, paths.home)) : path.join(paths.home, '.aws', name)
 }

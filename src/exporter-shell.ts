@@ -58,6 +58,12 @@ export function shellVariables(credentials: Credentials): Record<string, string>
   }
 }
 
+/** The names of `shellVariables`. */
+export const shellVariableNames = [
+  ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SECURITY_TOKEN', 'AWS_SESSION_TOKEN', 'AWS_EXPIRATION'],
+  ...['AWS_DELEGATION_TOKEN', 'AWS_EXPIRATION_TIMESTAMP', 'AWS_ACCOUNT_ID', 'AWS_LASTUPDATED', 'AWS_ROLE_NAME'],
+] as const
+
 /** The four that hold no secret: all a file may say while the metadata service hands out the keys. */
 function facts(credentials: Credentials): Record<string, string> {
   return {

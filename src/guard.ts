@@ -22,6 +22,8 @@ export interface GuardOptions {
   readonly allowFrom?: readonly string[]
   /** `--allow-host`: `NAME` (then with the port of the service as well) or `NAME:PORT`. */
   readonly allowHosts?: readonly string[]
+  /** Not the metadata service: its link-local addresses are no names of this one. */
+  readonly ownNamesOnly?: boolean
   /** Told once for each different reason. */
   onRefuse?(reason: string, hint?: string): void
 }
@@ -31,7 +33,7 @@ type Range = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]
 /** Fails with `config` for a range or a name that is none. */
 export function createGuard(options: GuardOptions): Guard {
   const isAllowedPeer = createPeerCheck(options.listen, (options.allowFrom ?? []).map(parseRange))
-  const hosts = allowedHosts(options.listen, options.allowHosts ?? [])
+  const hosts = allowedHosts(options.listen, options.allowHosts ?? [], options.ownNamesOnly ? [] : metadataHosts)
   const report = once(options.onRefuse)
   return (request, peer) => {
     if (!isAllowedPeer(peer)) {
@@ -107,12 +109,16 @@ function parseRange(text: string): Range {
   throw failure('config', `${JSON.stringify(text)} is not a range of addresses`, { hint })
 }
 
-/**
- * The names of the service, literally. Addresses cannot be rebound, so both link-local ones are good on every port:
- * a packet filter may have sent their port here.
- */
-function allowedHosts({ hostname, port }: Listen, more: readonly string[]): ReadonlySet<string> {
-  const hosts = new Set(['169.254.169.254', '169.254.169.254:80', '[fd00:ec2::254]', '[fd00:ec2::254]:80'])
+/** Addresses cannot be rebound, so both link-local ones are good on every port: a packet filter may have sent their port here. */
+const metadataHosts = ['169.254.169.254', '169.254.169.254:80', '[fd00:ec2::254]', '[fd00:ec2::254]:80'] as const
+
+/** The names of the service, literally. */
+function allowedHosts(
+  { hostname, port }: Listen,
+  more: readonly string[],
+  known: readonly string[],
+): ReadonlySet<string> {
+  const hosts = new Set(known)
   const add = (name: string): void => {
     hosts.add(`${name}:${port}`)
     if (port === 80) hosts.add(name)

@@ -50,7 +50,7 @@ export function helpText(commands: readonly CommandSummary[]): string {
 }
 
 export function commandHelp({ name, usage, summary }: CommandSummary, table: OptionTable): string {
-  const words = ['cloudtoken', name, usage, '[options]'].filter(Boolean).join(' ')
+  const words = ['cloudtoken', name, usage, usage?.includes('[options]') ? '' : '[options]'].filter(Boolean).join(' ')
   return [`${words}: ${summary}`, '', 'Options:', ...optionLines(table)].join('\n')
 }
 

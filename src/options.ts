@@ -147,6 +147,17 @@ export const daemonOptions = {
     summary: 'also answer callers from these addresses',
   },
   'allow-host': { type: 'string', value: 'NAME', repeat: true, summary: 'also answer requests for this Host' },
+  'container-endpoint': {
+    type: 'string',
+    value: 'HOST:PORT',
+    summary: 'also hand out credentials as ECS does, to who has the token; port 0 takes a free one',
+  },
+  'also-role': {
+    type: 'string',
+    value: 'NAME|ARN',
+    repeat: true,
+    summary: 'another role for the container endpoint, beside the one that is chosen',
+  },
   'metadata-config': { type: 'string', value: 'FILE', summary: 'proxy.yaml to serve instead of the built-in tree' },
   'system-username': { type: 'string', value: 'NAME', summary: 'user to become when started by root' },
   background: { type: 'boolean', act: true, summary: 'with -d: sign in here, then serve in the background' },
@@ -155,6 +166,11 @@ export const daemonOptions = {
     act: true,
     summary: 'take the address even on a machine with a metadata service of its own',
   },
+} as const satisfies OptionTable
+
+/** Of `exec` alone. */
+export const execOptions = {
+  serve: { type: 'boolean', act: true, summary: 'hand it an endpoint that renews, instead of keys' },
 } as const satisfies OptionTable
 
 export const generalOptions = {

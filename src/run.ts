@@ -3,8 +3,11 @@
  */
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { Buffer } from 'node:buffer'
+import { readFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import process from 'node:process'
-import { failure, messageOf } from './errors.ts'
+import { isatty } from 'node:tty'
+import { codeOf, failure, messageOf } from './errors.ts'
 
 export interface RunOptions {
   /** Sent to stdin, which is then closed; without it stdin is empty. */
@@ -22,8 +25,6 @@ export interface RunResult {
 }
 
 export type Run = (command: string, args: readonly string[], options?: RunOptions) => Promise<RunResult>
-
-const signalNumbers: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGKILL: 9, SIGTERM: 15 }
 
 /** Runs to the end and collects the output; rejects only for a time-out or an abort. */
 export const run: Run = (command, args, options = {}) =>
@@ -53,7 +54,7 @@ export const run: Run = (command, args, options = {}) =>
     child.on('close', (code, signal) => {
       clearTimeout(timer)
       resolve({
-        code: code ?? 128 + (signalNumbers[signal ?? ''] ?? 0),
+        code: code ?? afterSignal(signal),
         stdout: Buffer.concat(stdout).toString('utf8'),
         stderr: Buffer.concat(stderr).toString('utf8'),
       })
@@ -65,18 +66,58 @@ export function start(command: string, args: readonly string[], options: SpawnOp
   return spawn(command, [...args], options)
 }
 
-/** Hands the terminal over to a program and answers with its exit code. */
+/** Hands the terminal over to a program and answers with its exit code; the reason it could not start is the failure's `code`. */
 export function handOver(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, [...args], { stdio: 'inherit', env })
-    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
-    // The terminal sends these to the child as well; we stay to report its exit code.
-    const pass = (signal: NodeJS.Signals): void => void child.kill(signal)
-    for (const signal of signals) process.on(signal, pass)
-    child.on('error', error => reject(failure('unexpected', `cannot start ${command}: ${messageOf(error)}`)))
+  return new Promise<number>((resolve, reject) => {
+    let child: ChildProcess | undefined
+    const pass = (signal: NodeJS.Signals): void => {
+      // A second Ctrl-C means "at once" to many programs, so the one that the terminal sent is not sent again.
+      if ((signal === 'SIGINT' || signal === 'SIGQUIT') && isForeground()) return
+      child?.kill(signal)
+    }
+    const ended = (): void => {
+      for (const signal of passed) process.off(signal, pass)
+    }
+    const notStarted = (error: unknown): void => {
+      ended()
+      const reason = { code: codeOf(error), cause: error }
+      reject(failure('unexpected', `cannot start ${command}: ${messageOf(error)}`, reason))
+    }
+    // Before the child is there, or a signal of its first moment would end us alone.
+    for (const signal of passed) process.on(signal, pass)
+    try {
+      child = spawn(command, [...args], { stdio: 'inherit', env })
+    } catch (error) {
+      return notStarted(error)
+    }
+    child.on('error', notStarted)
     child.on('close', (code, signal) => {
-      for (const name of signals) process.off(name, pass)
-      resolve(code ?? 128 + (signalNumbers[signal ?? ''] ?? 0))
+      ended()
+      resolve(code ?? afterSignal(signal))
     })
   })
+}
+
+const passed: readonly NodeJS.Signals[] =
+  process.platform === 'win32'
+    ? ['SIGINT', 'SIGTERM', 'SIGHUP']
+    : ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2']
+
+/** As shells report it. */
+function afterSignal(signal: NodeJS.Signals | null): number {
+  return 128 + (signal === null ? 0 : constants.signals[signal])
+}
+
+/** Does the terminal send its signals to us, and so to every process of our group? */
+function isForeground(): boolean {
+  if (process.platform !== 'linux') return [0, 1, 2].some(fd => isatty(fd))
+  try {
+    // proc_pid_stat(5): after the name in parentheses state, parent, group, session, terminal, its foreground group.
+    const [, , group, , terminal, foreground] = readFileSync('/proc/self/stat', 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+    return terminal !== '0' && group === foreground
+  } catch {
+    return false
+  }
 }

@@ -83,20 +83,20 @@ export function formatAccess({ peer, method, url, status, at }: Access): string 
 }
 
 /** `HOST:PORT`, IPv6 in brackets; port 0 takes a free one. Fails with `usage`. */
-export function parseListen(text: string): Listen {
+export function parseListen(text: string, option = '--listen'): Listen {
   const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/@]+)):(\d{1,5})$/.exec(text.trim()) ?? []
   const hostname = bracketed ?? plain
   const port = Number(digits)
   const isHost = bracketed === undefined ? plain !== undefined : ipaddr.IPv6.isValid(bracketed)
   if (hostname === undefined || !isHost || !(port <= 65_535)) {
-    const hint = '--listen 127.0.0.1:8080'
+    const hint = `${option} 127.0.0.1:8080`
     throw failure('usage', `${JSON.stringify(text)} is not HOST:PORT`, { hint })
   }
   return { hostname, port }
 }
 
 /** The other way round; without the port where it is 80. */
-function formatListen({ hostname, port }: Listen): string {
+export function formatListen({ hostname, port }: Listen): string {
   const host = hostname.includes(':') ? `[${hostname}]` : hostname
   return port === 80 ? host : `${host}:${port}`
 }

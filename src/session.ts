@@ -135,6 +135,21 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     })
   }
 
+  let round: { at: number; person: string | undefined; roles: Set<string>; signedIn: Promise<SignedIn> } | undefined
+
+  /**
+   * One sign-in for all the roles that are renewed within a minute, its failure included; none takes the same assertion
+   * twice, and what a person did meanwhile starts a new one.
+   */
+  function shareSignIn(role: Role, signal: AbortSignal): Promise<SignedIn> {
+    const at = clock.elapsed()
+    const person = store.read(signInFile)
+    if (!round || at - round.at > 60_000 || round.person !== person || round.roles.has(role.roleArn))
+      round = { at, person, roles: new Set(), signedIn: signIn('refresh', signal) }
+    round.roles.add(role.roleArn)
+    return round.signedIn
+  }
+
   return {
     store,
     signIn,
@@ -160,7 +175,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       return names
     },
     async renew(role, signal) {
-      const signedIn = await signIn('refresh', signal)
+      const signedIn = await shareSignIn(role, signal)
       if (signedIn.kind === 'credentials') return signedIn.credentials
       return await assume(sameRole(role, signedIn.assertion), signedIn.assertion, 'refresh', signal)
     },

@@ -2,10 +2,12 @@
  * The only place that asks. Questions go to the terminal itself, not to stdin and stdout, so that
  * `eval "$(cloudtoken env)"` can ask; without a terminal every question is a failure that says what to give instead.
  */
-import { fstatSync, openSync } from 'node:fs'
+import { Buffer } from 'node:buffer'
+import { constants, fstatSync, openSync, readSync } from 'node:fs'
 import process from 'node:process'
+import { Readable } from 'node:stream'
 import { ReadStream, WriteStream } from 'node:tty'
-import { failure } from './errors.ts'
+import { codeOf, failure } from './errors.ts'
 import type { Ask, Choice } from './provider.ts'
 
 export interface Terminal extends Ask {
@@ -24,14 +26,16 @@ export interface TerminalOptions {
 }
 
 interface Streams {
-  readonly input: ReadStream
+  readonly input: Readable
   readonly output: WriteStream
+  /** Between the two the keys are ours; outside of them they are left for the next program at this terminal. */
+  listen(): void
+  rest(): void
 }
 
 export function createTerminal(options: TerminalOptions): Terminal {
   let streams: Streams | undefined | null = options.noInput ? null : undefined
   const open = (): Streams | null => (streams ??= openTerminal() ?? null)
-  // The streams stay open: a destroyed one would still swallow the next key.
   async function question<T>(message: string, put: (on: Streams, clack: Clack) => Promise<T | Cancelled>): Promise<T> {
     const on = open()
     if (!on) {
@@ -39,8 +43,8 @@ export function createTerminal(options: TerminalOptions): Terminal {
       throw failure('person', `a person is needed to answer "${trimmed(message)}", and there is no terminal`, { hint })
     }
     const clack = await import('@clack/prompts')
-    const answer = await put(on, clack)
-    on.input.unref()
+    on.listen()
+    const answer = await put(on, clack).finally(() => on.rest())
     if (clack.isCancel(answer)) throw failure('cancelled', 'cancelled')
     return answer
   }
@@ -103,8 +107,8 @@ function matches(search: string, text: string): boolean {
   return words.every(word => text.toLowerCase().includes(word))
 }
 
-function plain(on: Streams): Streams & { withGuide: false } {
-  return { ...on, withGuide: false }
+function plain({ input, output }: Streams): { input: Readable; output: WriteStream; withGuide: false } {
+  return { input, output, withGuide: false }
 }
 
 function trimmed(message: string): string {
@@ -115,14 +119,42 @@ function trimmed(message: string): string {
 function openTerminal(): Streams | undefined {
   const [inputName, outputName] = process.platform === 'win32' ? ['CONIN$', 'CONOUT$'] : ['/dev/tty', '/dev/tty']
   try {
-    const input = new ReadStream(openSync(inputName, 'r+'))
+    const terminal = new ReadStream(openSync(inputName, 'r+'))
     const output = new WriteStream(openSync(outputName, 'r+'))
     // A terminal that was never sized says 0 columns, and every letter would get a line of its own.
     if (!output.columns) Object.assign(output, { columns: 80, rows: 24 })
-    return { input, output }
+    if (process.platform !== 'win32') return { output, ...keysOf(inputName, terminal) }
+    return { input: terminal, output, listen: () => terminal.ref(), rest: () => terminal.unref() }
   } catch {
     return undefined
   }
+}
+
+/**
+ * The keys of the terminal, read only when there are some. A stream of the runtime always has one read under way, paused
+ * and destroyed ones too, and would take the first line from the program that `exec` starts.
+ */
+function keysOf(name: string, terminal: ReadStream): Pick<Streams, 'input' | 'listen' | 'rest'> {
+  const fd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK)
+  const bytes = Buffer.alloc(1024)
+  const input = Object.assign(new Readable({ read: () => {} }), {
+    isTTY: true,
+    setRawMode: (raw: boolean) => terminal.setRawMode(raw),
+  })
+  let timer: ReturnType<typeof setInterval> | undefined
+  const rest = (): void => clearInterval(timer)
+  const poll = (): void => {
+    try {
+      const count = readSync(fd, bytes)
+      if (count > 0) return void input.push(Buffer.from(bytes.subarray(0, count)))
+    } catch (error) {
+      if (codeOf(error) === 'EAGAIN') return
+    }
+    // A terminal that was closed has no more keys.
+    rest()
+    input.push(null)
+  }
+  return { input, listen: () => void (timer = setInterval(poll, 10)), rest }
 }
 
 function isPiped(): boolean {

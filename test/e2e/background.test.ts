@@ -76,14 +76,30 @@ describe('cloudtoken -d --background', () => {
     }, 'a line of the access log')
     expect(logs).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ serving arn:/)
     expect(statSync(logFile()).mode & 0o777).toBe(0o600)
-    const arguments_ = readFileSync(`/proc/${running?.pid}/cmdline`, 'utf8')
+    const words = readFileSync(`/proc/${running?.pid}/cmdline`, 'utf8')
     for (const secret of [tokens.SecretAccessKey, tokens.Token, password]) {
       expect(logs).not.toContain(secret)
-      expect(arguments_).not.toContain(secret)
+      expect(words).not.toContain(secret)
     }
     expect((await place.run(['stop'], { env })).code).toBe(0)
     expect(await fetch(folder).catch(() => 'closed')).toBe('closed')
     expect((await place.run(['logs'], { env })).stdout.trimEnd()).toEndWith('ended')
+  })
+
+  test('the container endpoint too, with another role beside', async () => {
+    const endpoint = `127.0.0.1:${await freePort()}`
+    const { code, stdout } = await start('--container-endpoint', endpoint, '--also-role', 'User-Role')
+    await status()
+    expect(code).toBe(0)
+    const uris = [...stdout.matchAll(/AWS_CONTAINER_CREDENTIALS_FULL_URI=(.*)/g)].map(match => match[1] ?? '')
+    const files = [...stdout.matchAll(/AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=(.*)/g)].map(match => match[1] ?? '')
+    expect(uris).toHaveLength(2)
+    for (const [index, uri] of uris.entries()) {
+      const answer = await fetch(uri, { headers: { Authorization: readFileSync(files[index] ?? '', 'utf8') } })
+      expect([uri, answer.status]).toEqual([uri, 200])
+    }
+    await place.run(['stop'], { env })
+    expect(files.some(file => existsSync(file))).toBe(false)
   })
 
   test('the end of the terminal and Ctrl-C in it do not reach the daemon', async () => {

@@ -1,0 +1,145 @@
+/**
+ * `exec --serve`: the command gets a container endpoint of its own, renewed for as long as it runs. The token, and copies of
+ * the shared AWS files where theirs would win over the endpoint, lie in a private folder that goes with it.
+ */
+import { Buffer } from 'node:buffer'
+import { randomBytes } from 'node:crypto'
+import { readdirSync } from 'node:fs'
+import path from 'node:path'
+import process from 'node:process'
+import type { Context } from './command-context.ts'
+import { renewObtained, type Obtained } from './command-obtain.ts'
+import { createContainer, type Grant } from './container.ts'
+import { report, troubleOf } from './daemon.ts'
+import { codeOf } from './errors.ts'
+import { awsFile } from './exporter-awscli.ts'
+import { makePrivate, readBytes, remove, writeFile, type Paths } from './files.ts'
+import { readSection, sectionNames, setSection } from './ini.ts'
+import { notify } from './notify.ts'
+import { modified } from './quick.ts'
+import { keepFresh, type RenewalState } from './renewal.ts'
+import { run } from './run.ts'
+import { serveMetadata } from './serve.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+export async function serveChild(
+  context: Context,
+  obtained: Obtained,
+  start: (variables: Env) => Promise<number>,
+): Promise<number> {
+  const container = createContainer()
+  const server = await serveMetadata({
+    listen: { hostname: '127.0.0.1', port: 0 },
+    guard: { ownNamesOnly: true, onRefuse: reason => context.log.debug(reason) },
+    handler: container.handler,
+  })
+  const folder = privateFolder(context.paths, context.clock.now())
+  const over = new AbortController()
+  try {
+    const grant = container.grant(obtained.credentials.roleArn)
+    const renewing = renew(context, obtained, grant, over.signal)
+    const tokenFile = path.join(folder, 'token')
+    // To the last byte what the header says: SDKs refuse a line end in it.
+    writeFile(tokenFile, grant.token)
+    const code = await start({
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: server.url + grant.path,
+      AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: tokenFile,
+      ...filesWithoutDefault(context, folder),
+    })
+    over.abort()
+    await renewing
+    return code
+  } finally {
+    over.abort()
+    remove(folder)
+    await server.stop()
+  }
+}
+
+/** The terminal belongs to the command: what goes wrong is told once, not at every attempt. */
+async function renew(
+  context: Context,
+  { credentials, session }: Obtained,
+  grant: Grant,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, settings, log, env } = context
+  let held = credentials
+  let before: RenewalState | undefined
+  await keepFresh(credentials, {
+    clock,
+    signal,
+    interval: settings.refreshInterval,
+    renew: ending => renewObtained(context, session, held, ending),
+    lastSignIn: () => session.lastSignIn(),
+    onState(state) {
+      held = state.credentials
+      grant.show({ credentials: held, ...troubleOf(state) })
+      const told = before?.lastError !== undefined && before.needsPerson === state.needsPerson
+      if (state.lastError === undefined || !told) report(state, log)
+      if (state.needsPerson && !told) {
+        void notify(run, process.platform, env, 'cloudtoken', 'Sign in again: run cloudtoken in a terminal')
+      }
+      before = state
+    },
+  })
+}
+
+/** One for each run; what processes that were killed have left goes on the way. */
+function privateFolder(paths: Paths, now: number): string {
+  const top = path.join(paths.state, 'exec')
+  makePrivate(top)
+  for (const name of readdirSync(top)) {
+    // A day, because a container with the same home does not show its processes here.
+    const old = modified(path.join(top, name)) < now - 86_400_000
+    if (old && !isRunning(Number.parseInt(name, 10))) remove(path.join(top, name))
+  }
+  const folder = path.join(top, `${process.pid}-${randomBytes(4).toString('hex')}`)
+  makePrivate(folder)
+  return folder
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return codeOf(error) === 'EPERM'
+  }
+}
+
+/**
+ * SDKs ask an endpoint only when `[default]` in the shared files offers nothing. Where it does, the command gets a copy
+ * without that, and every other line as it is.
+ */
+function filesWithoutDefault({ env, paths, log }: Context, folder: string): Env {
+  const variables: Record<string, string> = {}
+  for (const [variable, name] of sharedFiles) {
+    const file = awsFile(variable, name, paths, env)
+    const text = readBytes(file)?.toString('latin1') ?? ''
+    const without = sectionNames(text)
+      .filter(section => /^(profile[ \t]+)?default$/.test(section))
+      .filter(section => offers.some(key => readSection(text, section)?.has(key)))
+      .reduce((rest, section) => setSection(rest, section, nothing), text)
+    if (without === text) continue
+    const copy = path.join(folder, name)
+    writeFile(copy, Buffer.from(without, 'latin1'))
+    variables[variable] = copy
+    log.info(`the command sees a copy of ${file} without the credentials of [default]`)
+  }
+  return variables
+}
+
+const sharedFiles = [
+  ['AWS_SHARED_CREDENTIALS_FILE', 'credentials'],
+  ['AWS_CONFIG_FILE', 'config'],
+] as const
+
+/** https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html */
+const offers = [
+  ...['aws_access_key_id', 'aws_secret_access_key', 'aws_session_token', 'credential_process', 'login_session'],
+  ...['role_arn', 'source_profile', 'credential_source', 'web_identity_token_file'],
+  ...['sso_session', 'sso_start_url', 'sso_account_id', 'sso_role_name'],
+]
+const nothing = Object.fromEntries(offers.map(key => [key, undefined]))

@@ -1,0 +1,181 @@
+/**
+ * The container endpoint of the daemon: each role its path and its token, renewed from the one sign-in.
+ */
+import path from 'node:path'
+import { createAccessLog } from './access-log.ts'
+import { isSamlProviderArn, roleName } from './arn.ts'
+import type { SamlResponse } from './assertion.ts'
+import { createContainer, type Grant } from './container.ts'
+import { troubleOf, type MetadataService, type Served } from './daemon.ts'
+import { failure, isFailure, messageOf } from './errors.ts'
+import { makePrivate, remove, writeFile, type Paths } from './files.ts'
+import type { MetadataSnapshot } from './metadata-document.ts'
+import { keepFresh } from './renewal.ts'
+import { chooseRole, offeredRoles } from './roles.ts'
+import { parseListen, serveMetadata, type MetadataServer } from './serve.ts'
+import type { Session } from './session.ts'
+import type { Credentials, Role } from './types.ts'
+
+export interface ContainerEndpoint {
+  /** Serves this under the path of its role; a role that is new gets a token, in a file. */
+  show(snapshot: MetadataSnapshot): void
+  /** For each role the two variables that its clients need, as `NAME=value`. */
+  lines(): readonly string[]
+  /** Stops listening and takes the token files away. */
+  close(): Promise<void>
+}
+
+/** https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html, the hosts of `http:`. */
+const taken = /^http:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\]|169\.254\.170\.(2|23)|\[fd00:ec2::23\])(:|$)/
+
+const none: ContainerEndpoint = { show: () => {}, lines: () => [], close: () => Promise.resolve() }
+
+export const tokenName = 'token'
+
+/**
+ * In it `ACCOUNT-NAME/token` for each role. The same after a restart on the same port, so that clients go on: they read
+ * the file at every request.
+ */
+export function tokenFolder(paths: Pick<Paths, 'state'>, port: number): string {
+  return path.join(paths.state, 'container', String(port))
+}
+
+/** Nothing without `--container-endpoint`. Fails with `address` when it cannot listen, before anybody has signed in. */
+export async function openContainerEndpoint({ settings, paths, log }: Served): Promise<ContainerEndpoint> {
+  const { containerEndpoint, alsoRole, allowFrom, allowHost } = settings
+  if (containerEndpoint === undefined) {
+    if (alsoRole.length === 0) return none
+    const hint = 'cloudtoken -d --container-endpoint 127.0.0.1:9912'
+    throw failure('usage', '--also-role needs a container endpoint: the metadata address has one role', { hint })
+  }
+  const container = createContainer()
+  const accessLog = settings.quiet ? undefined : createAccessLog(log.access)
+  const server = await listening({
+    listen: parseListen(containerEndpoint, '--container-endpoint'),
+    guard: { allowFrom, allowHosts: allowHost, ownNamesOnly: true, onRefuse: log.warn },
+    handler: container.handler,
+    ...(accessLog && { onAccess: accessLog.note }),
+  })
+  if (!taken.test(server.url)) {
+    const hint = '--container-endpoint 127.0.0.1:9912'
+    log.warn(`AWS clients take container credentials over http from loopback alone, not from ${server.url}`, hint)
+  }
+  const folder = tokenFolder(paths, server.port)
+  const grants = new Map<string, { grant: Grant; file: string }>()
+  makePrivate(folder)
+  return {
+    show(snapshot) {
+      const { roleArn, accountId } = snapshot.credentials ?? {}
+      if (roleArn === undefined) return
+      let held = grants.get(roleArn)
+      if (!held) {
+        const own = path.join(folder, `${accountId}-${roleName(roleArn)}`)
+        makePrivate(own)
+        held = { grant: container.grant(roleArn), file: path.join(own, tokenName) }
+        // To the last byte what the header says: SDKs refuse a line end in it.
+        writeFile(held.file, held.grant.token)
+        grants.set(roleArn, held)
+      }
+      held.grant.show(snapshot)
+    },
+    lines: () =>
+      [...grants.values()].flatMap(({ grant, file }) => [
+        `AWS_CONTAINER_CREDENTIALS_FULL_URI=${server.url}${grant.path}`,
+        `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=${file}`,
+      ]),
+    async close() {
+      // The folders stay: a container may have one of them mounted, and finds the token of the next daemon in it.
+      for (const { file } of grants.values()) remove(file)
+      await server.stop()
+      accessLog?.flush()
+    },
+  }
+}
+
+/** The metadata service, and its current role on the endpoint as well. */
+export function beside(service: MetadataService, endpoint: ContainerEndpoint): MetadataService {
+  return {
+    ...service,
+    show(snapshot) {
+      service.show(snapshot)
+      endpoint.show(snapshot)
+    },
+  }
+}
+
+/** The roles of `--also-role`, with the assertion of the sign-in that has just been. */
+export async function takeOthers(
+  wishes: readonly string[],
+  current: { readonly role: Role; readonly assertion?: SamlResponse },
+  session: Session,
+  signal: AbortSignal,
+): Promise<Credentials[]> {
+  const { role, assertion } = current
+  if (wishes.length === 0) return []
+  if (!assertion) throw failure('role', 'this sign-in brings one set of credentials, so there is no other role')
+  const others = new Map<string, Role>()
+  for (const wish of joinPairs(wishes)) {
+    const other = chooseRole(offeredRoles(assertion, { role: wish }), { role: wish }).role
+    if (other && other.roleArn !== role.roleArn) others.set(other.roleArn, other)
+  }
+  const sets: Credentials[] = []
+  for (const other of others.values()) sets.push(await session.assume(other, assertion, 'login', signal))
+  return sets
+}
+
+/** `ROLE_ARN,PROVIDER_ARN` is one wish, although a comma separates the values of the option. */
+function joinPairs(wishes: readonly string[]): string[] {
+  const joined: string[] = []
+  for (const wish of wishes) {
+    if (isSamlProviderArn(wish) && joined.length > 0) joined.push(`${joined.pop()},${wish}`)
+    else joined.push(wish)
+  }
+  return joined
+}
+
+/** Serves a role beside the current one and renews it until the signal aborts. */
+export async function serveOther(
+  first: Credentials,
+  session: Session,
+  endpoint: Pick<ContainerEndpoint, 'show'>,
+  { settings, clock, log }: Served,
+  signal: AbortSignal,
+): Promise<void> {
+  const { roleArn } = first
+  const role = { roleArn, providerArn: first.samlProvider ?? '' }
+  let told: string | undefined
+  async function renew(ending: AbortSignal): Promise<Credentials> {
+    try {
+      const credentials = await session.renew(role, ending)
+      told = undefined
+      return credentials
+    } catch (error) {
+      // A sign-in that fails does so for every role; the loop of the current one says it.
+      const common = isFailure(error) && ['person', 'refused', 'network'].includes(error.kind)
+      if (!common && told !== messageOf(error)) log.warn(`cannot renew ${roleArn}: ${messageOf(error)}`)
+      told = messageOf(error)
+      throw error
+    }
+  }
+  await keepFresh(first, {
+    clock,
+    signal,
+    interval: settings.refreshInterval,
+    renew,
+    lastSignIn: () => session.lastSignIn(),
+    onState: state => endpoint.show({ credentials: state.credentials, ...troubleOf(state) }),
+  })
+}
+
+async function listening(options: Parameters<typeof serveMetadata>[0]): Promise<MetadataServer> {
+  try {
+    return await serveMetadata(options)
+  } catch (error) {
+    if (!isFailure(error) || error.kind !== 'address') throw error
+    throw failure('address', error.message, {
+      hint: '--container-endpoint 127.0.0.1:0',
+      code: error.code,
+      cause: error,
+    })
+  }
+}

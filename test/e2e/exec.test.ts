@@ -1,0 +1,322 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import process from 'node:process'
+import { command, makePlace, password, roles, type Place, type Result } from './cli.ts'
+
+let place: Place
+beforeAll(async () => {
+  place = await makePlace()
+})
+afterAll(() => place.stop())
+
+type Env = Readonly<Record<string, string>>
+
+const fresh = (): string => mkdtempSync(join(place.home, 'home-'))
+const role = ['--role', roles[1] ?? '']
+
+function exec(args: readonly string[], env: Env = {}, input?: string): Promise<Result> {
+  const options = { env: { HOME: fresh(), CLOUDTOKEN_PASSWORD: password, ...env } }
+  return place.run(['exec', ...role, ...args], input === undefined ? options : { ...options, input })
+}
+
+/** A program for `--`: it may use `env`, `get(path?)` for its endpoint, and `say(value)`. */
+function script(body: string): string[] {
+  const prelude = `
+    const { readFileSync, statSync } = require('node:fs')
+    const env = process.env
+    const say = value => console.log(JSON.stringify(value))
+    const get = async () => {
+      const headers = { authorization: readFileSync(env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, 'utf8') }
+      return await (await fetch(env.AWS_CONTAINER_CREDENTIALS_FULL_URI, { headers })).json()
+    }
+    /** The key ids that the endpoint shows in that time. */
+    const watch = async seconds => {
+      const seen = new Set()
+      for (const end = Date.now() + seconds * 1000; Date.now() < end; await Bun.sleep(50)) {
+        const { AccessKeyId, code } = await get()
+        seen.add(AccessKeyId ?? code)
+      }
+      return [...seen]
+    }
+  `
+  return ['--', process.execPath, '-e', `${prelude};${body}`]
+}
+
+describe('exec', () => {
+  test('the command has keys, and no credentials of anybody else', async () => {
+    const foreign = {
+      AWS_PROFILE: 'mine',
+      AWS_ACCESS_KEY_ID: 'AKIAOLD',
+      AWS_SECURITY_TOKEN: 'old',
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://127.0.0.1:9/',
+      AWS_WEB_IDENTITY_TOKEN_FILE: '/nowhere',
+      AWS_CONFIG_FILE: '/my/config',
+      OTHER: 'kept',
+    }
+    const { code, stdout, stderr } = await exec(['--region', 'eu-west-1', ...script('say(env)')], foreign)
+    expect(code).toBe(0)
+    const env = JSON.parse(stdout)
+    expect(
+      Object.keys(env)
+        .filter(name => name.startsWith('AWS_') && !name.startsWith('AWS_ENDPOINT'))
+        .sort(),
+    ).toEqual([
+      ...['AWS_ACCESS_KEY_ID', 'AWS_ACCOUNT_ID', 'AWS_CONFIG_FILE', 'AWS_CREDENTIAL_EXPIRATION', 'AWS_DEFAULT_REGION'],
+      ...['AWS_REGION', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'],
+    ])
+    expect(env).toMatchObject({ AWS_REGION: 'eu-west-1', AWS_DEFAULT_REGION: 'eu-west-1', OTHER: 'kept' })
+    expect(env.AWS_ACCESS_KEY_ID).toStartWith('ASIA')
+    expect(env.AWS_CREDENTIAL_EXPIRATION).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
+    expect(stdout).not.toContain('tr0ub4dor')
+    expect(stderr).toBe(
+      'cloudtoken: the command does not see AWS_PROFILE, AWS_SECURITY_TOKEN, AWS_CONTAINER_CREDENTIALS_FULL_URI, ' +
+        'AWS_WEB_IDENTITY_TOKEN_FILE\n',
+    )
+  })
+
+  test('words, stdin and stdout are its own, and nothing else is said', async () => {
+    const { stdout, stderr } = await exec(
+      ['--', 'sh', '-c', 'cat; printf "%s|" "$@"', 'sh', '--role', '', 'a b'],
+      {},
+      'in',
+    )
+    expect([stdout, stderr]).toEqual(['in--role||a b|', ''])
+  })
+
+  test('its exit code is ours; 128 and the number after a signal', async () => {
+    const HOME = fresh()
+    expect((await exec(['--', 'sh', '-c', 'exit 42'], { HOME })).code).toBe(42)
+    expect((await exec(['--', 'sh', '-c', 'kill -9 $$'], { HOME })).code).toBe(137)
+    expect((await exec(['--serve', '--', 'sh', '-c', 'kill -USR1 $$'], { HOME })).code).toBe(138)
+  })
+
+  test('127 for what is not there, before anybody signs in; 126 for what does not run', async () => {
+    const HOME = fresh()
+    const before = place.idp.passwords()
+    const missing = await exec(['--', 'no-such-program'], { HOME })
+    expect([missing.code, missing.stderr]).toEqual([127, 'cloudtoken: error: no-such-program: command not found\n'])
+    expect(place.idp.passwords()).toBe(before)
+    writeFileSync(join(HOME, 'plain'), 'echo hi\n', { mode: 0o644 })
+    writeFileSync(join(HOME, 'script'), 'echo hi\n', { mode: 0o755 })
+    writeFileSync(join(HOME, 'lost'), '#!/no/such/shell\n', { mode: 0o755 })
+    for (const name of ['plain', 'script', 'lost']) {
+      const { code, stderr } = await exec(['--', join(HOME, name)], { HOME })
+      expect([code, stderr]).toEqual([126, expect.stringMatching(/^cloudtoken: error: .*\ncloudtoken: hint: .*\n$/)])
+    }
+    expect((await exec(['--serve', '--', join(HOME, 'plain')], { HOME })).code).toBe(126)
+    expect(readdirSync(join(HOME, '.local/state/cloudtoken/exec'))).toEqual([])
+  })
+
+  test('no command, or one without --: what to type', async () => {
+    for (const args of [['exec'], ['exec', '--']]) expect((await place.run(args)).code).toBe(2)
+    const { code, stderr } = await place.run(['exec', 'aws', 's3'])
+    expect([code, stderr]).toEqual([2, expect.stringContaining('hint: cloudtoken exec -- aws s3')])
+    expect((await place.run(['exec', 'aws', '--', 's3'])).code).toBe(2)
+  })
+
+  test('signals go to the command, which decides', async () => {
+    for (const mode of [[], ['--serve']]) {
+      const body = 'trap "echo usr1" USR1; trap "echo term; exit 9" TERM; echo ready; while :; do sleep 0.05; done'
+      const env = { HOME: fresh(), CLOUDTOKEN_PASSWORD: password }
+      const running = place.start(['exec', ...mode, ...role, '--', 'sh', '-c', body], { env })
+      await running.seen(/ready/)
+      running.child.kill('SIGUSR1')
+      await running.seen(/usr1/)
+      running.child.kill('SIGTERM')
+      const { code, stdout } = await running.done
+      expect([code, stdout]).toEqual([9, 'ready\nusr1\nterm\n'])
+    }
+  })
+})
+
+describe('exec --serve', () => {
+  test('an endpoint of its own: no keys, a private token without a line end, and nothing left behind', async () => {
+    const HOME = fresh()
+    const body = `
+      const file = env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE
+      const [token, { mode }] = [readFileSync(file, 'utf8'), statSync(file)]
+      const refused = await fetch(env.AWS_CONTAINER_CREDENTIALS_FULL_URI)
+      say({ env, token, mode: mode & 0o777, file, refused: refused.status, set: await get() })
+    `
+    const { stdout, stderr } = await exec(['--serve', ...script(body)], { HOME, AWS_SESSION_TOKEN: 'old' })
+    const { env, token, mode, file, refused, set } = JSON.parse(stdout)
+    expect(
+      Object.keys(env)
+        .filter(name => /^AWS_(?!ENDPOINT)/.test(name))
+        .sort(),
+    ).toEqual([...['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE', 'AWS_CONTAINER_CREDENTIALS_FULL_URI']])
+    expect(env.AWS_CONTAINER_CREDENTIALS_FULL_URI).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/role\/Sysadmin-Role$/)
+    expect([token, mode, refused]).toEqual([expect.stringMatching(/^[\w-]{43}$/), 0o600, 401])
+    expect(set).toMatchObject({
+      AccountId: '123456789012',
+      RoleArn: roles[1],
+      AccessKeyId: expect.stringMatching(/^ASIA/),
+    })
+    expect(JSON.stringify(env)).not.toContain(set.SecretAccessKey)
+    expect(existsSync(file)).toBe(false)
+    expect(await fetch(env.AWS_CONTAINER_CREDENTIALS_FULL_URI).catch(() => 'closed')).toBe('closed')
+    expect(stderr).toBe('cloudtoken: the command does not see AWS_SESSION_TOKEN\n')
+  })
+
+  test('renews while the command runs, silently; two of them do not sign in twice as often', async () => {
+    const env = { HOME: fresh() }
+    const before = place.idp.passwords()
+    const args = ['--serve', '--refresh-interval', '1', ...script('say(await watch(4))')]
+    const [one, two] = await Promise.all([exec(args, env), exec(args, env)])
+    const [first, second] = [one, two].map(({ stdout }) => new Set<string>(JSON.parse(stdout)))
+    expect(first?.size).toBeGreaterThan(2)
+    expect(second?.size).toBeGreaterThan(2)
+    expect([...(first ?? [])].filter(key => second?.has(key)).length).toBeGreaterThan(1)
+    expect(place.idp.passwords()).toBe(before + 1)
+    expect([one?.stderr, two?.stderr]).toEqual(['', ''])
+  }, 60_000)
+
+  test('when a person is needed it says so once, and serves what it has; a sign-in elsewhere is enough', async () => {
+    const HOME = fresh()
+    await exec(['--', 'true'], { HOME })
+    const env = { HOME }
+    const body = `
+      const first = await get()
+      say('ready')
+      let set = first
+      while (set.AccessKeyId === first.AccessKeyId) { await Bun.sleep(100); set = await get() }
+      say(set)
+    `
+    const running = place.start(['exec', '--serve', '--refresh-interval', '1', ...role, ...script(body)], { env })
+    place.idp.endSessions()
+    await running.seen(/hint: run cloudtoken in another terminal/)
+    await Bun.sleep(1500)
+    await place.run(['-r', '1'], { env: { ...env, CLOUDTOKEN_PASSWORD: password } })
+    const { stdout, stderr } = await running.done
+    expect(stderr.match(/cannot renew/g)).toHaveLength(1)
+    expect(stdout).toContain(`"RoleArn":"${roles[1]}"`)
+  }, 60_000)
+
+  test('[default] in the shared files would win, so the command sees them without; no other byte changes', async () => {
+    const HOME = fresh()
+    mkdirSync(join(HOME, '.aws'))
+    const mine =
+      '# mine\r\n[default]\naws_access_key_id = AKIAMINE\naws_secret_access_key=x\n[other]\naws_access_key_id = AKIAOTHER'
+    const config = '[default]\nregion = eu-west-1\ncredential_process = false\ns3 =\n  max = 1\n'
+    writeFileSync(join(HOME, '.aws/credentials'), mine)
+    writeFileSync(join(HOME, '.aws/config'), config)
+    const body = `say([env.AWS_SHARED_CREDENTIALS_FILE, env.AWS_CONFIG_FILE].map(file => [statSync(file).mode & 0o777, readFileSync(file, 'utf8')]))`
+    const { stdout, stderr } = await exec(['--serve', ...script(body)], { HOME })
+    expect(JSON.parse(stdout)).toEqual([
+      [0o600, '# mine\r\n[default]\n[other]\naws_access_key_id = AKIAOTHER'],
+      [0o600, '[default]\nregion = eu-west-1\ns3 =\n  max = 1\n'],
+    ])
+    expect(stderr.match(/a copy of .* without the credentials of \[default\]/g)).toHaveLength(2)
+    expect(readFileSync(join(HOME, '.aws/credentials'), 'utf8')).toBe(mine)
+    expect(readFileSync(join(HOME, '.aws/config'), 'utf8')).toBe(config)
+  })
+})
+
+interface Screen {
+  readonly ended: Promise<number>
+  type(text: string): Promise<void>
+  /** Waits for something new on the screen. */
+  seen(pattern: RegExp, patience?: number): Promise<void>
+}
+
+/** A program at a terminal of its own, 91 columns by 33 lines. */
+function atTerminal(words: readonly string[], env: Env): Screen {
+  let shown = ''
+  const child = Bun.spawn([...words], {
+    env: { ...place.env, CLOUDTOKEN_NO_INPUT: '', TERM: 'xterm', PS1: '$ ', ...env },
+    cwd: place.home,
+    terminal: { cols: 91, rows: 33, data: (_, bytes) => void (shown += new TextDecoder().decode(bytes)) },
+  })
+  return {
+    ended: child.exited,
+    async type(text) {
+      for (const key of text) {
+        child.terminal?.write(key)
+        await Bun.sleep(5)
+      }
+    },
+    async seen(pattern, patience = 20_000) {
+      for (const end = Date.now() + patience; Date.now() < end; await Bun.sleep(20)) {
+        const found = pattern.exec(shown)
+        if (!found) continue
+        shown = shown.slice(found.index + found[0].length)
+        return
+      }
+      child.kill('SIGKILL')
+      throw new Error(`never saw ${pattern}: ${JSON.stringify(shown)}`)
+    },
+  }
+}
+
+describe('at a terminal', () => {
+  test.each([[[]], [['--serve']]])(
+    'exec %p: after our question every key and Ctrl-C, once, is the command’s',
+    async mode => {
+      const body = `
+      n=0; trap 'n=$((n+1)); echo "interrupt $n"' INT
+      stty size; echo ready; read a; echo "first <$a>"; read b; echo "second <$b>"
+      while [ $n = 0 ]; do sleep 0.05; done; sleep 0.5; echo "count $n"; exit 7
+    `
+      const screen = atTerminal([...command, 'exec', ...mode, '--', 'sh', '-c', body], { HOME: fresh() })
+      await screen.seen(/Password/)
+      await screen.type(`${password}\r`)
+      await screen.seen(/Enter number of role/)
+      await screen.type('2')
+      await screen.seen(/Sysadmin-Role/)
+      await screen.type('\r')
+      await screen.seen(/33 91\s+ready/)
+      await screen.type('hello you\n')
+      await screen.seen(/first <hello you>/)
+      await screen.type('again\n')
+      await screen.seen(/second <again>/)
+      await screen.type('\x03')
+      await screen.seen(/interrupt 1/)
+      await screen.seen(/count 1\r\n/)
+      expect(await screen.ended).toBe(7)
+    },
+  )
+
+  test('Ctrl-C at our question: 130, and the command never starts', async () => {
+    const screen = atTerminal([...command, 'exec', ...role, '--', 'echo', 'started'], { HOME: fresh() })
+    await screen.seen(/Password/)
+    await screen.type('half\x03')
+    expect(await screen.ended).toBe(130)
+    await expect(screen.seen(/started/, 0)).rejects.toThrow('never saw')
+  })
+
+  test('eval "$(cloudtoken env)" asks at the terminal, and the next line typed is the shell’s', async () => {
+    const env = { HOME: fresh(), COMMAND: command.join(' '), ROLE: roles[1] ?? '' }
+    const screen = atTerminal(['bash', '--norc', '-i'], env)
+    await screen.seen(/\$ $/)
+    await screen.type('eval "$($COMMAND env --role $ROLE)"\n')
+    await screen.seen(/Password/)
+    await screen.type(`${password}\r`)
+    await screen.seen(/\$ $/)
+    await screen.type('echo "role <$AWS_ROLE_NAME>"; exit\n')
+    await screen.seen(/role <Sysadmin-Role>/)
+    await screen.ended
+  })
+
+  test('job control: stopped, listed, continued, interrupted', async () => {
+    const env = {
+      HOME: fresh(),
+      CLOUDTOKEN_PASSWORD: password,
+      COMMAND: [...command, 'exec', '--serve', ...role].join(' '),
+    }
+    const screen = atTerminal(['bash', '--norc', '-i'], env)
+    await screen.seen(/\$ $/)
+    const body = 'trap "echo con""tinued" CONT; trap "exit 5" INT; echo rea""dy; while :; do sleep 0.05; done'
+    await screen.type(`$COMMAND -- sh -c '${body}'\n`)
+    await screen.seen(/ready/)
+    await screen.type('\x1a')
+    await screen.seen(/Stopped[^]*\$ $/)
+    await screen.type('fg\n')
+    await screen.seen(/continued/)
+    await screen.type('\x03')
+    await screen.seen(/\$ $/)
+    await screen.type('echo "code <$?>"; exit\n')
+    await screen.seen(/code <5>/)
+    await screen.ended
+  })
+})
