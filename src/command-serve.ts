@@ -24,7 +24,7 @@ export interface Prepared {
 
 /** Everything that has to be right before a person is asked to sign in. */
 export async function prepare(context: Context, gate: Gate, ending: AbortController): Promise<Prepared> {
-  const metadata = await createService(context)
+  const metadata = await createService(context, gate.listen)
   const endpoint = await openContainerEndpoint(context)
   try {
     const service = beside(metadata, endpoint)

@@ -5,8 +5,10 @@ import type { Buffer } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import process from 'node:process'
+import { createAdmission } from './daemon-readers.ts'
 import { failure, isFailure, messageOf } from './errors.ts'
 import { readBytes, readText, writeFile, type Paths } from './files.ts'
+import type { Listen } from './guard.ts'
 import type { Log } from './log.ts'
 import type { MetadataSnapshot } from './metadata-document.ts'
 import { readProxyConfig } from './metadata-proxy.ts'
@@ -35,7 +37,7 @@ export interface MetadataService {
   requests(): number
 }
 
-export async function createService({ settings, paths, log }: Served): Promise<MetadataService> {
+export async function createService({ settings, paths, log }: Served, listen: Listen): Promise<MetadataService> {
   let snapshot: MetadataSnapshot = {}
   const key = tokenKey(paths)
   const proxyFile = settings.metadataConfig ?? path.join(paths.config, 'proxy.yaml')
@@ -51,12 +53,13 @@ export async function createService({ settings, paths, log }: Served): Promise<M
     source: proxy?.source ?? createTree({ seed: key.toString('hex'), region: settings.region }),
     tokens: createTokens(key),
     requireToken: settings.requireImdsv2,
+    admit: await createAdmission(settings, listen, log),
   })
   let requests = 0
   return {
-    handler: (request, target) => {
+    handler: (request, target, caller) => {
       requests += 1
-      return answer(request, target)
+      return answer(request, target, caller)
     },
     show: next => void (snapshot = next),
     requests: () => requests,

@@ -45,7 +45,7 @@ export async function openGate({ listen, force, log, accessLog }: GateOptions): 
     if (listen.hostname === metadataAddress) await takeAddress(force, log, undo)
     const server = await serveMetadata({
       listen,
-      handler: (request, target) => handler(request, target),
+      handler: (request, target, caller) => handler(request, target, caller),
       ...(accessLog && { onAccess: accessLog.note }),
     })
     undo.push(async () => {
