@@ -1,20 +1,32 @@
 /**
  * The programs of others that tests work with, and how CI gets them. Elsewhere nothing is installed behind anybody's back.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import process from 'node:process'
 import { say, seconds, shell, which } from './tools.ts'
 
 /** Outside the repository, so that a fresh clone finds what an earlier one has installed. */
-export const venv: string = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'cloudtoken-test', 'venv')
+const cache: string = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'cloudtoken-test')
+export const venv: string = join(cache, 'venv')
+
+const keycloakVersion = '26.7.3'
+/** Where Keycloak's `bin` and `lib` are. */
+export const keycloakHome: string = join(cache, `keycloak-${keycloakVersion}`)
 
 export interface Component {
   readonly name: string
   readonly present: () => boolean | Promise<boolean>
   readonly packages?: readonly string[]
   readonly python?: readonly string[]
+  readonly archive?: Archive
+}
+
+/** A zip file whose one folder is unpacked into the cache. */
+interface Archive {
+  readonly url: string
+  readonly sha256: string
 }
 
 const program = (name: string) => (): boolean => which(name) !== undefined
@@ -37,6 +49,17 @@ export const components = {
     name: 'SimpleSAMLphp',
     present: () => existsSync('/usr/share/simplesamlphp/www/saml2/idp/SSOService.php') && which('php') !== undefined,
     packages: ['simplesamlphp', 'php-cli', 'php-xml', 'php-mbstring'],
+  },
+  chromium: { name: 'Chromium', present: program('chromium'), packages: ['chromium'] },
+  java: { name: 'Java', present: program('java'), packages: ['openjdk-17-jre-headless'] },
+  keycloak: {
+    name: 'Keycloak',
+    present: () => existsSync(join(keycloakHome, 'bin', 'kc.sh')),
+    packages: ['curl', 'unzip'],
+    archive: {
+      url: `maven:org/keycloak/${keycloakVersion}/keycloak-quarkus-dist-${keycloakVersion}.zip`,
+      sha256: '27a6535553c3cdcd083872ba40629efafb3475e3b758e0c6f691395561dd0f1f',
+    },
   },
   openssl: { name: 'openssl', present: program('openssl'), packages: ['openssl'] },
   moto: {
@@ -89,11 +112,31 @@ export async function installPackages(names: readonly string[]): Promise<void> {
   say(`${code === 0 ? 'installed' : `${output}\ncannot install`} ${absent.join(' ')}  ${seconds(start)}`)
 }
 
+async function unpack({ url, sha256 }: Archive): Promise<void> {
+  const start = performance.now()
+  mkdirSync(cache, { recursive: true })
+  const file = join(cache, basename(url))
+  const steps = [
+    ['curl', '-sSfL', '--retry', '3', '-o', file, url],
+    ['sh', '-c', 'echo "$1  $2" | sha256sum -c --quiet', 'sh', sha256, file],
+    ['unzip', '-qo', file, '-d', cache],
+  ]
+  let failed: string | undefined
+  for (const [command = '', ...args] of steps) {
+    const { code, output } = await shell(command, args, { quiet: true })
+    if (code !== 0) failed ??= `${output}\n${command}`
+    if (failed !== undefined) break
+  }
+  rmSync(file, { force: true })
+  say(`${failed === undefined ? 'installed' : `${failed}: cannot install`} ${url}  ${seconds(start)}`)
+}
+
 /** Installs what is not there. For CI only. */
 export async function provide(names: readonly ComponentName[]): Promise<void> {
   const absent: Component[] = []
   for (const name of names) if (!(await components[name].present())) absent.push(components[name])
   await installPackages(absent.flatMap(each => each.packages ?? []))
+  for (const { archive } of absent) if (archive !== undefined) await unpack(archive)
   const modules = absent.flatMap(each => each.python ?? [])
   if (modules.length === 0) return
   const start = performance.now()

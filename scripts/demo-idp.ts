@@ -92,8 +92,8 @@ function escape(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
 }
 
-function page(title: string, body: string): string {
-  return `<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>${title}</title></head><body>${body}</body></html>\n`
+function page(title: string, body: string, attributes = ''): string {
+  return `<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>${title}</title></head><body${attributes}>${body}</body></html>\n`
 }
 
 function loginPage(authState: string, error?: string): string {
@@ -118,6 +118,7 @@ function responsePage(state: State, issuer: string, user: string): string {
       <input type="hidden" name="SAMLResponse" value="${assertion}">
       <noscript><button type="submit">Submit</button></noscript>
     </form>`,
+    ' onload="document.forms[0].submit()"',
   )
 }
 

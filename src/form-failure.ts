@@ -12,6 +12,7 @@ export type FormCode =
   | 'account-locked'
   | 'account-disabled'
   | 'password-expired'
+  | 'action-required'
   | 'mfa-refused'
   | 'mfa-timeout'
   | 'mfa-unsupported'
@@ -30,7 +31,7 @@ export type FormCode =
 
 export type ErrorTexts = readonly (readonly [pattern: RegExp, code: FormCode])[]
 
-const otherWay = 'sign in with a browser and hand over the response: cloudtoken --saml-response FILE'
+const otherWay = 'sign in with your own browser: cloudtoken --browser'
 
 const kinds: Readonly<Record<FormCode, readonly [FailureKind, string?]>> = {
   'password-refused': ['refused', 'cloudtoken --password-prompt'],
@@ -38,6 +39,7 @@ const kinds: Readonly<Record<FormCode, readonly [FailureKind, string?]>> = {
   'account-locked': ['refused', 'wait, or ask your help desk to unlock the account'],
   'account-disabled': ['refused', 'ask your help desk about the account'],
   'password-expired': ['refused', 'change the password in a browser, then: cloudtoken --password-prompt'],
+  'action-required': ['person', 'do so in a browser, or here: cloudtoken --browser'],
   'mfa-refused': ['refused', 'cloudtoken'],
   'mfa-timeout': ['refused', 'try again: cloudtoken'],
   'mfa-unsupported': ['person', otherWay],

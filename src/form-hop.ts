@@ -30,7 +30,10 @@ export function protocolHop(page: Page): Hop | undefined {
 export function selfSent(page: Page): Hop | undefined {
   if (!page.submitsItself) return undefined
   const silent = /^(?:hidden|submit|button|image|reset)$/
-  const form = page.forms.find(({ controls }) => controls.length > 0 && controls.every(c => silent.test(c.type)))
+  const quiet = page.forms.filter(({ controls }) => controls.every(c => silent.test(c.type)))
+  // Keycloak before Kerberos: a form with nothing in it but its address.
+  const form =
+    quiet.find(({ controls }) => controls.length > 0) ?? quiet.find(({ method, action }) => method === 'post' && action)
   return form && { kind: 'hop-form', form }
 }
 

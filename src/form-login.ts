@@ -24,6 +24,7 @@ const maxPages = 30
 export function formProvider(about: Pick<Provider, 'name' | 'summary' | 'options'>, recipe: FormRecipe): Provider {
   return {
     ...about,
+    entry: recipe.entry,
     authenticate: context => formLogin(context, recipe),
     async forget({ store }) {
       forgetMemory(store)
@@ -55,8 +56,9 @@ export async function formLogin(context: ProviderContext, recipe: FormRecipe): P
 
 async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest | HttpResponse | Assertion> {
   leaveAwsAlone(response.url)
-  const page = await readPage(response)
-  if (!page) throw noPage(walk, response)
+  const read = await readPage(response)
+  if (!read) throw noPage(walk, response)
+  const page = (await walk.recipe.read?.(walk, read)) ?? read
   const kind = classify(page)
   walk.context.log.debug(`${page.status} ${place(page.url)}: ${kind.kind}`)
   switch (kind.kind) {

@@ -18,6 +18,11 @@ export interface FormRecipe {
   entry(settings: ProviderContext['settings']): string
   /** The user name as the pages want it. */
   userName?(name: string, settings: ProviderContext['settings']): string
+  /**
+   * The page as this vendor means it, with what only its scripts would set; rejects where it wants something that is not
+   * signing in.
+   */
+  read?(walk: Walk, page: Page): Promise<Page>
   /** A finer name for an error page than its words alone allow. */
   judge?(page: Page): FormCode | undefined
   readonly errorTexts?: ErrorTexts

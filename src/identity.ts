@@ -60,6 +60,7 @@ export function exportersOf({ stages }: Pick<Config, 'stages'>): readonly string
 
 function guess(url: string | undefined): string | undefined {
   if (url === undefined) return undefined
+  if (/\/realms\/[^/]+\/protocol\/saml\//.test(url)) return 'keycloak'
   if (/\/simplesaml|\/module\.php\/|\/SSOService\.php/i.test(url)) return 'simplesamlphp'
   if (/\/adfs\//i.test(url)) return 'adfs'
   return /\/idp\/profile\//i.test(url) ? 'shibboleth' : 'form'

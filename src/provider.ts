@@ -14,6 +14,8 @@ export interface Provider {
   readonly summary: string
   /** Options beyond the core table; they arrive in `settings.extra`. */
   readonly options?: OptionTable
+  /** The page that a browser opens to sign in; fails with `config` when the settings do not say. Absent: there is none. */
+  entry?(settings: Settings): string
   /** Rejects with a `Failure`; never prompts but through `ask`. */
   authenticate(context: ProviderContext): Promise<Assertion>
   /** Drops what it keeps in `store`, beyond the cookies, which the host drops. */
@@ -54,6 +56,8 @@ export interface Ask {
   confirm(message: string, initial?: boolean): Promise<boolean>
   /** Shown to the person; no answer expected. In `refresh` it goes to the log. */
   tell(message: string): void
+  /** False when nobody can answer; absent when that shows only with a question. */
+  readonly interactive?: boolean
 }
 
 export interface Store {

@@ -8,6 +8,8 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   simplesamlphp: async () => (await import('./provider-simplesamlphp.ts')).simplesamlphp,
   shibboleth: async () => (await import('./provider-shibboleth.ts')).shibboleth,
   adfs: async () => (await import('./provider-adfs.ts')).adfs,
+  keycloak: async () => (await import('./provider-keycloak.ts')).keycloak,
+  browser: async () => (await import('./provider-browser.ts')).browser,
   form: async () => (await import('./provider-form.ts')).form,
   'saml-response': async () => (await import('./provider-saml-response.ts')).samlResponse,
 }

@@ -72,7 +72,8 @@ const idpSessionFile = 'idp-session-end'
 
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { settings, plan, username, paths, env, clock, log } = options
-  const provider = await namedProvider(plan.provider)
+  const named = await namedProvider(plan.provider)
+  const provider = settings.browser ? (await import('./provider-browser.ts')).throughBrowser(named) : named
   const folder = path.join(paths.state, 'identities', identityFolder(provider.name, settings, username))
   const store = folderStore(folder)
   // STS gets no cookies of the identity provider, and keeps none.

@@ -587,7 +587,7 @@ describe('refusals', () => {
 
   test('F41 a captcha: nothing is sent', async () => {
     const failed = await fails({ script: [{ on: '/start', reply: login('<img src="/c.png"><input name="ca">') }] })
-    expect(failed).toMatchObject({ code: 'captcha', hint: expect.stringContaining('--saml-response') })
+    expect(failed).toMatchObject({ code: 'captcha', hint: expect.stringContaining('--browser') })
   })
 
   test('F42 the form of an error page is not filled in', async () => {

@@ -3,7 +3,15 @@ import { findProvider, providerNames } from '../src/providers.ts'
 
 test('every name finds the provider of that name', async () => {
   for (const name of providerNames()) expect((await findProvider(name)).name).toBe(name)
-  expect(providerNames()).toEqual(['simplesamlphp', 'shibboleth', 'adfs', 'form', 'saml-response'])
+  expect(providerNames()).toEqual([
+    'simplesamlphp',
+    'shibboleth',
+    'adfs',
+    'keycloak',
+    'browser',
+    'form',
+    'saml-response',
+  ])
 })
 
 test('another name is a fault of the configuration', async () => {

@@ -13,6 +13,8 @@ export interface Server {
 interface ServerOptions {
   /** Answers below 500 when the server is ready. */
   readonly probe: string
+  /** How long it may take to answer; half a minute if left out. */
+  readonly patienceMs?: number
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
 }
@@ -39,7 +41,7 @@ export async function startServer(command: string, args: readonly string[], opti
     child.stdin.end()
     await gone
   }
-  const deadline = Date.now() + patienceMs
+  const deadline = Date.now() + (options.patienceMs ?? patienceMs)
   while (!(await answers(options.probe))) {
     if (ended || Date.now() > deadline) {
       await stop()
