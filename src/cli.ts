@@ -48,6 +48,13 @@ interface Command extends CommandSummary {
 
 const signIn = { ...signInOptions, ...tokenOptions, ...roleOptions, ...chainOptions, ...generalOptions }
 
+const controlOptions = {
+  listen: { ...daemonOptions.listen, summary: 'the daemon at this address, where several are running' },
+  'config-dir': generalOptions['config-dir'],
+  json: generalOptions.json,
+  help: generalOptions.help,
+}
+
 export const commands: readonly Command[] = [
   {
     name: 'roles',
@@ -150,6 +157,41 @@ export const commands: readonly Command[] = [
       const { setupProfilesCommand } = await import('./command-setup-profiles.ts')
       return await setupProfilesCommand(await createContext(flags))
     },
+  },
+  {
+    name: 'status',
+    summary: 'how the daemon is; exit code 3 when none runs',
+    options: controlOptions,
+    run: async ({ flags }) => (await import('./command-control.ts')).statusCommand(flags),
+  },
+  {
+    name: 'use',
+    usage: 'ROLE',
+    summary: 'let the daemon serve another role, for everybody at once',
+    options: controlOptions,
+    positionals: 1,
+    run: async ({ flags, words }) => (await import('./command-control.ts')).useCommand(flags, words[0]),
+  },
+  {
+    name: 'refresh',
+    summary: 'let the daemon renew its credentials now',
+    options: controlOptions,
+    run: async ({ flags }) => (await import('./command-control.ts')).refreshCommand(flags),
+  },
+  {
+    name: 'stop',
+    summary: 'end the daemon',
+    options: controlOptions,
+    run: async ({ flags }) => (await import('./command-control.ts')).stopCommand(flags),
+  },
+  {
+    name: 'logs',
+    summary: 'what a daemon in the background has written; -f goes on',
+    options: {
+      ...controlOptions,
+      follow: { type: 'boolean', alias: ['f'], act: true, summary: 'go on with what is added, until Ctrl-C' },
+    },
+    run: async ({ flags }) => (await import('./command-logs.ts')).logsCommand(flags),
   },
   {
     name: 'link',

@@ -11,7 +11,7 @@ import { isExporter } from './exporters.ts'
 import { findPaths, readText, type Paths } from './files.ts'
 import { findIdentity, namesIn, planOf } from './identity.ts'
 import { createKeyring } from './keyring.ts'
-import { createLog, keepSecret, redact, type Log } from './log.ts'
+import { createLog, keepSecret, redact, type Log, type LogOutput } from './log.ts'
 import { nearest } from './names.ts'
 import { camelCase, coreOptions, type OptionTable, type OptionValue, type Settings } from './options.ts'
 import { addedOptions, describeAll, openPlugins, type InUse, type Plugins } from './plugins.ts'
@@ -111,10 +111,10 @@ export async function describePlugins(flags: Flags, env: Env = process.env): Pro
 }
 
 /** Reads config.yaml and resolves every option. */
-export async function createContext(flags: Flags, env: Env = process.env): Promise<Context> {
+export async function createContext(flags: Flags, env: Env = process.env, output: LogOutput = {}): Promise<Context> {
   const configuration = await readConfiguration(flags, env)
   const { config, paths, settings: core } = configuration
-  const log = createLog({ quiet: core.quiet, debug: core.debug || core.debugWithSecrets })
+  const log = createLog({ ...output, quiet: core.quiet, debug: core.debug || core.debugWithSecrets })
   // What a person is to do now is said to them, quiet or not.
   const tell = (message: string): void =>
     core.quiet ? log.access(`cloudtoken: ${redact(message)}\n`) : log.info(message)

@@ -5,8 +5,10 @@ import type { Buffer } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import process from 'node:process'
-import { failure, messageOf } from './errors.ts'
+import { createAdmission } from './daemon-readers.ts'
+import { failure, isFailure, messageOf } from './errors.ts'
 import { readBytes, readText, writeFile, type Paths } from './files.ts'
+import type { Listen } from './guard.ts'
 import type { Log } from './log.ts'
 import type { MetadataSnapshot } from './metadata-document.ts'
 import { readProxyConfig } from './metadata-proxy.ts'
@@ -15,7 +17,7 @@ import { createTree } from './metadata-tree.ts'
 import { createMetadata, type Handler } from './metadata.ts'
 import { notify } from './notify.ts'
 import type { Settings } from './options.ts'
-import { keepFresh, type RenewalState } from './renewal.ts'
+import { createOrders, keepFresh, type RenewalState } from './renewal.ts'
 import { run } from './run.ts'
 import type { Session } from './session.ts'
 import type { Clock, Credentials, Role } from './types.ts'
@@ -31,9 +33,11 @@ export interface Served {
 export interface MetadataService {
   readonly handler: Handler
   show(snapshot: MetadataSnapshot): void
+  /** Requests answered so far. */
+  requests(): number
 }
 
-export async function createService({ settings, paths, log }: Served): Promise<MetadataService> {
+export async function createService({ settings, paths, log }: Served, listen: Listen): Promise<MetadataService> {
   let snapshot: MetadataSnapshot = {}
   const key = tokenKey(paths)
   const proxyFile = settings.metadataConfig ?? path.join(paths.config, 'proxy.yaml')
@@ -44,14 +48,21 @@ export async function createService({ settings, paths, log }: Served): Promise<M
   const says = text?.split('\n').some(line => !/^\s*(#|$)/.test(line))
   const proxy = says ? readProxyConfig(text ?? '', proxyFile) : undefined
   for (const warning of proxy?.warnings ?? []) log.warn(warning)
+  const answer = createMetadata({
+    snapshot: () => snapshot,
+    source: proxy?.source ?? createTree({ seed: key.toString('hex'), region: settings.region }),
+    tokens: createTokens(key),
+    requireToken: settings.requireImdsv2,
+    admit: await createAdmission(settings, listen, log),
+  })
+  let requests = 0
   return {
-    handler: createMetadata({
-      snapshot: () => snapshot,
-      source: proxy?.source ?? createTree({ seed: key.toString('hex'), region: settings.region }),
-      tokens: createTokens(key),
-      requireToken: settings.requireImdsv2,
-    }),
+    handler: (request, target, caller) => {
+      requests += 1
+      return answer(request, target, caller)
+    },
     show: next => void (snapshot = next),
+    requests: () => requests,
   }
 }
 
@@ -65,39 +76,113 @@ function tokenKey(paths: Paths): Buffer {
   return key
 }
 
-/** Serves these credentials and renews them until the signal aborts. */
-export async function serveCredentials(
-  first: Credentials,
-  role: Role,
-  session: Session,
-  service: MetadataService,
-  { settings, clock, log }: Served,
-  signal: AbortSignal,
-): Promise<void> {
-  let told = false
-  let shown: Credentials | undefined
-  await keepFresh(first, {
-    clock,
-    signal,
-    interval: settings.refreshInterval,
-    renew: end => session.renew(role, end),
-    lastSignIn: () => session.lastSignIn(),
-    onState: state => {
-      service.show({ credentials: state.credentials, ...troubleOf(state) })
-      if (state.credentials !== shown) void exportAgain(session, state.credentials, shown === undefined, log)
-      shown = state.credentials
-      report(state, log)
-      if (state.needsPerson && !told) {
-        void notify(run, process.platform, process.env, 'cloudtoken', 'Sign in again: run cloudtoken in a terminal')
-      }
-      told = state.needsPerson
-    },
-  })
+/** What `status` says; times without fractions of seconds. */
+export interface ServingStatus {
+  readonly state: 'signing-in' | 'serving' | 'retrying' | 'needs-person'
+  readonly role: string | null
+  readonly expiration: string | null
+  /** `null` while nothing is tried before a person signs in. */
+  readonly nextRenewal: string | null
+  /** Where the identity provider said so. */
+  readonly idpSessionEnd: string | null
+  readonly lastError: string | null
+  /** Attempts that failed since the last success. */
+  readonly failures: number
 }
 
-/** The first set was exported before; a file that cannot be written is no reason to stop serving. */
-async function exportAgain(session: Session, credentials: Credentials, first: boolean, log: Log): Promise<void> {
-  if (first) return
+export interface Serving {
+  status(): ServingStatus
+  /** Renews now. */
+  refresh(): Promise<Credentials>
+  /** Another role for everybody, in one step; the old one stays when that fails. */
+  use(wish: string): Promise<Credentials>
+  /** Serves these credentials and renews them until the signal aborts. */
+  run(first: Credentials, role: Role, signal: AbortSignal): Promise<void>
+}
+
+export function createServing(
+  session: Session,
+  service: MetadataService,
+  { settings, clock, log }: Pick<Served, 'settings' | 'clock' | 'log'>,
+): Serving {
+  const orders = createOrders()
+  let state: RenewalState | undefined
+  let exporting = Promise.resolve()
+  let told = false
+
+  async function order(renew?: (signal: AbortSignal) => Promise<Credentials>): Promise<Credentials> {
+    if (!state) throw failure('person', 'the daemon waits for its first sign-in', { hint: 'cloudtoken' })
+    const credentials = await orders.place(renew).catch(withHint)
+    await exporting
+    return credentials
+  }
+
+  function show(next: RenewalState): void {
+    service.show({ credentials: next.credentials, ...troubleOf(next) })
+    // The first set was exported before.
+    if (state && next.credentials !== state.credentials) exporting = exportAgain(session, next.credentials, log)
+    state = next
+    report(next, log)
+    if (next.needsPerson && !told) {
+      void notify(run, process.platform, process.env, 'cloudtoken', 'Sign in again: run cloudtoken in a terminal')
+    }
+    told = next.needsPerson
+  }
+
+  let current: Role
+  return {
+    status: () => ({
+      state: !state
+        ? 'signing-in'
+        : state.needsPerson
+          ? 'needs-person'
+          : state.lastError === undefined
+            ? 'serving'
+            : 'retrying',
+      role: state?.credentials.roleArn ?? null,
+      expiration: timeOf(state?.credentials.expiration),
+      nextRenewal: state && !state.needsPerson ? timeOf(new Date(state.next)) : null,
+      idpSessionEnd: timeOf(session.idpSessionEnd()),
+      lastError: state?.lastError ?? null,
+      failures: state?.failures ?? 0,
+    }),
+    refresh: () => order(),
+    async use(wish) {
+      return await order(async signal => {
+        const { role, credentials } = await session.take(wish, signal)
+        current = role
+        session.rememberRole(role)
+        log.print(`Using role ${role.roleArn}`)
+        return credentials
+      })
+    },
+    async run(first, role, signal) {
+      current = role
+      await keepFresh(first, {
+        clock,
+        signal,
+        interval: settings.refreshInterval,
+        renew: end => session.renew(current, end),
+        lastSignIn: () => session.lastSignIn(),
+        onState: show,
+        orders,
+      })
+    },
+  }
+}
+
+/** The daemon never asks; the person who is at the other end can. */
+function withHint(error: unknown): never {
+  if (!isFailure(error) || (error.kind !== 'person' && error.kind !== 'refused')) throw error
+  throw failure(error.kind, error.message, { hint: 'sign in with cloudtoken, then try again', code: error.code })
+}
+
+export function timeOf(date: Date | undefined): string | null {
+  return date ? date.toISOString().replace(/\.\d+/, '') : null
+}
+
+/** A file that cannot be written is no reason to stop serving. */
+async function exportAgain(session: Session, credentials: Credentials, log: Log): Promise<void> {
   try {
     await session.export(credentials, true)
   } catch (error) {
@@ -115,7 +200,7 @@ export function troubleOf(state: RenewalState): Pick<MetadataSnapshot, 'trouble'
 
 /** What a person should know of a new state. */
 export function report(state: RenewalState, log: Log): void {
-  const until = state.credentials.expiration.toISOString().replace(/\.\d+/, '')
+  const until = timeOf(state.credentials.expiration)
   if (state.lastError === undefined)
     log.debug(`serving credentials until ${until}, next renewal ${new Date(state.next).toISOString()}`)
   else if (state.needsPerson)

@@ -9,6 +9,7 @@ import {
   chownSync,
   closeSync,
   fchmodSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   mkdtempSync,
@@ -20,6 +21,7 @@ import {
   rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import path from 'node:path'
@@ -131,6 +133,34 @@ export async function replaceProgram(
     throw failure('config', `cannot replace ${program}: ${messageOf(error)}`, { cause: error })
   } finally {
     discard(staged)
+  }
+}
+
+/**
+ * Appends to a private file, which is put aside as `FILE.1` once it is larger than `largest` bytes. What cannot be
+ * written is lost: a full disk is no reason to end.
+ */
+export function openLogFile(file: string, largest = 4 * 1024 * 1024): (text: string) => void {
+  ensureFolder(path.dirname(file))
+  const open = (): number => {
+    const fd = openSync(file, 'a', 0o600)
+    fchmodSync(fd, 0o600)
+    return fd
+  }
+  let fd = open()
+  let size = fstatSync(fd).size
+  return text => {
+    try {
+      if (size > largest) {
+        renameSync(file, `${file}.1`)
+        closeSync(fd)
+        fd = open()
+        size = 0
+      }
+      size += writeSync(fd, text)
+    } catch {
+      // See above.
+    }
   }
 }
 

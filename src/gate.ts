@@ -18,6 +18,8 @@ import { serveMetadata } from './serve.ts'
 /** The open port, behind which nothing is served yet. */
 export interface Gate {
   readonly url: string
+  /** With the port that was taken. */
+  readonly listen: Listen
   /** From here on requests are answered. Allowed ranges and hosts are the person's, so they come late. */
   open(handler: Handler, allowed: Pick<Settings, 'allowFrom' | 'allowHost'>): void
   /** Stops listening and takes the address away, if it was added here. */
@@ -43,7 +45,7 @@ export async function openGate({ listen, force, log, accessLog }: GateOptions): 
     if (listen.hostname === metadataAddress) await takeAddress(force, log, undo)
     const server = await serveMetadata({
       listen,
-      handler: (request, target) => handler(request, target),
+      handler: (request, target, caller) => handler(request, target, caller),
       ...(accessLog && { onAccess: accessLog.note }),
     })
     undo.push(async () => {
@@ -52,6 +54,7 @@ export async function openGate({ listen, force, log, accessLog }: GateOptions): 
     })
     return {
       url: server.url,
+      listen: { hostname: server.hostname, port: server.port },
       open(next, { allowFrom, allowHost }) {
         server.restrict({ allowFrom, allowHosts: allowHost, onRefuse: (reason, hint) => log.warn(reason, hint) })
         handler = next

@@ -22,9 +22,13 @@ export interface Log {
   debug(message: string): void
 }
 
-export interface LogOptions {
+export interface LogOptions extends LogOutput {
   readonly quiet?: boolean
   readonly debug?: boolean
+}
+
+/** Elsewhere than the standard streams. */
+export interface LogOutput {
   readonly stdout?: (text: string) => void
   readonly stderr?: (text: string) => void
 }

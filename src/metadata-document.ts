@@ -22,6 +22,8 @@ export interface Page {
   readonly response: Response
   /** Of the body, in bytes. */
   readonly length: number
+  /** Credentials: not for everybody who may ask. */
+  readonly secret?: true
   /** From `at` on, in milliseconds since the epoch, the other page stands here. */
   readonly end?: { readonly at: number; readonly then: Page }
 }
@@ -32,6 +34,7 @@ export type Directory = ReadonlyMap<string, Page | Directory>
 interface PageOptions {
   readonly modified: Date
   readonly type?: string
+  readonly secret?: true
   readonly end?: Page['end']
 }
 
@@ -45,7 +48,12 @@ export function createPage(body: string | Uint8Array, options: PageOptions): Pag
     'Last-Modified': options.modified.toUTCString(),
     Server: 'EC2ws',
   }
-  return { response: new Response(bytes, { headers }), length, ...(options.end && { end: options.end }) }
+  return {
+    response: new Response(bytes, { headers }),
+    length,
+    ...(options.secret && { secret: true }),
+    ...(options.end && { end: options.end }),
+  }
 }
 
 export function createDirectory(entries: Readonly<Record<string, Page | Directory>>): Directory {

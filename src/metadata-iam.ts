@@ -54,7 +54,7 @@ function credentialsPage(
     LastUpdated: toTimestamp(modified),
   }
   const then = createPage(toJson(ended), { modified: credentials.expiration })
-  return createPage(toJson(success), { modified, end: { at: Date.parse(expiration), then } })
+  return createPage(toJson(success), { modified, secret: true, end: { at: Date.parse(expiration), then } })
 }
 
 /** The role has no instance profile; one of its name stands in. */

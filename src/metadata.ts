@@ -4,8 +4,10 @@
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
  */
 import { Hono } from 'hono'
-import type { MetadataSnapshot, MetadataSource, Pages } from './metadata-document.ts'
+import type { MetadataSnapshot, MetadataSource, Page, Pages } from './metadata-document.ts'
 import type { Tokens } from './metadata-token.ts'
+import type { Caller } from './readers.ts'
+import type { Credentials } from './types.ts'
 
 export interface MetadataOptions {
   /** Asked at every request; must not wait for anything. */
@@ -16,10 +18,15 @@ export interface MetadataOptions {
   readonly requireToken?: boolean
   /** Milliseconds since the epoch, wall clock. */
   now?(): number
+  /** Whether this caller may have these credentials; without it everybody may. */
+  readonly admit?: Admit
 }
 
+/** A refusal, or nothing. */
+export type Admit = (caller: Caller, credentials: Credentials) => Promise<Response | undefined>
+
 /** `path` as it was sent, see `ServeOptions.fetch`; the guard has had its say. */
-export type Handler = (request: Request, path: string) => Response | Promise<Response>
+export type Handler = (request: Request, path: string, caller?: Caller) => Response | Promise<Response>
 
 const tokenPath = '/latest/api/token'
 const tokenHeader = 'X-Aws-Ec2-Metadata-Token'
@@ -39,13 +46,31 @@ export function createMetadata(options: MetadataOptions): Handler {
     return new Response(token, { headers })
   }
 
-  function read(request: Request, path: string): Response {
+  function read(request: Request, path: string, caller?: Caller): Response | Promise<Response> {
     const token = request.headers.get(tokenHeader)
     const remaining = token === null ? undefined : tokens.remaining(token)
     // A token makes it a request of version 2, and then the token has to be good.
     if (remaining === undefined && (token !== null || requireToken)) return errorPage(401, 'Unauthorized')
     const found = pages().get(path)
     const page = found?.end && found.end.at <= now() ? found.end.then : found
+    if (page?.secret && options.admit) return admitted(request, page, remaining, caller, options.admit)
+    return respond(request, page, remaining)
+  }
+
+  /** The page that was found: while the caller is looked at, another may take its place. */
+  async function admitted(
+    request: Request,
+    page: Page,
+    remaining: number | undefined,
+    caller: Caller | undefined,
+    admit: Admit,
+  ): Promise<Response> {
+    const { credentials } = options.snapshot()
+    const refusal = credentials && (await admit(caller ?? { address: '', port: 0 }, credentials))
+    return refusal ?? respond(request, page, remaining)
+  }
+
+  function respond(request: Request, page: Page | undefined, remaining: number | undefined): Response {
     const response = page ? page.response.clone() : errorPage(404, 'Not Found')
     if (remaining !== undefined) response.headers.set(ttlHeader, String(remaining))
     if (request.method === 'HEAD') {
@@ -56,21 +81,23 @@ export function createMetadata(options: MetadataOptions): Handler {
     return response
   }
 
-  const app = new Hono<{ Bindings: { path: string } }>({ getPath: (_, call) => call?.env?.path ?? '' })
+  const app = new Hono<{ Bindings: { path: string; caller?: Caller | undefined } }>({
+    getPath: (_, call) => call?.env?.path ?? '',
+  })
   app.put(tokenPath, c => issueToken(c.req.raw))
   // Only the latest version hands out tokens.
   app.put('/:version/api/token', () => errorPage(403, 'Forbidden'))
   app.get(tokenPath, () => notAllowed(tokenPath))
-  app.get('*', c => read(c.req.raw, c.req.path))
+  app.get('*', c => read(c.req.raw, c.req.path, c.env.caller))
   app.notFound(c => notAllowed(c.req.path))
   app.onError(() => errorPage(500, 'Internal Server Error'))
 
-  return (request, path) => {
+  return (request, path, caller) => {
     const canonical = canonicalPath(path)
     if (canonical === undefined) return errorPage(400, 'Bad Request')
     // Nearly all requests: no routing needed to know what they want.
-    if (request.method === 'GET' && canonical !== tokenPath) return read(request, canonical)
-    return app.fetch(request, { path: canonical })
+    if (request.method === 'GET' && canonical !== tokenPath) return read(request, canonical, caller)
+    return app.fetch(request, { path: canonical, caller })
   }
 }
 

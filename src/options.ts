@@ -309,8 +309,15 @@ export const daemonOptions = {
     repeat: true,
     summary: 'another role for the container endpoint, beside the one that is chosen',
   },
+  'allow-user': {
+    type: 'string',
+    value: 'NAME|UID',
+    repeat: true,
+    summary: 'let this user of this machine read the credentials, too (Linux)',
+  },
   'metadata-config': { type: 'string', value: 'FILE', summary: 'proxy.yaml to serve instead of the built-in tree' },
   'system-username': { type: 'string', value: 'NAME', summary: 'user to become when started by root' },
+  background: { type: 'boolean', act: true, summary: 'with -d: sign in here, then serve in the background' },
   force: {
     type: 'boolean',
     act: true,

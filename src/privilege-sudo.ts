@@ -78,7 +78,11 @@ export function receiveHandover(file: string, env: NodeJS.ProcessEnv = process.e
   checkPrivate(file, 0o077)
   const text = readText(file) ?? '{}'
   remove(file)
-  const values: unknown = JSON.parse(text)
+  replaceEnvironment(JSON.parse(text), env)
+}
+
+/** The environment of the person, as far as it is text, and nothing of sudo's. */
+export function replaceEnvironment(values: unknown, env: NodeJS.ProcessEnv = process.env): void {
   for (const name of Object.keys(env)) delete env[name]
   for (const [name, value] of Object.entries(values ?? {})) {
     if (typeof value === 'string' && !sudoVariables.test(name)) env[name] = value
@@ -86,7 +90,10 @@ export function receiveHandover(file: string, env: NodeJS.ProcessEnv = process.e
 }
 
 /** Options that are secret leave the arguments, which every user of the machine can read, for variables. */
-function takeSecrets(argv: readonly string[], table: OptionTable): { rest: string[]; secrets: Record<string, string> } {
+export function takeSecrets(
+  argv: readonly string[],
+  table: OptionTable,
+): { rest: string[]; secrets: Record<string, string> } {
   const end = argv.indexOf('--')
   const own = end < 0 ? argv : argv.slice(0, end)
   const rest: string[] = []

@@ -5,6 +5,8 @@
 import { isFailure, messageOf } from './errors.ts'
 import type { Clock, Credentials } from './types.ts'
 
+type Renew = (signal: AbortSignal) => Promise<Credentials>
+
 const second = 1000
 const minute = 60 * second
 /** The longest look-away: after sleep or a changed clock a due renewal starts within this time. */
@@ -30,10 +32,45 @@ export interface RenewalOptions {
   /** Seconds after issue, at the latest. */
   readonly interval: number
   /** A whole sign-in and STS call for the same role; rejects with kind `person` when somebody has to act. */
-  readonly renew: (signal: AbortSignal) => Promise<Credentials>
+  readonly renew: Renew
   /** A value that changes when a person signed in, such as the time of it. Attempts of the loop must not change it. */
   readonly lastSignIn: () => unknown
   readonly onState: (state: RenewalState) => void
+  /** What somebody wants out of turn. */
+  readonly orders?: Orders
+}
+
+/** Wishes that are fulfilled one at a time, between the attempts of the loop. */
+export interface Orders {
+  /** Without `renew` it is the next attempt, made now; with it, other work, whose failure leaves everything as it was. */
+  place(renew?: Renew): Promise<Credentials>
+  take(): Order | undefined
+  /** Aborts when there is something to take. */
+  bell(): AbortSignal
+}
+
+interface Order {
+  readonly renew: Renew | undefined
+  resolve(credentials: Credentials): void
+  reject(error: unknown): void
+}
+
+export function createOrders(): Orders {
+  const waiting: Order[] = []
+  let bell = new AbortController()
+  return {
+    place: renew =>
+      new Promise((resolve, reject) => {
+        waiting.push({ renew, resolve, reject })
+        bell.abort()
+      }),
+    take() {
+      const order = waiting.shift()
+      if (!order && bell.signal.aborted) bell = new AbortController()
+      return order
+    },
+    bell: () => bell.signal,
+  }
 }
 
 /** When credentials of this age and end are due, ms since the epoch: a little early, by up to `jitter` (0 ≤ jitter < 1) of 2 %. */
@@ -64,13 +101,42 @@ export async function keepFresh(first: Credentials, options: RenewalOptions): Pr
   let seen = options.lastSignIn()
   options.onState(state)
   while (!signal.aborted) {
+    const order = options.orders?.take()
+    if (order) {
+      await fulfil(order)
+      continue
+    }
     if (state.needsPerson ? seen === options.lastSignIn() : !timer.due()) {
-      await clock.sleep(state.needsPerson ? glance : Math.min(tick, Math.max(second, timer.left())), signal)
+      await pause(state.needsPerson ? glance : Math.min(tick, Math.max(second, timer.left())))
       continue
     }
     seen = options.lastSignIn()
-    state = await attempt(state)
+    try {
+      enter(fresh(await options.renew(signal)))
+    } catch (error) {
+      enter(failed(state, error))
+    }
+  }
+
+  function pause(ms: number): Promise<void> {
+    return clock.sleep(ms, options.orders ? AbortSignal.any([signal, options.orders.bell()]) : signal)
+  }
+
+  async function fulfil({ renew, resolve, reject }: Order): Promise<void> {
+    seen = options.lastSignIn()
+    try {
+      const credentials = await (renew ?? options.renew)(signal)
+      enter(fresh(credentials))
+      resolve(credentials)
+    } catch (error) {
+      if (!renew) enter(failed(state, error))
+      reject(error)
+    }
+  }
+
+  function enter(next: RenewalState): void {
     if (signal.aborted) return
+    state = next
     timer = startTimer(clock, state.next)
     options.onState(state)
   }
@@ -82,18 +148,23 @@ export async function keepFresh(first: Credentials, options: RenewalOptions): Pr
     return { credentials, next, failures: 0, lastError: undefined, needsPerson: false }
   }
 
-  async function attempt(before: RenewalState): Promise<RenewalState> {
-    try {
-      return fresh(await options.renew(signal))
-    } catch (error) {
-      const failures = before.failures + 1
-      const left = before.credentials.expiration.getTime() - clock.now()
-      const next = clock.now() + retryDelay(failures, left, clock.random())
-      const needsPerson =
-        isFailure(error) && (error.kind === 'person' || error.kind === 'refused' || error.kind === 'role')
-      return { credentials: before.credentials, next, failures, lastError: messageOf(error), needsPerson }
+  function failed(before: RenewalState, error: unknown): RenewalState {
+    const failures = before.failures + 1
+    const left = before.credentials.expiration.getTime() - clock.now()
+    const next = clock.now() + retryDelay(failures, left, clock.random())
+    return {
+      credentials: before.credentials,
+      next,
+      failures,
+      lastError: messageOf(error),
+      needsPerson: isForPerson(error),
     }
   }
+}
+
+/** Trying again changes nothing; somebody has to sign in, or to choose. */
+export function isForPerson(error: unknown): boolean {
+  return isFailure(error) && (error.kind === 'person' || error.kind === 'refused' || error.kind === 'role')
 }
 
 interface Timer {

@@ -11,10 +11,10 @@ export interface ServeOptions {
   /** 0 takes a free one. */
   readonly port: number
   /**
-   * `peer` is the address of the caller as the kernel reports it. `path` is the path as it was sent, neither
+   * `peer` is the address of the caller as the kernel reports it, `port` its port. `path` is the path as it was sent, neither
    * decoded nor resolved, without query; empty for a target with dot segments, or that is no path at all.
    */
-  fetch(request: Request, peer: string, path: string): Response | Promise<Response>
+  fetch(request: Request, peer: string, path: string, port: number): Response | Promise<Response>
   /** Answer to a request whose `fetch` failed. */
   onError(error: unknown): Response
 }
@@ -69,7 +69,10 @@ const largestBody = 64 * 1024
 /** Deeper paths than that are not ours. */
 const deepestPath = 12
 
-type BunHandler = (request: Request, server: { requestIP(request: Request): { address: string } | null }) => unknown
+type BunHandler = (
+  request: Request,
+  server: { requestIP(request: Request): { address: string; port: number } | null },
+) => unknown
 
 interface BunServer {
   readonly hostname: string
@@ -103,7 +106,10 @@ interface DenoRuntime {
       onListen(): void
       onError(error: unknown): Response
     },
-    handler: (request: Request, info: { remoteAddr: { hostname: string } }) => Response | Promise<Response>,
+    handler: (
+      request: Request,
+      info: { remoteAddr: { hostname: string; port: number } },
+    ) => Response | Promise<Response>,
   ): { readonly addr: { hostname: string; port: number }; readonly finished: Promise<void> }
 }
 
@@ -127,8 +133,10 @@ function required<T>(runtime: T | undefined): T {
 function serveWithBun(runtime: BunRuntime, options: ServeOptions): Served {
   const answer =
     (depth: number | undefined): BunHandler =>
-    (request, server) =>
-      options.fetch(request, server.requestIP(request)?.address ?? '', pathOf(request.url, depth))
+    (request, server) => {
+      const peer = server.requestIP(request)
+      return options.fetch(request, peer?.address ?? '', pathOf(request.url, depth), peer?.port ?? 0)
+    }
   const routes: Record<string, BunHandler> = {}
   let pattern = ''
   for (let depth = 1; depth <= deepestPath; depth += 1) {
@@ -163,7 +171,7 @@ function serveWithDeno(runtime: DenoRuntime, options: ServeOptions): Served {
       onListen() {},
       onError: options.onError,
     },
-    (request, info) => options.fetch(request, info.remoteAddr.hostname, pathOf(request.url)),
+    (request, info) => options.fetch(request, info.remoteAddr.hostname, pathOf(request.url), info.remoteAddr.port),
   )
   return {
     hostname: server.addr.hostname,

@@ -39,8 +39,8 @@ export interface MetadataServer extends Listen {
 export async function serveMetadata(options: ServeMetadataOptions): Promise<MetadataServer> {
   const { handler, onAccess } = options
   let guard: Guard = createGuard({ ...options.guard, listen: options.listen })
-  const answer = (request: Request, peer: string, path: string): Response | Promise<Response> =>
-    guard(request, peer) ?? handler(request, path)
+  const answer: Answer = (request, peer, path, port) =>
+    guard(request, peer) ?? handler(request, path, { address: peer, port })
   const server = serve({
     ...options.listen,
     fetch: onAccess ? withAccess(answer, onAccess) : answer,
@@ -57,15 +57,15 @@ export async function serveMetadata(options: ServeMetadataOptions): Promise<Meta
   }
 }
 
-type Answer = (request: Request, peer: string, path: string) => Response | Promise<Response>
+type Answer = (request: Request, peer: string, path: string, port: number) => Response | Promise<Response>
 
 function withAccess(answer: Answer, onAccess: (access: Access) => void): Answer {
-  return (request, peer, path) => {
+  return (request, peer, path, port) => {
     const done = (response: Response): Response => {
       onAccess({ peer, method: request.method, url: request.url, status: response.status, at: Date.now() })
       return response
     }
-    const response = answer(request, peer, path)
+    const response = answer(request, peer, path, port)
     return response instanceof Promise ? response.then(done) : done(response)
   }
 }

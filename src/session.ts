@@ -62,6 +62,8 @@ export interface Session {
   accountNames(assertion: SamlResponse, known: Readonly<Record<string, string>>): Promise<ReadonlyMap<string, string>>
   /** A whole silent round for exactly this role; never asks. */
   renew(role: Role, signal: AbortSignal): Promise<Credentials>
+  /** The same for another role by name or ARN, exactly one of those that the identity provider offers; never asks. */
+  take(wish: string, signal: AbortSignal): Promise<{ role: Role; credentials: Credentials }>
   /** The role of the last run of this identity, and the file that holds it. */
   lastRole(): Role | undefined
   readonly lastRoleFile: string
@@ -69,6 +71,8 @@ export interface Session {
   export(credentials: Credentials, daemon: boolean): Promise<void>
   /** Changes when a person signed in with this identity, here or in another process. */
   lastSignIn(): string | undefined
+  /** When the session at the identity provider ends, where its last assertion said so. */
+  idpSessionEnd(): Date | undefined
   /** What plugins and exporters left, the cookies, the cached credentials and the stored password. */
   forget(): Promise<void>
 }
@@ -77,6 +81,7 @@ const cookieFile = 'cookies.json'
 const roleFile = 'last-role.json'
 const accountFile = 'accounts.json'
 const signInFile = 'signed-in'
+const idpSessionFile = 'idp-session-end'
 
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { settings, username, paths, env, clock, log } = options
@@ -136,6 +141,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     const assertion = readAssertion(answer.response)
     keepSecret(assertion.response)
     checkStatus(assertion)
+    if (assertion.sessionNotOnOrAfter) store.write(idpSessionFile, assertion.sessionNotOnOrAfter.toISOString())
+    else store.remove(idpSessionFile)
     return { kind: 'saml', assertion }
   }
 
@@ -251,11 +258,21 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         return await follow(rest, signal)
       }
     },
+    async take(wish, signal) {
+      const signedIn = await signIn('refresh', signal)
+      if (signedIn.kind === 'credentials')
+        throw failure('role', 'this sign-in brings one set of credentials, not a list of roles')
+      const { assertion } = signedIn
+      const { role } = chooseRole(offeredRoles(assertion, { role: wish }), { role: wish })
+      if (!role) throw failure('role', `${JSON.stringify(wish)} names no role`, { hint: 'cloudtoken roles' })
+      return { role, credentials: await assume(role, assertion, 'refresh', signal) }
+    },
     lastRole: () => readRole(store.read(roleFile)),
     lastRoleFile: path.join(folder, roleFile),
     rememberRole: role => store.write(roleFile, JSON.stringify(role)),
     export: (credentials, daemon) => pipeline.handOn(credentials, daemon, last, folder),
     lastSignIn: () => store.read(signInFile),
+    idpSessionEnd: () => readDate(store.read(idpSessionFile)),
     async forget() {
       await pipeline.forget(last, folder, store)
       remove(folder)
@@ -304,6 +321,11 @@ function silent(ask: Ask): Ask {
 function readRole(text: string | undefined): Role | undefined {
   const { roleArn, providerArn } = readObject(text)
   return typeof roleArn === 'string' && typeof providerArn === 'string' ? { roleArn, providerArn } : undefined
+}
+
+function readDate(text: string | undefined): Date | undefined {
+  const time = Date.parse(text ?? '')
+  return Number.isNaN(time) ? undefined : new Date(time)
 }
 
 function readNames(text: string | undefined): Map<string, string> {

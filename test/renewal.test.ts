@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { failure } from '../src/errors.ts'
-import { dueAt, keepFresh, retryDelay, type RenewalOptions, type RenewalState } from '../src/renewal.ts'
+import { createOrders, dueAt, keepFresh, retryDelay, type RenewalOptions, type RenewalState } from '../src/renewal.ts'
 import type { Credentials } from '../src/types.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
 
@@ -218,6 +218,43 @@ describe('keepFresh', () => {
     const before = calls
     await clock.pass(minute)
     expect(calls - before).toBeLessThanOrEqual(2)
+    await run.stop()
+  })
+})
+
+describe('orders', () => {
+  test('are fulfilled at once, one after the other, and the loop goes on from there', async () => {
+    const clock = fakeClock()
+    const orders = createOrders()
+    let renewals = 0
+    const renew = () => Promise.resolve(credentials(clock, 60, `own${(renewals += 1)}`))
+    const run = loop(clock, renew, { orders })
+    await clock.pass(10 * minute)
+    const both = Promise.all([orders.place(), orders.place(() => Promise.resolve(credentials(clock, 60, 'other')))])
+    await clock.pass(1)
+    expect((await both).map(set => set.accessKeyId)).toEqual(['ASIAown1', 'ASIAother'])
+    expect(run.last?.credentials.accessKeyId).toBe('ASIAother')
+    await clock.pass(44 * minute)
+    expect(renewals).toBe(1)
+    await clock.pass(2 * minute)
+    expect(renewals).toBe(2)
+    await run.stop()
+  })
+
+  test('other work that fails leaves everything as it was; a renewal that fails counts as one', async () => {
+    const clock = fakeClock()
+    const orders = createOrders()
+    const run = loop(clock, () => Promise.reject(failure('person', 'sign in')), { orders })
+    await clock.pass(minute)
+    const before = run.last
+    const refused = orders.place(() => Promise.reject(failure('role', 'no such role'))).catch(String)
+    await clock.pass(1)
+    expect(await refused).toContain('no such role')
+    expect(run.last).toBe(before as RenewalState)
+    const failed = orders.place().catch(String)
+    await clock.pass(1)
+    expect(await failed).toContain('sign in')
+    expect(run.last).toMatchObject({ needsPerson: true, failures: 1, lastError: 'sign in' })
     await run.stop()
   })
 })

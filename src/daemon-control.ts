@@ -1,0 +1,111 @@
+/**
+ * What a person can say to the daemon, and how its commands find it.
+ */
+import process from 'node:process'
+import pkg from '../package.json' with { type: 'json' }
+import { controlFile, controlFiles } from './control-place.ts'
+import { askDaemon, noDaemon, readObject, startControl, type ControlServer } from './control.ts'
+import { timeOf, type MetadataService, type Serving, type ServingStatus } from './daemon.ts'
+import { failure, isFailure } from './errors.ts'
+import type { Paths } from './files.ts'
+import type { Gate } from './gate.ts'
+import type { Listen } from './guard.ts'
+import type { Log } from './log.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** The JSON of `status`; only ever added to. */
+export interface DaemonStatus extends ServingStatus {
+  readonly pid: number
+  readonly version: string
+  readonly started: string
+  readonly url: string
+  /** Requests of the metadata port that were answered. */
+  readonly requests: number
+}
+
+export interface Controlled {
+  readonly env: Env
+  readonly paths: Paths
+  readonly log: Log
+  readonly gate: Gate
+  readonly service: MetadataService
+  readonly serving: Serving
+  /** Ends the daemon. */
+  end(): void
+}
+
+/** `undefined` where there can be no socket, which is told and no reason not to serve. */
+export async function openControl(daemon: Controlled): Promise<ControlServer | undefined> {
+  const { env, paths, log, gate, service, serving } = daemon
+  const started = new Date()
+  const status = (): DaemonStatus => ({
+    pid: process.pid,
+    version: pkg.version,
+    started: timeOf(started) ?? '',
+    url: gate.url,
+    ...serving.status(),
+    requests: service.requests(),
+  })
+  try {
+    return await startControl(controlFile(env, paths, gate.listen), {
+      status,
+      refresh: async () => void (await serving.refresh()),
+      use: async wish => void (await serving.use(wish ?? '')),
+      stop: daemon.end,
+    })
+  } catch (error) {
+    if (!isFailure(error) || error.kind !== 'config') throw error
+    log.warn(`${error.message}; status, stop and use will not find this daemon`, error.hint)
+    return undefined
+  }
+}
+
+export interface FoundDaemon {
+  /** Its socket. */
+  readonly file: string
+  readonly status: DaemonStatus
+}
+
+/** Those that answer. */
+export async function findDaemons(env: Env, paths: Paths, listen?: Listen): Promise<FoundDaemon[]> {
+  const files = controlFiles(env, paths, listen)
+  const found = await Promise.all(
+    files.map(async file => {
+      const answer = await askDaemon(file, 'status').catch(() => undefined)
+      return isStatus(answer) ? { file, status: answer } : undefined
+    }),
+  )
+  return found.filter(each => each !== undefined)
+}
+
+/** The one that is meant; fails with kind `no-daemon`, or with `usage` when several fit. */
+export async function findDaemon(env: Env, paths: Paths, listen?: Listen): Promise<FoundDaemon> {
+  const [first, ...more] = await findDaemons(env, paths, listen)
+  if (!first) throw noDaemon()
+  if (more.length === 0) return first
+  const hosts = [first, ...more].map(({ status }) => hostOf(status))
+  throw failure('usage', `${hosts.length} daemons are running: ${hosts.join(', ')}`, { hint: `--listen ${hosts[0]}` })
+}
+
+/** Fails with kind `address` when a daemon of this person has the address. */
+export async function respectOther(env: Env, paths: Paths, listen: Listen): Promise<void> {
+  const [other] = await findDaemons(env, paths, listen)
+  if (!other) return
+  const { pid, role } = other.status
+  const doing = role === null ? 'which waits for its sign-in' : `which serves ${role}`
+  throw failure('address', `${hostOf(other.status)} is held by the cloudtoken with process id ${pid}, ${doing}`, {
+    hint: 'cloudtoken status, cloudtoken use ROLE, or cloudtoken stop',
+    code: 'address-held',
+  })
+}
+
+/** As `--listen` takes it. */
+export function hostOf({ url }: DaemonStatus): string {
+  return /:\d+$/.test(url) ? url.slice('http://'.length) : `${url.slice('http://'.length)}:80`
+}
+
+function isStatus(value: unknown): value is DaemonStatus {
+  const { pid, url } = readObject(JSON.stringify(value ?? null))
+  return typeof pid === 'number' && typeof url === 'string'
+}
