@@ -48,9 +48,9 @@ export function createGuard(options: GuardOptions): Guard {
       report(`request for host ${name ?? 'that is no host name'} refused`, name && `--allow-host ${name}`)
       return refuse(403)
     }
-    for (const name of foreignHeaders) {
-      // Present is enough: the value may be empty.
-      if (headers.get(name) === null) continue
+    // One look at the few names that came is cheaper than ten questions. Present is enough: the value may be empty.
+    for (const name of headers.keys()) {
+      if (!foreignHeaders.has(name)) continue
       report(`request with header ${name} refused: it comes from a web page or through a proxy`)
       return refuse(403)
     }
@@ -59,7 +59,7 @@ export function createGuard(options: GuardOptions): Guard {
 }
 
 /** No AWS client sends any of these. */
-const foreignHeaders = [
+const foreignHeaders: ReadonlySet<string> = new Set([
   'origin',
   'referer',
   'sec-fetch-site',
@@ -70,7 +70,7 @@ const foreignHeaders = [
   'x-forwarded-for',
   'forwarded',
   'via',
-] as const
+])
 
 /** Loopback, the address listened on (whence local callers of it come, on Linux), and the ranges allowed. */
 function createPeerCheck(listen: Listen, ranges: readonly Range[]): (peer: string) => boolean {

@@ -18,8 +18,9 @@ export type Pages = ReadonlyMap<string, Page>
 export type MetadataSource = (snapshot: MetadataSnapshot) => Pages
 
 export interface Page {
-  /** To be cloned for each request: cheaper than to be made anew. */
-  readonly response: Response
+  readonly body: string | Uint8Array<ArrayBuffer>
+  /** Ready for the response. */
+  readonly init: { readonly headers: Headers }
   /** Of the body, in bytes. */
   readonly length: number
   /** Credentials: not for everybody who may ask. */
@@ -42,14 +43,15 @@ interface PageOptions {
 export function createPage(body: string | Uint8Array, options: PageOptions): Page {
   const bytes = typeof body === 'string' ? body : Uint8Array.from(body)
   const length = typeof bytes === 'string' ? new TextEncoder().encode(bytes).length : bytes.length
-  const headers = {
+  const headers = new Headers({
     'Content-Type': options.type ?? 'text/plain',
     'Accept-Ranges': 'none',
     'Last-Modified': options.modified.toUTCString(),
     Server: 'EC2ws',
-  }
+  })
   return {
-    response: new Response(bytes, { headers }),
+    body: bytes,
+    init: { headers },
     length,
     ...(options.secret && { secret: true }),
     ...(options.end && { end: options.end }),

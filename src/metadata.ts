@@ -71,7 +71,7 @@ export function createMetadata(options: MetadataOptions): Handler {
   }
 
   function respond(request: Request, page: Page | undefined, remaining: number | undefined): Response {
-    const response = page ? page.response.clone() : errorPage(404, 'Not Found')
+    const response = page ? new Response(page.body, page.init) : errorPage(404, 'Not Found')
     if (remaining !== undefined) response.headers.set(ttlHeader, String(remaining))
     if (request.method === 'HEAD') {
       // The runtime adds both, but not to an answer that has lost its body.
@@ -104,7 +104,8 @@ export function createMetadata(options: MetadataOptions): Handler {
 /** One slash between segments, none at the end, each segment decoded once; `undefined` for what is no path. */
 export function canonicalPath(path: string): string | undefined {
   if (!path.startsWith('/')) return undefined
-  if (path === '/' || (!path.includes('%') && !path.includes('//') && !path.endsWith('/'))) return path
+  // Nearly all paths: nothing to decode, at most a slash to leave away.
+  if (!path.includes('%') && !path.includes('//')) return path.endsWith('/') && path !== '/' ? path.slice(0, -1) : path
   const segments = path.split('/').filter(segment => segment !== '')
   try {
     return `/${segments.map(segment => decodeURIComponent(segment).replaceAll('/', '%2F')).join('/')}`
