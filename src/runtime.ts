@@ -15,6 +15,8 @@ export interface ServeOptions {
    * decoded nor resolved, without query; empty for a target with dot segments, or that is no path at all.
    */
   fetch(request: Request, peer: string, path: string, port: number): Response | Promise<Response>
+  /** Paths that are asked for most; a runtime may recognise them before anything is taken apart. */
+  readonly frequent?: readonly string[]
   /** Answer to a request whose `fetch` failed. */
   onError(error: unknown): Response
 }
@@ -138,6 +140,13 @@ function serveWithBun(runtime: BunRuntime, options: ServeOptions): Served {
       return options.fetch(request, peer?.address ?? '', pathOf(request.url, depth), peer?.port ?? 0)
     }
   const routes: Record<string, BunHandler> = {}
+  for (const path of options.frequent ?? []) {
+    // The router compares with what was sent, so dots that lead here take another route.
+    routes[path] = (request, server) => {
+      const peer = server.requestIP(request)
+      return options.fetch(request, peer?.address ?? '', path, peer?.port ?? 0)
+    }
+  }
   let pattern = ''
   for (let depth = 1; depth <= deepestPath; depth += 1) {
     pattern += `/:s${depth}`

@@ -44,6 +44,7 @@ export async function serveMetadata(options: ServeMetadataOptions): Promise<Meta
   const server = serve({
     ...options.listen,
     fetch: onAccess ? withAccess(answer, onAccess) : answer,
+    frequent,
     // What went wrong is nobody's business on this port.
     onError: () => new Response(null, { status: 500, headers: { 'Content-Length': '0', Connection: 'close' } }),
   })
@@ -56,6 +57,10 @@ export async function serveMetadata(options: ServeMetadataOptions): Promise<Meta
     stop: server.stop,
   }
 }
+
+/** What every SDK asks for, again and again. */
+const roles = '/latest/meta-data/iam/security-credentials'
+const frequent = ['/latest/api/token', roles, `${roles}/`]
 
 type Answer = (request: Request, peer: string, path: string, port: number) => Response | Promise<Response>
 

@@ -408,6 +408,13 @@ describe('tree', () => {
 
 describe('credentials', () => {
   const list = `${root}/iam/security-credentials`
+
+  test.each(['x/%2e%2e/security-credentials/', '%2e/security-credentials', 'x/../security-credentials'])(
+    '#56 %s is no way to the list',
+    async path => {
+      expect([400, 404]).toContain((await service.get(`${root}/iam/${path}`)).status)
+    },
+  )
   const extended = `${root}/iam/security-credentials-extended`
 
   test.each([list, `${list}/`])('#57 %s: the name of the role alone', async path => {
