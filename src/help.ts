@@ -35,8 +35,9 @@ export const sections: readonly (readonly [title: string, table: OptionTable])[]
   ['General', generalOptions],
 ]
 
-/** Width of the left column, marks included. */
+/** Width of the left column, marks included, and of a line. */
 const column = 34
+const width = 110
 
 /** What a plugin adds to the help. */
 export interface PluginHelp {
@@ -96,5 +97,19 @@ function description(option: Option): string {
 
 function row(left: string, right: string): string {
   const start = `  ${left}`
-  return start.length < column ? `${start.padEnd(column)}  ${right}` : `${start}\n${' '.repeat(column + 2)}${right}`
+  const indent = ' '.repeat(column + 2)
+  const text = wrapped(right, width - indent.length).join(`\n${indent}`)
+  return start.length < column ? `${start.padEnd(column)}  ${text}` : `${start}\n${indent}${text}`
+}
+
+function wrapped(text: string, most: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > most) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line]
 }

@@ -6,7 +6,7 @@ export const configSkeleton = `# cloudtoken. Every option of "cloudtoken --help"
 
 identities:
     work:
-        # simplesamlphp, or form for any other sign-in page
+        # adfs, shibboleth, simplesamlphp, keycloak, okta, entra ...: cloudtoken --help; form for any other sign-in page
         provider: simplesamlphp
         url: https://idp.example.com/simplesaml/saml2/idp/SSOService.php?spentityid=urn:amazon:webservices
         # username: charlie
