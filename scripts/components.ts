@@ -61,6 +61,15 @@ async function imports(module: string): Promise<boolean> {
   return (await shell(interpreter, ['-c', `import ${module}`], { quiet: true })).code === 0
 }
 
+/** AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE came in 2023; Debian's AWS CLI is older. */
+async function knowsTokenFiles(): Promise<boolean> {
+  const program = python('aws')
+  if (program === undefined) return false
+  const { output } = await shell(program, ['--version'], { quiet: true })
+  const [, major = 0, minor = 0] = /aws-cli\/(\d+)\.(\d+)/.exec(output)?.map(Number) ?? []
+  return major > 2 || (major === 2 ? minor >= 14 : minor >= 30)
+}
+
 export const components = {
   simplesamlphp: {
     name: 'SimpleSAMLphp',
@@ -92,6 +101,12 @@ export const components = {
     python: ['boto3==1.43.11'],
   },
   aws: { name: 'AWS CLI', present: program('aws'), packages: ['awscli'] },
+  cli: {
+    name: 'an AWS CLI that knows token files',
+    present: knowsTokenFiles,
+    packages: ['python3-venv'],
+    python: ['awscli==1.45.11'],
+  },
   curl: { name: 'curl', present: program('curl'), packages: ['curl'] },
   ip: { name: 'ip', present: sbin('ip'), packages: ['iproute2'] },
   unshare: { name: 'unshare', present: program('unshare'), packages: ['util-linux'] },

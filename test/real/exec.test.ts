@@ -50,22 +50,19 @@ const javascript = `
   const who = async () => (await client.send(new GetCallerIdentityCommand({}))).Arn
 `
 
-describe.skipIf(!(await present('aws')))('the AWS CLI', () => {
+const aws = (): string[] => [
+  ...[python('aws') ?? 'aws', 'sts', 'get-caller-identity', '--output', 'text'],
+  ...['--endpoint-url', place.sts.origin],
+]
+
+describe.skipIf(!(await present('cli')))('the AWS CLI', () => {
   test.each([[[]], [['--serve']]])('exec %p', async mode => {
-    const { stdout, stderr, code } = await exec([
-      ...mode,
-      '--',
-      'aws',
-      'sts',
-      'get-caller-identity',
-      '--output',
-      'text',
-    ])
+    const { stdout, stderr, code } = await exec([...mode, '--', ...aws()])
     expect([code, stdout, stderr]).toEqual([0, expect.stringContaining(arn), ''])
   })
 
   test('--serve beside keys of [default]', async () => {
-    const words = ['--serve', '--', 'aws', 'sts', 'get-caller-identity', '--output', 'text']
+    const words = ['--serve', '--', ...aws()]
     const { code, stdout } = await exec(words, { HOME: homeWithDefault() })
     expect([code, stdout]).toEqual([0, expect.stringContaining(arn)])
   })
@@ -136,7 +133,7 @@ describe('the SDK for JavaScript', () => {
   })
 })
 
-describe.skipIf(!(await present('aws', 'boto3')))('the container endpoint of the daemon', () => {
+describe.skipIf(!(await present('cli', 'boto3')))('the container endpoint of the daemon', () => {
   test('two roles at once, each with its own two variables', async () => {
     const env = { HOME: mkdtempSync(join(place.home, 'home-')), CLOUDTOKEN_PASSWORD: password }
     const words = ['-d', '--listen', '127.0.0.1:0', '--container-endpoint', '127.0.0.1:0']
@@ -157,7 +154,7 @@ describe.skipIf(!(await present('aws', 'boto3')))('the container endpoint of the
       return await new Response(child.stdout).text()
     }
     const clients = [
-      ['aws', 'sts', 'get-caller-identity', '--query', 'Arn', '--output', 'text'],
+      [...aws(), '--query', 'Arn'],
       [python('python3') ?? 'python3', '-c', "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"],
       [process.execPath, '-e', `${javascript}console.log(await who())`],
     ]
