@@ -3,7 +3,7 @@
  */
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import process from 'node:process'
 import { say, seconds, shell, which } from './tools.ts'
 
@@ -25,9 +25,10 @@ export interface Component {
   readonly archive?: Archive
 }
 
-/** A zip file whose one folder is unpacked into the cache. */
+/** A zip file among the Maven artifacts, whose one folder is unpacked into the cache. */
 interface Archive {
-  readonly url: string
+  /** `group:artifact:version:zip` */
+  readonly artifact: string
   readonly sha256: string
 }
 
@@ -81,9 +82,9 @@ export const components = {
   keycloak: {
     name: 'Keycloak',
     present: () => existsSync(join(keycloakHome, 'bin', 'kc.sh')),
-    packages: ['curl', 'unzip'],
+    packages: ['maven', 'unzip'],
     archive: {
-      url: `maven:org/keycloak/${keycloakVersion}/keycloak-quarkus-dist-${keycloakVersion}.zip`,
+      artifact: `org.keycloak:keycloak-quarkus-dist:${keycloakVersion}:zip`,
       sha256: '27a6535553c3cdcd083872ba40629efafb3475e3b758e0c6f691395561dd0f1f',
     },
   },
@@ -166,12 +167,14 @@ export async function installPackages(names: readonly string[]): Promise<void> {
   say(`${code === 0 ? 'installed' : `${output}\ncannot install`} ${absent.join(' ')}  ${seconds(start)}`)
 }
 
-async function unpack({ url, sha256 }: Archive): Promise<void> {
+async function unpack({ artifact, sha256 }: Archive): Promise<void> {
   const start = performance.now()
   mkdirSync(cache, { recursive: true })
-  const file = join(cache, basename(url))
+  const [, name, version, kind] = artifact.split(':')
+  const file = join(cache, `${name}-${version}.${kind}`)
+  const copy = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy'
   const steps = [
-    ['curl', '-sSfL', '--retry', '3', '-o', file, url],
+    ['mvn', '-q', '-B', copy, `-Dartifact=${artifact}`, `-DoutputDirectory=${cache}`],
     ['sh', '-c', 'echo "$1  $2" | sha256sum -c --quiet', 'sh', sha256, file],
     ['unzip', '-qo', file, '-d', cache],
   ]
@@ -182,7 +185,7 @@ async function unpack({ url, sha256 }: Archive): Promise<void> {
     if (failed !== undefined) break
   }
   rmSync(file, { force: true })
-  say(`${failed === undefined ? 'installed' : `${failed}: cannot install`} ${url}  ${seconds(start)}`)
+  say(`${failed === undefined ? 'installed' : `${failed}: cannot install`} ${artifact}  ${seconds(start)}`)
 }
 
 /** Installs what is not there. For CI only. */
