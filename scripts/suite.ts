@@ -14,6 +14,8 @@ interface Suite {
   readonly testMs: number
   /** Limit for all of them together. */
   readonly suiteMs: number
+  /** How often a failed test may try again: programs of others on a busy machine are late now and then. */
+  readonly retries?: number
   /** Put before the command, such as what makes a network namespace around it. */
   readonly within?: readonly string[]
   /** Files at the same time; 1 for those that share the machine's network or users. */
@@ -33,7 +35,11 @@ export async function runSuite(suite: Suite): Promise<Tally> {
   say(`\n== ${suite.name}: ${suite.files.length} files`)
   if (suite.files.length === 0) return nothing
   const start = performance.now()
-  const options = [`--timeout=${suite.testMs}`, ...(suite.workers > 1 ? [`--parallel=${suite.workers}`] : [])]
+  const options = [
+    `--timeout=${suite.testMs}`,
+    ...(suite.workers > 1 ? [`--parallel=${suite.workers}`] : []),
+    ...(suite.retries === undefined ? [] : [`--retry=${suite.retries}`]),
+  ]
   const [command = bun, ...args] = [...(suite.within ?? []), bun, 'test', ...options, ...suite.files]
   const { code, output } = await shell(command, args, {
     timeoutMs: suite.suiteMs,

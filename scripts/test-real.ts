@@ -33,7 +33,7 @@ const wanted = process.argv.slice(2)
 const files = testFiles('test/real').filter(file => wanted.length === 0 || wanted.some(word => file.includes(word)))
 // Makes systems out of packages, which a namespace without a network cannot fetch.
 const fetching = files.filter(file => file.endsWith('/release.test.ts'))
-const suite = { testMs: 120_000, suiteMs: 1_200_000, workers: 1 }
+const suite = { testMs: 120_000, suiteMs: 1_200_000, workers: 1, retries: 1 }
 const env = { CLOUDTOKEN_BIN: join(root, 'dist', 'cloudtoken') }
 const real = await runSuite({
   ...suite,
