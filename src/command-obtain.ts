@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { sessionOf, type Context } from './command-context.ts'
-import { isRoleArn } from './arn.ts'
+import { accountOf, isRoleArn } from './arn.ts'
 import { failure, isFailure } from './errors.ts'
 import { withLock } from './files.ts'
 import { dueAt } from './renewal.ts'
@@ -102,8 +102,20 @@ async function askForRole(roles: readonly Role[], terminal: Context['terminal'])
     const message = `the identity provider offers ${roles.length} roles, and none was named`
     throw failure('person', message, { hint: 'name it with --role ARN, or run cloudtoken once and choose' })
   }
+  return await chooseAtTerminal(terminal, roles)
+}
+
+/** The searchable menu; `names` by account id stand beside the roles. */
+export async function chooseAtTerminal(
+  terminal: Context['terminal'],
+  roles: readonly Role[],
+  names: ReadonlyMap<string, string> = new Map(),
+): Promise<Role> {
   const labels = roleLines(roles)
-  const choices = roles.map((role, index) => ({ value: role, label: labels[index]?.trim() ?? role.roleArn }))
+  const choices = roles.map((role, index) => {
+    const name = names.get(accountOf(role.roleArn))
+    return { value: role, label: (labels[index] ?? role.roleArn).trim(), ...(name && { hint: name }) }
+  })
   return await terminal.choose('Enter number of role you want: ', choices)
 }
 

@@ -5,6 +5,7 @@ import { roleLines, chooseRole, filterRoles, offeredRoles } from './roles.ts'
 import { accountOf } from './arn.ts'
 import type { SamlResponse } from './assertion.ts'
 import { sessionOf, type Context } from './command-context.ts'
+import { chooseAtTerminal } from './command-obtain.ts'
 import { failure } from './errors.ts'
 import type { Log } from './log.ts'
 import type { Session } from './session.ts'
@@ -89,12 +90,7 @@ async function settleRole(context: Context, session: Session, assertion: SamlRes
   const piped = await readNumber(context, choice.menu)
   if (piped) return piped
   const names = await session.accountNames(assertion, context.config.accounts)
-  const labels = roleLines(choice.menu)
-  const choices = choice.menu.map((role, index) => {
-    const name = names.get(accountOf(role.roleArn))
-    return { value: role, label: (labels[index] ?? role.roleArn).trim(), ...(name && { hint: name }) }
-  })
-  return await terminal.choose('Enter number of role you want: ', choices)
+  return await chooseAtTerminal(terminal, choice.menu, names)
 }
 
 /** The announcement's list and question, answered by a line of stdin; `undefined` when none comes and a terminal is there. */
