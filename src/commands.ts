@@ -158,6 +158,12 @@ export const commands: readonly Command[] = [
     run: async ({ flags }) => (await import('./command-upgrade.ts')).upgradeCommand(flags),
   },
   {
+    name: 'doctor',
+    summary: 'what keeps clients from their credentials, or you from signing in',
+    options: { ...signInOptions, ...tokenOptions, ...generalOptions, region: roleOptions.region },
+    run: async ({ flags }) => (await import('./command-doctor.ts')).doctorCommand(flags),
+  },
+  {
     name: 'completion',
     usage: 'bash|zsh|fish|powershell',
     summary: 'print what the shell sources to complete options',
