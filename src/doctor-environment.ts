@@ -27,7 +27,7 @@ export function judgeEnvironment(env: Env, url: string | undefined): Finding[] {
     const message = 'AWS_EC2_METADATA_DISABLED is true: clients do not ask the metadata service at all'
     found.push({ check, verdict, message, hint: 'unset AWS_EC2_METADATA_DISABLED' })
   }
-  found.push(...judgeEndpoint(env, url), ...judgeProxy(env, url ?? standard).map(each => ({ ...each, verdict })))
+  found.push(...judgeEndpoint(env, url), ...judgeProxy(env, url ?? standard, verdict))
   return found.length === 0 ? [ok(check, 'no variable keeps clients from the metadata service')] : found
 }
 
@@ -49,14 +49,14 @@ function judgeEndpoint(env: Env, url: string | undefined): Finding[] {
 }
 
 /** Clients send `http:` requests through HTTP_PROXY, link-local or not, unless NO_PROXY names the host. */
-function judgeProxy(env: Env, url: string): Omit<Finding, 'verdict'>[] {
+function judgeProxy(env: Env, url: string, verdict: Finding['verdict']): Finding[] {
   const proxy = ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY'].find(name => env[name])
   const { hostname } = new URL(url)
   const exempt = (env['NO_PROXY'] || env['no_proxy'] || '').split(/[\s,]+/)
   if (proxy === undefined || exempt.some(entry => entry === '*' || entry === hostname)) return []
   const message = `${proxy} is set and NO_PROXY does not name ${hostname}: many clients ask the proxy for the credentials`
   const hint = `export NO_PROXY="\${NO_PROXY:+$NO_PROXY,}${hostname}" no_proxy="\${NO_PROXY:+$NO_PROXY,}${hostname}"`
-  return [{ check, message, hint }]
+  return [{ check, verdict, message, hint }]
 }
 
 function sameHost(one: string, other: string): boolean {
