@@ -16,6 +16,7 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   authentik: async () => (await import('./provider-authentik.ts')).authentik,
   auth0: async () => (await import('./provider-auth0.ts')).auth0,
   idaptive: async () => (await import('./provider-idaptive.ts')).idaptive,
+  pingfederate: async () => (await import('./provider-pingfederate.ts')).pingfederate,
   shell: async () => (await import('./provider-shell.ts')).shell,
   browser: async () => (await import('./provider-browser.ts')).browser,
   form: async () => (await import('./provider-form.ts')).form,

@@ -73,6 +73,7 @@ describe('planOf', () => {
     })
     expect(plan({}, { url: 'https://x/login' })).toMatchObject({ provider: undefined, guess: 'form' })
     expect(plan({}, { url: 'https://x/adfs/ls/IdpInitiatedSignOn.aspx' }).guess).toBe('adfs')
+    expect(plan({}, { url: 'https://x/idp/startSSO.ping?PartnerSpId=urn:amazon:webservices' }).guess).toBe('pingfederate')
     expect(plan({}, { url: 'https://x/sso/idp/profile/SAML2/SOAP/ECP' }).guess).toBe('shibboleth')
     expect(plan({}, { url: 'https://x/login', samlResponse: '-' }).provider).toBe('saml-response')
     expect(plan({})).toMatchObject({ preAuth: [], auth: [], provider: undefined, guess: undefined })

@@ -15,6 +15,7 @@ test('every name finds the provider of that name', async () => {
     'authentik',
     'auth0',
     'idaptive',
+    'pingfederate',
     'shell',
     'browser',
     'form',
