@@ -2,7 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import { checkNames, parseValue, readConfig, resolveSettings } from '../src/config.ts'
 import { findIdentity, identityFolder, namesIn, planOf } from '../src/identity.ts'
 import { nearest } from '../src/names.ts'
-import { camelCase, coreOptions, type Option } from '../src/options.ts'
+import { camelCase, type Option } from '../src/option.ts'
+import { coreOptions } from '../src/options.ts'
 import { testSettings } from './context.ts'
 
 const config = (value: unknown) => readConfig(value, 'config.yaml')
@@ -73,7 +74,9 @@ describe('planOf', () => {
     })
     expect(plan({}, { url: 'https://x/login' })).toMatchObject({ provider: undefined, guess: 'form' })
     expect(plan({}, { url: 'https://x/adfs/ls/IdpInitiatedSignOn.aspx' }).guess).toBe('adfs')
-    expect(plan({}, { url: 'https://x/idp/startSSO.ping?PartnerSpId=urn:amazon:webservices' }).guess).toBe('pingfederate')
+    expect(plan({}, { url: 'https://x/idp/startSSO.ping?PartnerSpId=urn:amazon:webservices' }).guess).toBe(
+      'pingfederate',
+    )
     expect(plan({}, { url: 'https://x/sso/idp/profile/SAML2/SOAP/ECP' }).guess).toBe('shibboleth')
     expect(plan({}, { url: 'https://x/login', samlResponse: '-' }).provider).toBe('saml-response')
     expect(plan({})).toMatchObject({ preAuth: [], auth: [], provider: undefined, guess: undefined })

@@ -200,7 +200,9 @@ describe('cookies', () => {
   })
 
   test('a cookie is read and set as a script of the page would', async () => {
-    const { origin, seen } = await serve(() => ({ headers: { 'set-cookie': ['.csrf=a=b; Path=/in', 'other=1; Path=/'] } }))
+    const { origin, seen } = await serve(() => ({
+      headers: { 'set-cookie': ['.csrf=a=b; Path=/in', 'other=1; Path=/'] },
+    }))
     const http = createHttp()
     await http.request(get(`${origin}/in/side`))
     expect(await http.readCookie(`${origin}/in/side`, '.csrf')).toBe('a=b')

@@ -28,6 +28,8 @@ export interface PingIdOptions {
   readonly late?: 'code' | 'error' | 'push'
   /** The error page of a push that was answered with no. */
   readonly denied?: string
+  /** PingID is on another host, as it is. */
+  readonly away?: boolean
   /** A cookie that counts in the place of the token on the page. */
   readonly csrf?: boolean
 }
@@ -70,6 +72,7 @@ export async function startPingFederate(options: PingFederateOptions = {}): Prom
   let count = 0
   let asked = 0
   let device = devices[0] ?? phone
+  let home = ''
   /** What the person was shown last, and has to answer. */
   let at = 'start'
 
@@ -222,7 +225,7 @@ export async function startPingFederate(options: PingFederateOptions = {}): Prom
       'back',
       pingPage(
         '',
-        `<form method="POST" action="${resume}" id="resume-form"><input type="hidden" name="ppm_response" value="eyJ.${count}.x"></form>`,
+        `<form method="POST" action="${home}${resume}" id="resume-form"><input type="hidden" name="ppm_response" value="eyJ.${count}.x"></form>`,
       ),
     )
   }
@@ -294,7 +297,7 @@ export async function startPingFederate(options: PingFederateOptions = {}): Prom
       'to-ping',
       page(
         'Submit Form',
-        `<form method="post" action="/pingid/ppm/auth"><input type="hidden" name="idp_account_id" value="acc-1"><input type="hidden" name="ppm_request" value="eyJ.1.x"></form>`,
+        `<form method="post" action="${pingId.away ? home.replace('127.0.0.1', 'localhost') : ''}/pingid/ppm/auth"><input type="hidden" name="idp_account_id" value="acc-1"><input type="hidden" name="ppm_request" value="eyJ.1.x"></form>`,
         'onload="document.forms[0].submit()"',
       ),
     )
@@ -362,6 +365,7 @@ export async function startPingFederate(options: PingFederateOptions = {}): Prom
 
   function answer(seen: Seen, origin: string): Reply {
     const url = new URL(seen.path, origin)
+    home = origin
     steps.push(`${seen.method} ${url.pathname}`)
     if (mode === 'strange') return { body: page('Dashboard', '<p>Nothing to see</p>') }
     if (url.pathname === start) {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'bun:test'
 import { isFailure } from '../src/errors.ts'
 import type { Provider } from '../src/provider.ts'
 import { form } from '../src/provider-form.ts'
-import { pingfederate } from '../src/provider-pingfederate.ts'
+import { pingfederate, pingRecipe } from '../src/provider-pingfederate.ts'
 import { testContext, type TestContext, type TestContextOptions } from './context.ts'
 import { page, samlResponse } from './fake-idp.ts'
 import {
@@ -186,6 +186,16 @@ test('in the background nobody’s phone rings', async () => {
   const { error, idp } = await signIn({ pingId: {} }, { mode: 'refresh' })
   expect(error).toMatchObject({ kind: 'person', code: 'idp-session-ended' })
   expect(idp.steps.filter(step => step.includes('/pingid/'))).toEqual([])
+})
+
+test('another host than PingID’s own gets no code without a yes', async () => {
+  const pingId = { devices: [desktop], away: true }
+  const { error, idp } = await signIn({ pingId }, { answers: [[/sends the sign-in on to localhost:/, false]] })
+  expect(error).toMatchObject({ kind: 'refused', code: 'foreign-host' })
+  expect(idp.codes).toEqual([])
+  const answers = [['sends the sign-in on', true] as const, [passcode, '123456'] as const]
+  expect((await signIn({ pingId }, { answers })).error).toBeUndefined()
+  expect(pingRecipe.ownHosts).toContain('authenticator.pingone.eu')
 })
 
 test('PingID is known wherever it comes up', async () => {
