@@ -84,6 +84,8 @@ function guess(url: string | undefined): string | undefined {
   if (/^https:\/\/[^/]+\.auth0\.com\//i.test(url)) return 'auth0'
   if (/\/application\/saml\/[^/]+\/sso\//i.test(url)) return 'authentik'
   if (/\/startSSO\.ping\b/i.test(url)) return 'pingfederate'
+  if (/^https:\/\/(?:auth|apps)\.pingone\.[a-z.]+\/|^https:\/\/sso\.connect\.pingidentity\.com\//i.test(url))
+    return 'pingone'
   if (/\/adfs\//i.test(url)) return 'adfs'
   return /\/idp\/profile\//i.test(url) ? 'shibboleth' : 'form'
 }

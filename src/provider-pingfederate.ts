@@ -15,8 +15,10 @@ import { entryUrl } from './provider-form.ts'
 const amazon = 'urn:amazon:webservices'
 const service = '/idp/startSSO.ping'
 
-/** PingID by region; codes for it go there and nowhere else. */
-const pingIdHosts = ['com', 'eu', 'asia', 'ca', 'com.au', 'sg'].map(end => `authenticator.pingone.${end}`)
+/** Ping's own hosts in each region: `authenticator` is PingID. */
+export function pingHosts(name: string): string[] {
+  return ['com', 'eu', 'asia', 'ca', 'com.au', 'sg'].map(end => `${name}.pingone.${end}`)
+}
 
 const errorTexts: ErrorTexts = [
   [/unable to (?:look ?up|find|locate).{0,60}\b(?:connection|partner|metadata)\b|unknown partner/i, 'sp-unknown'],
@@ -26,7 +28,7 @@ const errorTexts: ErrorTexts = [
 
 /** What PingFederate and the older PingOne have in common. */
 export const pingRecipe: Pick<FormRecipe, 'ownHosts' | 'errorTexts' | 'judge' | 'answer'> = {
-  ownHosts: pingIdHosts,
+  ownHosts: pingHosts('authenticator'),
   errorTexts,
   judge,
   async answer(walk, page) {

@@ -17,6 +17,7 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   auth0: async () => (await import('./provider-auth0.ts')).auth0,
   idaptive: async () => (await import('./provider-idaptive.ts')).idaptive,
   pingfederate: async () => (await import('./provider-pingfederate.ts')).pingfederate,
+  pingone: async () => (await import('./provider-pingone.ts')).pingone,
   shell: async () => (await import('./provider-shell.ts')).shell,
   browser: async () => (await import('./provider-browser.ts')).browser,
   form: async () => (await import('./provider-form.ts')).form,

@@ -77,6 +77,7 @@ describe('planOf', () => {
     expect(plan({}, { url: 'https://x/idp/startSSO.ping?PartnerSpId=urn:amazon:webservices' }).guess).toBe(
       'pingfederate',
     )
+    expect(plan({}, { url: 'https://auth.pingone.com.au/082dba86/saml20/idp/startsso' }).guess).toBe('pingone')
     expect(plan({}, { url: 'https://x/sso/idp/profile/SAML2/SOAP/ECP' }).guess).toBe('shibboleth')
     expect(plan({}, { url: 'https://x/login', samlResponse: '-' }).provider).toBe('saml-response')
     expect(plan({})).toMatchObject({ preAuth: [], auth: [], provider: undefined, guess: undefined })

@@ -16,6 +16,7 @@ test('every name finds the provider of that name', async () => {
     'auth0',
     'idaptive',
     'pingfederate',
+    'pingone',
     'shell',
     'browser',
     'form',
