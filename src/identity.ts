@@ -83,6 +83,7 @@ function guess(url: string | undefined): string | undefined {
   if (/^https:\/\/[^/]+\.onelogin\.com(?:\/|$)/i.test(url)) return 'onelogin'
   if (/^https:\/\/[^/]+\.auth0\.com\//i.test(url)) return 'auth0'
   if (/\/application\/saml\/[^/]+\/sso\//i.test(url)) return 'authentik'
+  if (/\/(?:idpssoinit|idpSSOInit\.jsp)\b|\/XUI\/|\/json\/realms\//.test(url)) return 'forgerock'
   if (/\/startSSO\.ping\b/i.test(url)) return 'pingfederate'
   if (/^https:\/\/(?:auth|apps)\.pingone\.[a-z.]+\/|^https:\/\/sso\.connect\.pingidentity\.com\//i.test(url))
     return 'pingone'

@@ -77,6 +77,13 @@ describe('planOf', () => {
     expect(plan({}, { url: 'https://x/idp/startSSO.ping?PartnerSpId=urn:amazon:webservices' }).guess).toBe(
       'pingfederate',
     )
+    for (const path of [
+      'idpssoinit?metaAlias=/alpha/idp',
+      'saml2/jsp/idpSSOInit.jsp?metaAlias=/idp',
+      'XUI/?realm=/alpha',
+    ]) {
+      expect(plan({}, { url: `https://x/am/${path}` }).guess).toBe('forgerock')
+    }
     expect(plan({}, { url: 'https://auth.pingone.com.au/082dba86/saml20/idp/startsso' }).guess).toBe('pingone')
     expect(plan({}, { url: 'https://x/sso/idp/profile/SAML2/SOAP/ECP' }).guess).toBe('shibboleth')
     expect(plan({}, { url: 'https://x/login', samlResponse: '-' }).provider).toBe('saml-response')

@@ -17,6 +17,7 @@ test('every name finds the provider of that name', async () => {
     'idaptive',
     'pingfederate',
     'pingone',
+    'forgerock',
     'shell',
     'browser',
     'form',
@@ -25,8 +26,9 @@ test('every name finds the provider of that name', async () => {
   ])
 })
 
-test('the original called one of them otherwise', async () => {
+test('some have another name', async () => {
   expect((await findProvider('centrify')).name).toBe('idaptive')
+  expect((await findProvider('openam')).name).toBe('forgerock')
 })
 
 test('another name is a fault of the configuration', async () => {
