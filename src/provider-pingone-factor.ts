@@ -13,6 +13,8 @@ interface Device {
   readonly id: string
   readonly way: 'push' | 'code' | 'browser'
   readonly label: string
+  /** Nickname, number or model; empty where the flow says nothing of it. */
+  readonly about: string
   readonly names: readonly string[]
 }
 
@@ -45,10 +47,10 @@ export async function passFactor(flow: Flow, answer: unknown): Promise<unknown> 
 async function push(flow: Flow, device: Device | undefined): Promise<unknown> {
   const { walk, url } = flow
   walk.last = 'code'
-  const what = device?.label ?? 'the push'
+  const what = device?.about ? `the push on ${device.about}` : 'the push'
   return awaitApproval(
     walk.context,
-    { host: url.host, what, first: { message: `approve the push: ${what}` }, intervalMs: pollMs },
+    { host: url.host, what, first: { message: `approve ${what}` }, intervalMs: pollMs },
     async (): Promise<Poll<unknown>> => {
       const answer = await readFlow(flow)
       const status = textAt(answer, 'status')
@@ -128,5 +130,6 @@ function deviceOf(device: unknown): Device {
   const model = clean(textAt(device, 'model', 'marketingName') || textAt(device, 'model', 'name'), 60)
   const about = name ?? model
   const id = textAt(device, 'id')
-  return { id, way, label: about === '' ? kind : `${kind}: ${about}`, names: [id, ...names, about].filter(Boolean) }
+  const label = about === '' ? kind : `${kind}: ${about}`
+  return { id, way, label, about, names: [id, ...names, about].filter(Boolean) }
 }

@@ -84,7 +84,8 @@ describe('planOf', () => {
     ]) {
       expect(plan({}, { url: `https://x/am/${path}` }).guess).toBe('forgerock')
     }
-    expect(plan({}, { url: 'https://auth.pingone.com.au/082dba86/saml20/idp/startsso' }).guess).toBe('pingone')
+    expect(plan({}, { url: 'https://auth.pingone.com.au/082dba86' }).guess).toBe('pingone')
+    expect(plan({}, { url: 'https://x/saml20/idp/startsso' }).guess).toBe('pingone')
     expect(plan({}, { url: 'https://x/sso/idp/profile/SAML2/SOAP/ECP' }).guess).toBe('shibboleth')
     expect(plan({}, { url: 'https://x/login', samlResponse: '-' }).provider).toBe('saml-response')
     expect(plan({})).toMatchObject({ preAuth: [], auth: [], provider: undefined, guess: undefined })

@@ -31,6 +31,12 @@ test('some have another name', async () => {
   expect((await findProvider('openam')).name).toBe('forgerock')
 })
 
+test('a browser can take over wherever there is a page', async () => {
+  const providers = await Promise.all(providerNames().map(findProvider))
+  const without = providers.filter(({ entry }) => entry === undefined).map(({ name }) => name)
+  expect(without).toEqual(['onelogin', 'shell', 'web-identity', 'saml-response'])
+})
+
 test('another name is a fault of the configuration', async () => {
   for (const name of ['shiboleth', 'constructor', '__proto__', '']) {
     expect(await findProvider(name).catch((error: unknown) => error)).toMatchObject({
