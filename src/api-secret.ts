@@ -12,7 +12,7 @@ const maxCodes = 3
 
 /** The password, to be sent to `target` now; `page` is the one that asks for it, if any. */
 export async function passwordFor(walk: Walk, page: Page | undefined, target: URL): Promise<string> {
-  if (walk.passwords.has(target.host)) throw passwordRefused(target.host)
+  if (walk.passwords.has(target.host)) throw refusedAgain(walk, target.host)
   if (walk.context.mode === 'refresh' && readMemory(walk.context.store).choices[pushKey(target.host)]) {
     throw formFailure('idp-session-ended', `${target.host} sends a push as soon as it has the password`)
   }
@@ -34,6 +34,12 @@ export function pushFollows({ context: { store } }: Walk, host: string): void {
 
 export function passwordRefused(host: string, said = ''): Error {
   return formFailure('password-refused', `${host} refused the user name or the password${said && `: ${said}`}`)
+}
+
+/** What it means that the password is asked for again. */
+export function refusedAgain({ last }: Walk, host: string, said = ''): Error {
+  if (last !== 'code') return passwordRefused(host, said)
+  return formFailure('mfa-refused', `${host} refused the second factor, and begins again${said && `: ${said}`}`)
 }
 
 /** In the background nobody is there for a second factor, and none is begun. */

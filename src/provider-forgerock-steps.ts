@@ -3,7 +3,7 @@
  * (https://docs.pingidentity.com/pingam/8/am-authentication/callbacks-supported.html).
  */
 import { askJson, textAt, type JsonAnswer } from './api-json.ts'
-import { passwordFor, passwordRefused, personFor, pushFollows, typeCodes } from './api-secret.ts'
+import { passwordFor, passwordRefused, personFor, pushFollows, refusedAgain, typeCodes } from './api-secret.ts'
 import { failure } from './errors.ts'
 import { codeOfText, formFailure, type ErrorTexts } from './form-failure.ts'
 import { clean } from './form-text.ts'
@@ -66,8 +66,8 @@ async function answerStep(login: Login, step: unknown, asked: Set<string>): Prom
   if (waitIn(callbacks) !== undefined) return awaitPush(login, step, callbacks)
   const said = textsIn(callbacks)
   const sent = walk.passwords.has(url.host)
-  if (sent && callbacks.some(each => asked.has(fieldOf(each)))) throw passwordRefused(url.host, said)
-  if (said !== '' && walk.context.mode === 'login') walk.context.ask.tell(`${url.host}: ${said}`)
+  if (sent && callbacks.some(each => asked.has(fieldOf(each)))) throw refusedAgain(walk, url.host, said)
+  if (said !== '') walk.context.ask.tell(`${url.host}: ${said}`)
   const values = new Map<Callback, unknown>()
   for (const each of callbacks) {
     if (each.type === 'ChoiceCallback') {
@@ -110,15 +110,13 @@ function typeIn(
   field: Callback,
   values: ReadonlyMap<Callback, unknown>,
 ): Promise<unknown> {
-  let [current, given] = [step, values]
+  let current = step
   const hidden = field.type === 'PasswordCallback'
   return typeCodes(login.walk, login.url, { label: field.prompt, hidden }, async code => {
-    const answer = await next(login, filled(current, new Map([...given, [field, code] as const])))
+    const answer = await next(login, filled(current, new Map([...values, [field, code] as const])))
     const again = callbacksOf(answer)
     const typed = again.filter(each => each.typed)
     if (typed.length === 0 || typed.some(each => fieldOf(each) !== fieldOf(field))) return { done: answer }
-    // Buttons alone are pressed again.
-    given = new Map([...given].filter(([each]) => !each.typed))
     current = answer
     return { refused: textsIn(again) }
   })

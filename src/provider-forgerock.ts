@@ -103,7 +103,7 @@ async function signIn(walk: Walk, page: Page): Promise<HttpRequest> {
   const base = shown?.base ?? meant?.base
   if (base === undefined)
     throw formFailure('idp-error', `${here.host} shows a log-in page of a server that it does not name`)
-  const realm = shown?.realm ?? realmIn(here) ?? meant?.realm ?? '/'
+  const realm = shown?.realm ?? meant?.realm ?? '/'
   const api = `${base}/json/realms/${['root', ...realm.split('/').filter(Boolean)].map(encodeURIComponent).join('/realms/')}`
   const token = await passCallbacks({ walk, page, realm, url: new URL(`${api}/authenticate${queryOf(walk, here)}`) })
   await keepSession(walk, base, token)
@@ -111,11 +111,6 @@ async function signIn(walk: Walk, page: Page): Promise<HttpRequest> {
   // Whoever signs the goal of the page is the server itself; anything else is left alone.
   const home = goal !== null && URL.canParse(goal, base) && new URL(goal, base).origin === new URL(base).origin
   return { url: home ? addressOf(page, new URL(goal, base).href) : walk.entry.href }
-}
-
-function realmIn({ searchParams }: URL): string | undefined {
-  const realm = searchParams.get('realm')
-  return realm === null ? undefined : realmOf(realm)
 }
 
 /** Which chain or journey: as set, as the page or the address says, else the realm's own. */

@@ -3,7 +3,7 @@
  * Enterprise is made of pages, PingFederate's and PingID's among them.
  */
 import { addressOf, at, listAt, textAt } from './api-json.ts'
-import { passwordFor, passwordRefused } from './api-secret.ts'
+import { passwordFor } from './api-secret.ts'
 import { failure } from './errors.ts'
 import { formFailure, hostOf } from './form-failure.ts'
 import { formProvider } from './form-login.ts'
@@ -123,20 +123,23 @@ async function signOn(flow: Flow, answer: unknown, status: string): Promise<unkn
     walk.userNames.set(url.host, page)
     return act(flow, 'user.lookup', { username })
   }
-  if (walk.passwords.has(url.host)) throw passwordRefused(url.host)
   const password = await passwordFor(walk, page, url)
   return offers(answer, 'password.check')
     ? act(flow, 'password.check', { password })
     : act(flow, 'usernamePassword.check', { username, password })
 }
 
+/** Taken once; whoever comes back from there signs in here. */
+const sourceStep = 'pingone source'
+
 /** `--auth-source`: another identity provider that the page offers beside the password. */
 function chosenSource({ walk, page }: Flow, answer: unknown): HttpRequest | undefined {
   const { authSource } = walk.context.settings
   const sources = listAt(answer, '_embedded', 'socialProviders')
-  if (authSource === undefined || sources.length === 0 || walk.passwords.size > 0) return undefined
+  if (authSource === undefined || sources.length === 0 || walk.pressed.has(sourceStep)) return undefined
   const names = (source: unknown): string[] => ['name', 'id', 'type'].map(name => textAt(source, name).toLowerCase())
   const found = sources.find(source => names(source).includes(authSource.toLowerCase()))
+  walk.pressed.add(sourceStep)
   if (found !== undefined) return { url: addressOf(page, textAt(at(found, '_links', 'authenticate'), 'href')) }
   const offered = sources.map(source => clean(textAt(source, 'name'), 60)).join(', ')
   walk.context.log.warn(`${hostOf(page)} offers no source “${clean(authSource, 60)}”`, offered)

@@ -16,7 +16,7 @@ export interface Callback {
 export interface Stage {
   readonly callbacks: readonly Callback[]
   readonly header?: string
-  judge(values: readonly unknown[], turn: number): 'passed' | 'again' | Reply
+  judge(values: readonly unknown[], turn: number): 'passed' | 'again' | 'restart' | Reply
 }
 
 export interface ForgeRockOptions {
@@ -91,6 +91,8 @@ export async function startForgeRock(options: ForgeRockOptions = {}): Promise<Si
   let turn = 0
   /** What has been asked: user name, password, stages. */
   let at = 0
+  /** The log-in page was told where to go on to. */
+  let waiting = false
   let shown: { readonly authId: string; readonly callbacks: readonly Callback[] } | undefined
 
   const credentials: readonly (readonly Callback[])[] =
@@ -148,6 +150,10 @@ export async function startForgeRock(options: ForgeRockOptions = {}): Promise<Si
     turn += 1
     const verdict = stages[at - credentials.length]?.judge(given, turn)
     if (verdict === 'passed') return onward()
+    if (verdict === 'restart') {
+      at = 0
+      return step()
+    }
     return verdict === 'again' ? step([say('Not right, try again', '2')]) : (verdict ?? broken('no such stage'))
   }
 
@@ -156,6 +162,7 @@ export async function startForgeRock(options: ForgeRockOptions = {}): Promise<Si
     if (headers.origin !== origin) return broken('origin')
     const query = new URL(path, origin).searchParams
     const service = query.get('authIndexType') === 'service' ? query.get('authIndexValue') : null
+    if (query.get('goto') !== `${origin}${entry}&ReqID=r1`) return broken('goto')
     if (service !== (options.service ?? null)) return broken(`service ${service}`)
     const sent = JSON.parse(body) as { readonly authId?: string; readonly callbacks?: readonly Callback[] }
     if (sent.authId === undefined) {
@@ -176,10 +183,16 @@ export async function startForgeRock(options: ForgeRockOptions = {}): Promise<Si
     const cookie = new RegExp(`\\b${options.byScript ?? 'iPlanetDirectoryPro'}=([^;]+)`).exec(
       seen.headers.cookie ?? '',
     )?.[1]
-    if (seen.path === entry || seen.path === `${entry}&ReqID=r1`) {
-      if (cookie !== undefined && sessions.has(cookie) && !options.closed) return { body: responsePage() }
-      const goal = encodeURIComponent(`${origin}${entry}&ReqID=r1`)
-      return redirect(`${options.platform ? '/login/' : `${base}/XUI/`}?realm=/alpha&goto=${goal}`)
+    const goal = `${origin}${entry}&ReqID=r1`
+    if (seen.path === entry || `${origin}${seen.path}` === goal) {
+      if (cookie !== undefined && sessions.has(cookie) && !options.closed) {
+        if (waiting && seen.path === entry) return broken('the goal of the page is lost')
+        waiting = false
+        return { body: responsePage() }
+      }
+      waiting = true
+      const place = options.platform ? '/login/' : `${base}/XUI/`
+      return redirect(`${place}?realm=/alpha&goto=${encodeURIComponent(goal)}`)
     }
     if (url.pathname === '/login/' || url.pathname === `${base}/XUI/`) {
       return {

@@ -44,6 +44,8 @@ export interface PingFederateOptions {
   /** After a right password, in the place of all that follows. */
   readonly after?: Reply
   readonly systems?: readonly string[]
+  /** Where they lead: to a response, or back to the log-in page. */
+  readonly elsewhere?: 'back'
 }
 
 export interface SimulatedPingFederate extends SimulatedIdp {
@@ -278,7 +280,7 @@ export async function startPingFederate(options: PingFederateOptions = {}): Prom
         if (pingId?.denied !== undefined) return pingError(pingId.denied)
         if (status === 'OK') return backToPing()
         if (pingId?.late === 'push') return pushPage()
-        return pingId?.late === 'code' ? codePage() : pingError('Your sign-on timed out.')
+        return pingId?.late === 'code' ? codePage() : pingError('Something went wrong.')
       }
       case 'POST /auth/otp':
         if (at !== 'code' || !isFresh(fields.get('csrfToken'))) return broken('an old token')
@@ -319,7 +321,7 @@ export async function startPingFederate(options: PingFederateOptions = {}): Prom
     const system = fields.get('pf.alternateAuthnSystem')
     if (system !== '') {
       if (!systems.includes(system ?? '') || fields.get(pass) !== '') return broken('system')
-      return redirect(`/elsewhere?system=${system}`)
+      return redirect(`/elsewhere/${system}`)
     }
     if (fields.get('pf.ok') !== 'clicked') return broken('nobody clicked')
     const code = login === 'securid'
@@ -375,7 +377,8 @@ export async function startPingFederate(options: PingFederateOptions = {}): Prom
     }
     if (url.pathname === resume) return resumed(seen)
     if (url.pathname.startsWith('/pingid/ppm/')) return ping(seen, origin)
-    return url.pathname === '/elsewhere' ? { body: responsePage() } : broken(`unexpected ${seen.method} ${seen.path}`)
+    if (url.pathname.startsWith('/elsewhere/')) return options.elsewhere ? redirect(resume) : { body: responsePage() }
+    return broken(`unexpected ${seen.method} ${seen.path}`)
   }
 
   const server = await serve('127.0.0.1', answer)

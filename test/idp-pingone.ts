@@ -29,8 +29,8 @@ export interface PingOneOptions {
   readonly refusal?: Reply
   /** Other identity providers, by name. */
   readonly sources?: readonly string[]
-  /** In the place of the sign-on page. */
-  readonly signOnPage?: Reply
+  /** Where they lead: to a response, or back to the sign-on page. */
+  readonly elsewhere?: 'back'
   /** The app stays closed. */
   readonly closed?: boolean
 }
@@ -200,9 +200,7 @@ export async function startPingOne(options: PingOneOptions = {}): Promise<Simula
         return session !== undefined && sessions.has(session) ? { body: responsePage() } : begin()
       }
       case `${environment}/signon/`:
-        return (
-          options.signOnPage ?? { body: page('Sign On', '<div id="root"></div><script src="/signon.js"></script>') }
-        )
+        return { body: page('Sign On', '<div id="root"></div><script src="/signon.js"></script>') }
       case `${environment}/saml20/resume`:
         if (status !== 'COMPLETED' || url.searchParams.get('flowId') !== `f${count}`) return broken('resume')
         if (options.closed) return begin()
@@ -212,6 +210,7 @@ export async function startPingOne(options: PingOneOptions = {}): Promise<Simula
           body: responsePage(),
         }
       case '/elsewhere':
+        if (options.elsewhere) return redirect(`${environment}/signon/?flowId=f${count}`)
         return { body: responsePage() }
       default:
         return url.pathname.startsWith(`${environment}/flows/`) ? flows(seen) : broken(`unexpected ${seen.path}`)

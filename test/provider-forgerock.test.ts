@@ -118,8 +118,17 @@ describe('callbacks', () => {
     expect(error).toBeUndefined()
     expect(made.told.slice(0, 2)).toEqual([expect.stringContaining('Select this number'), 'Number to match: 44'])
     expect(made.waited()).toBe(24_000)
-    const named = await signIn({ stages: [methods, push] }, { settings: { mfaMethod: 'push' } })
+    const settings = { mfaMethod: 'push' }
+    const named = await signIn({ stages: [methods, push] }, { settings })
     expect([named.error, named.made.asked]).toEqual([undefined, []])
+    const background = await signIn({ stages: [methods, push] }, { settings, mode: 'refresh' })
+    expect(background.error).toMatchObject({ kind: 'person', code: 'idp-session-ended' })
+    expect(background.idp.values).toEqual([])
+  })
+
+  test('a server in a hurry is asked twice a second, not more', async () => {
+    const hurry: Stage = { callbacks: [wait('', '1')], judge: (_, turn) => (turn < 4 ? 'again' : 'passed') }
+    expect((await signIn({ stages: [hurry] })).made.waited()).toBe(2000)
   })
 
   test('N15: a push that ends in 400 is an end, not a failure', async () => {
@@ -175,6 +184,13 @@ describe('callbacks', () => {
     const { error, idp } = await signIn({ stages }, { settings: { mfaCode: '000000' } })
     expect(error).toMatchObject({ kind: 'refused', code: 'mfa-refused' })
     expect(idp.values).toHaveLength(1)
+  })
+
+  test('a code that leads back to the beginning was refused; the password is not sent again', async () => {
+    const stages = [{ ...codeStage, judge: () => 'restart' as const }]
+    const { error, idp } = await signIn({ stages }, { settings: { mfaCode: '000000' } })
+    expect(error).toMatchObject({ kind: 'refused', code: 'mfa-refused' })
+    expect([idp.values.length, idp.posts()]).toEqual([1, 1])
   })
 
   test('a question in another language behind the password never gets the password', async () => {

@@ -161,11 +161,11 @@ describe('second factors', () => {
   })
 
   test('an error page of PingID after a push is a refusal', async () => {
-    const { error } = await signIn({ pingId: { statuses: ['OK'], denied: 'Authentication denied' } })
+    const { error } = await signIn({ pingId: { statuses: ['OK'], denied: 'Something went wrong.' } })
     expect(error).toMatchObject({
       kind: 'refused',
       code: 'mfa-refused',
-      message: expect.stringContaining('Authentication denied'),
+      message: expect.stringContaining('Something went wrong.'),
     })
   })
 
@@ -186,6 +186,11 @@ test('in the background nobody’s phone rings', async () => {
   const { error, idp } = await signIn({ pingId: {} }, { mode: 'refresh' })
   expect(error).toMatchObject({ kind: 'person', code: 'idp-session-ended' })
   expect(idp.steps.filter(step => step.includes('/pingid/'))).toEqual([])
+  const forms = ['form1', 'reponseView'].map(
+    id => `<form id="${id}" method="post"><input type="hidden" name="csrfToken" value="c"></form>`,
+  )
+  const later = await signIn({ entry: { body: page('', forms.join('')) } }, { mode: 'refresh' })
+  expect(later.error).toMatchObject({ kind: 'person', code: 'idp-session-ended' })
 })
 
 test('another host than PingID’s own gets no code without a yes', async () => {
@@ -249,7 +254,9 @@ describe('other pages', () => {
     for (const authSource of ['Corp', 'use corp']) {
       const { error, idp } = await signIn({ systems: ['Other', 'Corp'] }, { settings: { authSource } })
       expect([error, idp.posts()]).toEqual([undefined, 0])
-      expect(idp.steps.at(-1)).toBe('GET /elsewhere')
+      expect(idp.steps.at(-1)).toBe('GET /elsewhere/Corp')
     }
+    const back = await signIn({ systems: ['Corp'], elsewhere: 'back' }, { settings: { authSource: 'Corp' } })
+    expect([back.error, back.idp.posts()]).toEqual([undefined, 1])
   })
 })

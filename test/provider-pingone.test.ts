@@ -206,6 +206,8 @@ describe('other states', () => {
   test('another identity provider, named or the only way', async () => {
     const named = await signIn({ sources: ['Google', 'Corp'] }, { settings: { authSource: 'corp' } })
     expect([named.error, named.idp.actions]).toEqual([undefined, []])
+    const back = await signIn({ sources: ['Corp'], elsewhere: 'back' }, { settings: { authSource: 'corp' } })
+    expect([back.error, back.idp.posts()]).toEqual([undefined, 1])
     const missing = await signIn({ sources: ['Google'] }, { settings: { authSource: 'corp' } })
     expect(missing.error).toBeUndefined()
     expect(missing.made.logged.join('\n')).toContain('offers no source “corp”')
