@@ -16,6 +16,9 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   authentik: async () => (await import('./provider-authentik.ts')).authentik,
   auth0: async () => (await import('./provider-auth0.ts')).auth0,
   idaptive: async () => (await import('./provider-idaptive.ts')).idaptive,
+  pingfederate: async () => (await import('./provider-pingfederate.ts')).pingfederate,
+  pingone: async () => (await import('./provider-pingone.ts')).pingone,
+  forgerock: async () => (await import('./provider-forgerock.ts')).forgerock,
   shell: async () => (await import('./provider-shell.ts')).shell,
   browser: async () => (await import('./provider-browser.ts')).browser,
   form: async () => (await import('./provider-form.ts')).form,
@@ -23,8 +26,8 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   'saml-response': async () => (await import('./provider-saml-response.ts')).samlResponse,
 }
 
-/** Names of the original. */
-const aliases: Readonly<Record<string, string>> = { centrify: 'idaptive' }
+/** A name of the original, and the one that the open source still has. */
+const aliases: Readonly<Record<string, string>> = { centrify: 'idaptive', openam: 'forgerock' }
 
 export function providerNames(): string[] {
   return Object.keys(registry)
