@@ -116,8 +116,8 @@ export function providerCase(
 type Start = () => Promise<SimulatedIdp & { readonly url: string }>
 
 export interface FactorCase {
-  /** An approval on another device: given, refused, never answered. */
-  readonly push: Readonly<Record<'given' | 'refused' | 'silent', Start>>
+  /** An approval on another device: given, refused, never answered. Absent where there are only codes. */
+  readonly push?: Readonly<Record<'given' | 'refused' | 'silent', Start>>
   /** A page that takes the code `123456`. */
   readonly code: Start
 }
@@ -141,23 +141,6 @@ export function factorCase(name: string, provider: Provider, { push, code }: Fac
       }
     }
     const success = { kind: 'saml', response: samlResponse() }
-
-    test('an approval is waited for, and said to be', async () => {
-      const { made, outcome } = await run(push.given)
-      expect(outcome).toEqual(success)
-      expect([made.asked, made.told.length > 0]).toEqual([[], true])
-    })
-
-    test('a refusal and a silence are told apart, and neither sends the password again', async () => {
-      for (const [start, expected] of [
-        [push.refused, 'mfa-refused'],
-        [push.silent, 'mfa-timeout'],
-      ] as const) {
-        const { outcome, posts } = await run(start)
-        expect(outcome).toMatchObject({ kind: 'refused', code: expected })
-        expect(posts).toBe(1)
-      }
-    })
 
     test('a code is asked for, and shown nowhere', async () => {
       const { made, outcome } = await run(code, {
@@ -185,18 +168,39 @@ export function factorCase(name: string, provider: Provider, { push, code }: Fac
       expect(questions).toBe(1)
     })
 
-    test('an abort ends the wait', async () => {
-      const stop = new AbortController()
-      const { outcome } = await run(push.silent, {}, ({ context }) => ({
-        ...context,
-        signal: stop.signal,
-        clock: { ...context.clock, sleep: async () => stop.abort(new Error('enough')) },
-      }))
-      expect(String(outcome)).toContain('enough')
-    })
+    if (push) {
+      test('an approval is waited for, and said to be', async () => {
+        const { made, outcome } = await run(push.given)
+        expect(outcome).toEqual(success)
+        expect([made.asked, made.told.length > 0]).toEqual([[], true])
+      })
 
-    test('in the background both are the end of the session, and nobody is asked', async () => {
-      for (const start of [push.given, code]) {
+      test('a refusal and a silence are told apart, and neither sends the password again', async () => {
+        for (const [start, expected] of [
+          [push.refused, 'mfa-refused'],
+          [push.silent, 'mfa-timeout'],
+        ] as const) {
+          const { outcome, posts } = await run(start)
+          expect(outcome).toMatchObject({ kind: 'refused', code: expected })
+          expect(posts).toBe(1)
+        }
+      })
+
+      test('an abort ends the wait', async () => {
+        const stop = new AbortController()
+        const { outcome } = await run(push.silent, {}, ({ context }) => ({
+          ...context,
+          signal: stop.signal,
+          clock: { ...context.clock, sleep: async () => stop.abort(new Error('enough')) },
+          // Some wait in one request, which the host ends.
+          ask: { ...context.ask, tell: () => stop.abort(new Error('enough')) },
+        }))
+        expect(String(outcome)).toContain('enough')
+      })
+    }
+
+    test('in the background any is the end of the session, and nobody is asked', async () => {
+      for (const start of [push?.given ?? [], code].flat()) {
         const { made, outcome } = await run(start, { mode: 'refresh', settings: { mfaCode: '123456' } })
         expect(outcome).toMatchObject({ kind: 'person', code: 'idp-session-ended', hint: 'cloudtoken' })
         expect([made.asked, made.told]).toEqual([[], []])
