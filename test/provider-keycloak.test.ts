@@ -122,6 +122,37 @@ describe('signing in', () => {
     })
   }
 
+  for (const language of ['de', 'en'] as const) {
+    test(`C15 pages in ${language}, by what is asked for or in spite of it`, async () => {
+      const words = { de: ['Anmelden', 'Passwort', 'Einmalcode'], en: ['Sign in', 'Password', 'One-time code'] }
+      const shown = (asked: string | undefined): readonly string[] => words[asked?.startsWith('en') ? language : 'de']
+      const form = (step: number, button: string, inside: string): string =>
+        page(
+          button,
+          `<form action="${authenticate}${step}" method="post">${inside}<button type="submit">${button}</button></form>`,
+        )
+      await succeeds({
+        ...run,
+        script: [
+          start(({ headers }) => {
+            const [button = '', secret = ''] = shown(headers['accept-language'])
+            return form(
+              1,
+              button,
+              `<input name="username"><label>${secret}<input type="password" name="password"></label>`,
+            )
+          }),
+          posted(({ headers }) => {
+            const [button = '', , code = ''] = shown(headers['accept-language'])
+            return form(2, button, `<label for="c">${code}</label><input id="c" name="otp">`)
+          }, 'username=jane&password=secret-7'),
+          coded('otp=123456'),
+        ],
+        answers: [[words[language][2] ?? '', '123456']],
+      })
+    })
+  }
+
   test('K05 a disabled account', async () => {
     const text = 'Account is disabled, contact your administrator.'
     expect(await fails({ ...run, script: [start(), posted(loginPage('/x', text))] })).toMatchObject({

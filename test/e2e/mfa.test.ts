@@ -59,7 +59,7 @@ test('--mfa-command brings the code; the session renews without it', () =>
     expect([second.code, idp.posts()]).toEqual([0, 1])
   }))
 
-test('--mfa-code has the spelling of the original, too; without one a person is needed', () =>
+test('X02 --mfa-code has the spelling of the original, too; without one a person is needed', () =>
   withAdfs(code, async (_, env) => {
     const nobody = await place.run([], { env })
     expect([nobody.code, nobody.stderr]).toEqual([11, expect.stringContaining('Verification code')])
