@@ -7,10 +7,11 @@ import { keycloak } from '../src/provider-keycloak.ts'
 import { testContext } from './context.ts'
 import { page, redirect, responsePage, samlResponse, startFakeIdp, type Step } from './fake-idp.ts'
 import { entry, expiredPage, loginPage, startKeycloakPages } from './idp-keycloak.ts'
-import { providerCase } from './provider.case.ts'
+import { factorCase, providerCase } from './provider.case.ts'
 import { walker } from './walk.ts'
 
-providerCase('keycloak', keycloak, startKeycloakPages)
+providerCase('keycloak', keycloak, () => startKeycloakPages())
+factorCase('K07 K10 keycloak', keycloak, { code: () => startKeycloakPages({ otp: true }) })
 
 const { succeeds, fails } = walker(keycloak, 'secret-7')
 const run = { entry }

@@ -120,10 +120,12 @@ export interface FactorCase {
   readonly push?: Readonly<Record<'given' | 'refused' | 'silent', Start>>
   /** A page that takes the code `123456`. */
   readonly code: Start
+  /** A wrong code ends the sign-in. */
+  readonly once?: true
 }
 
 /** What every provider with second factors promises beyond that. */
-export function factorCase(name: string, provider: Provider, { push, code }: FactorCase): void {
+export function factorCase(name: string, provider: Provider, { push, code, once }: FactorCase): void {
   describe(`${name}: every second factor`, () => {
     const run = async (
       start: Start,
@@ -143,12 +145,8 @@ export function factorCase(name: string, provider: Provider, { push, code }: Fac
     const success = { kind: 'saml', response: samlResponse() }
 
     test('a code is asked for, and shown nowhere', async () => {
-      const { made, outcome } = await run(code, {
-        answers: [
-          ['', '000000'],
-          ['', '123456'],
-        ],
-      })
+      const wrong = once ? [] : ([['', '000000']] as const)
+      const { made, outcome } = await run(code, { answers: [...wrong, ['', '123456']] })
       expect(outcome).toEqual(success)
       const everything = JSON.stringify([made.logged, made.told, [...made.files]])
       for (const secret of ['000000', '123456', 'correct horse']) expect(everything).not.toContain(secret)
