@@ -21,11 +21,10 @@ const program = [
   `trap : INT; ${command.join(' ')}; echo "code $?."; stty -a | grep -o ' echo ' && echo 'shown.'`,
 ]
 
-/** Files that hold credentials, or the beginning of some. */
-function written(home: string): string[] {
-  return readdirSync(home, { recursive: true, encoding: 'utf8' }).filter(file =>
-    /(?:^|\/)(?:tokens\.|credentials|\.[\w.-]+\.tmp)/.test(file),
-  )
+/** Files that hold credentials, or the beginning of some, and locks that the next run would wait for. */
+function left(home: string): string[] {
+  const files = readdirSync(home, { recursive: true, encoding: 'utf8' }).filter(file => !file.startsWith('.cache/'))
+  return files.filter(file => /(?:^|\/)(?:tokens\.|credentials|\.[\w.-]+\.tmp)|\.lock$/.test(file))
 }
 
 async function interrupts(
@@ -39,7 +38,7 @@ async function interrupts(
   await screen.seen(/code 130\./)
   await screen.seen(/shown\./)
   expect(await screen.ended).toBe(0)
-  expect(written(HOME)).toEqual([])
+  expect(left(HOME)).toEqual([])
 }
 
 test('X03 Ctrl-C at the password', () =>
