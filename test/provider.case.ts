@@ -9,6 +9,8 @@ import { samlResponse } from './fake-idp.ts'
 
 export interface SimulatedIdp {
   readonly origin: string
+  /** Requests that did not fit where the sign-in stood. */
+  readonly problems?: readonly string[]
   /** How often a password arrived. */
   posts(): number
   /** `strange`: every page is one that nobody understands. */
@@ -28,7 +30,10 @@ export function providerCase(
     beforeEach(async () => {
       idp = await start()
     })
-    afterEach(() => idp.stop())
+    afterEach(async () => {
+      await idp.stop()
+      expect(idp.problems ?? []).toEqual([])
+    })
 
     const make = (options: TestContextOptions = {}): Promise<TestContext> =>
       testContext({ password: 'correct horse', ...options, settings: { url: idp.url, ...options.settings } })
@@ -140,6 +145,7 @@ export function factorCase(name: string, provider: Provider, { push, code, once 
         return { made, outcome, posts: idp.posts() }
       } finally {
         await idp.stop()
+        expect(idp.problems ?? []).toEqual([])
       }
     }
     const success = { kind: 'saml', response: samlResponse() }
