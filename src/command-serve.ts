@@ -7,6 +7,7 @@ import { takeRole } from './command-sign-in.ts'
 import type { Taken } from './background.ts'
 import { beside, openContainerEndpoint, serveOther, takeOthers } from './daemon-container.ts'
 import { openControl } from './daemon-control.ts'
+import { createSimulation, startWanted } from './daemon-simulation.ts'
 import { createService, createServing } from './daemon.ts'
 import type { Gate } from './gate.ts'
 import { metadataAddress } from './linklocal.ts'
@@ -27,11 +28,13 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
   const metadata = await createService(context, gate.listen)
   const endpoint = await openContainerEndpoint(context)
   try {
-    const service = beside(metadata, endpoint)
+    const simulation = createSimulation(beside(metadata, endpoint), context.clock)
+    const { service } = simulation
     const session = await sessionOf(context)
     const serving = createServing(session, service, context)
     gate.open(service.handler, context.settings)
-    const control = await openControl({ ...context, gate, service, serving, end: () => ending.abort() })
+    startWanted(simulation, metadata.wanted, context.clock, ending.signal)
+    const control = await openControl({ ...context, gate, service, serving, simulation, end: () => ending.abort() })
     return {
       session,
       show({ credentials, others }) {

@@ -2,7 +2,7 @@
  * The one table of commands: help, completions and the man page come from it. What a command needs is loaded when it runs.
  */
 import { withContext, type Command, type Invocation } from './command.ts'
-import { daemonOptions } from './options-daemon.ts'
+import { daemonOptions, simulateOptions } from './options-daemon.ts'
 import { generalOptions, pluginOptions, upgradeOptions } from './options-general.ts'
 import { consoleOptions, execOptions, exporterOptions, profileOptions, setupOptions } from './options-output.ts'
 import { coreOptions } from './options.ts'
@@ -122,6 +122,14 @@ export const commands: readonly Command[] = [
       follow: { type: 'boolean', alias: ['f'], act: true, summary: 'go on with what is added, until Ctrl-C' },
     },
     run: async ({ flags }) => (await import('./command-logs.ts')).logsCommand(flags),
+  },
+  {
+    name: 'simulate',
+    usage: 'WHAT|off',
+    summary: 'let the daemon make up a spot interruption, an event, slowness …; alone: what it makes up',
+    options: { ...simulateOptions, ...controlOptions },
+    positionals: Infinity,
+    run: async ({ flags, words }) => (await import('./command-simulate.ts')).simulateCommand(flags, words),
   },
   {
     name: 'link',
