@@ -112,7 +112,8 @@ const readers: Readonly<Record<SimulationName, Reader>> = {
     const tags: Record<string, string> = {}
     for (const word of words) {
       const [, key, value] = /^([^=]+)=(.+)$/s.exec(word) ?? []
-      if (key === undefined || value === undefined) throw failure('usage', `${JSON.stringify(word)} is not KEY=VALUE`, { hint })
+      if (key === undefined || value === undefined)
+        throw failure('usage', `${JSON.stringify(word)} is not KEY=VALUE`, { hint })
       // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html
       if (!/^[\w+\-=.,@:]{1,128}$/.test(key) || /^(_index|\.{1,2})$/.test(key)) {
         throw failure('usage', `${JSON.stringify(key)} is no key of a tag that instance metadata shows`, { hint })
@@ -132,7 +133,10 @@ function none(usage: string, words: readonly string[]): void {
 function whole(text: string | undefined, least: number, most: number, hint: string): number {
   const number = /^\d{1,9}$/.test(text ?? '') ? Number(text) : Number.NaN
   if (number >= least && number <= most) return number
-  const what = text === undefined ? 'a number is missing' : `${JSON.stringify(text)} is not a whole number from ${least} to ${most}`
+  const what =
+    text === undefined
+      ? 'a number is missing'
+      : `${JSON.stringify(text)} is not a whole number from ${least} to ${most}`
   throw failure('usage', what, { hint })
 }
 

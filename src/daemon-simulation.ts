@@ -38,7 +38,9 @@ export function createSimulation(inner: MetadataService, clock: Clock): Simulati
     async function disturbed(): Promise<Response> {
       if (slow) await clock.sleep(slow.milliseconds)
       const status = state().error?.status
-      return status === undefined ? await inner.handler(request, path, caller) : errorPage(status, STATUS_CODES[status] ?? 'Simulated')
+      return status === undefined
+        ? await inner.handler(request, path, caller)
+        : errorPage(status, STATUS_CODES[status] ?? 'Simulated')
     }
   }
 

@@ -63,8 +63,7 @@ export function createInstance(options: InstanceOptions, snapshot: MetadataSnaps
   const dnsSuffix = known?.dnsSuffix ?? 'amazonaws.com'
 
   // The first four addresses and the last one of a subnet are AWS's own.
-  const address =
-    given('local-ipv4') ?? `172.31.${number('address', 0)}.${4 + (number('address', 1) % 250)}`
+  const address = given('local-ipv4') ?? `172.31.${number('address', 0)}.${4 + (number('address', 1) % 250)}`
   if (!isIPv4(address)) throw failure('config', `metadata: local-ipv4 ${JSON.stringify(address)} is no IPv4 address`)
   const [first, second, third] = address.split('.').map(Number)
   // The blocks 203.0.113.0/24 and 2001:db8::/32 are kept for examples: nobody has these addresses.
@@ -104,7 +103,14 @@ export function createInstance(options: InstanceOptions, snapshot: MetadataSnaps
 /** `use1-az1`: the id of a zone is the same in every account, unlike its letter. */
 export function zoneId({ region, zone }: Pick<Instance, 'region' | 'zone'>): string {
   const [area = '', ...rest] = region.split('-')
-  const sides: Readonly<Record<string, string>> = { gov: 'g', north: 'n', south: 's', east: 'e', west: 'w', central: 'c' }
+  const sides: Readonly<Record<string, string>> = {
+    gov: 'g',
+    north: 'n',
+    south: 's',
+    east: 'e',
+    west: 'w',
+    central: 'c',
+  }
   const short = rest.map(part => sides[part] ?? part.replace(/(north|south)(east|west)/, (_, a, b) => `${a[0]}${b[0]}`))
   return `${area}${short.join('')}-az${(zone.codePointAt(zone.length - 1) ?? 97) - 96}`
 }

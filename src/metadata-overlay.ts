@@ -14,7 +14,8 @@ export function putPage(pages: Map<string, Page>, root: string, path: string, pa
     const key = keyOf(root, keys.slice(0, depth))
     const isFolder = depth < segments.length - 1
     // A version lists its trees without a slash.
-    const line = isFolder && depth > 0 && !isNumbered(segments[depth] ?? '') ? `${segments[depth]}/` : (segments[depth] ?? '')
+    const line =
+      isFolder && depth > 0 && !isNumbered(segments[depth] ?? '') ? `${segments[depth]}/` : (segments[depth] ?? '')
     pages.set(key, createPage(withLine(linesOf(pages, key), line).join('\n'), { modified }))
   }
   dropBelow(pages, keyOf(root, keys))

@@ -61,7 +61,8 @@ export function withSimulated(pages: Pages, simulated: Simulated | undefined, mo
   for (const root of versionRoots(pages)) {
     if (tags) removePage(all, root, 'meta-data/tags', modified)
     for (const [path, text] of leaves) putPage(all, root, `meta-data/${path}`, createPage(text, { modified }), modified)
-    if (userData) putPage(all, root, 'user-data', userDataPage(Buffer.from(userData.base64, 'base64'), modified), modified)
+    if (userData)
+      putPage(all, root, 'user-data', userDataPage(Buffer.from(userData.base64, 'base64'), modified), modified)
   }
   return all
 }

@@ -26,14 +26,20 @@ export function readValues(entries: Readonly<Record<string, unknown>>, where: st
 
 /** `/latest/meta-data/mac`, `meta-data/mac` and `mac` are one. */
 export function valuePath(name: string): string {
-  const path = name.split('/').filter(Boolean).join('/').replace(/^latest\//, '')
+  const path = name
+    .split('/')
+    .filter(Boolean)
+    .join('/')
+    .replace(/^latest\//, '')
   return /^(meta-data|dynamic|user-data)(\/|$)/.test(path) ? path : `meta-data/${path}`
 }
 
 /** Why there can be no value of that name, beside those. */
 export function problemWith(path: string, others: Pick<MetadataValues, 'keys'>): string | undefined {
   if (isOfIam(path)) return 'cannot be set: the credentials are real'
-  if (path === 'meta-data' || path === 'dynamic' || path.startsWith('user-data/')) return 'is no name of a value'
+  if (['', 'meta-data', 'meta-data/', 'dynamic'].includes(path) || path.startsWith('user-data/')) {
+    return 'is no name of a value'
+  }
   if (!/^[!-~]+$/.test(path)) return 'is no name of a value'
   for (const other of others.keys()) {
     if (path.startsWith(`${other}/`) || other.startsWith(`${path}/`)) return `and ${other} cannot both have a value`
