@@ -135,9 +135,9 @@ export const commands: readonly Command[] = [
     name: 'link',
     usage: 'up|down|status',
     summary: 'the link-local address alone (up and down need root)',
-    options: generalOptions,
+    options: { ipv6: { ...daemonOptions.ipv6, summary: 'the IPv6 address as well' }, ...generalOptions },
     positionals: 1,
-    run: async ({ words }) => (await import('./command-link.ts')).linkCommand(words[0]),
+    run: async ({ flags, words }) => (await import('./command-link.ts')).linkCommand(words[0], flags),
   },
   {
     name: 'init',

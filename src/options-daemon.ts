@@ -11,6 +11,7 @@ export const daemonOptions = {
     default: '169.254.169.254:80',
     summary: 'where the metadata service listens; any other than the default needs no root',
   },
+  ipv6: { type: 'boolean', summary: 'answer at the IPv6 address of the metadata service, too: fd00:ec2::254' },
   'refresh-interval': {
     type: 'integer',
     value: 'SECONDS',
