@@ -7,6 +7,7 @@ import { STATUS_CODES } from 'node:http'
 import type { MetadataService } from './daemon.ts'
 import { failure } from './errors.ts'
 import { toTimestamp, type MetadataSnapshot } from './metadata-document.ts'
+import type { MockConfig } from './metadata-mock.ts'
 import { simulationNames, type Simulated, type SimulationOrder } from './metadata-simulated.ts'
 import { errorPage, type Handler } from './metadata.ts'
 import type { Clock } from './types.ts'
@@ -83,12 +84,13 @@ function withSimulation(snapshot: MetadataSnapshot, simulated: Simulated): Metad
 /** What a metadata file wants to be simulated, in its time. */
 export function startWanted(
   simulation: Simulation,
-  wanted: MetadataService['wanted'],
+  wanted: MockConfig['wanted'] | undefined,
   clock: Clock,
   signal: AbortSignal,
 ): void {
-  if (!wanted || Object.keys(wanted.simulated).length === 0) return
-  void clock.sleep(1000 * wanted.delaySeconds, signal).then(() => simulation.order({ begin: wanted.simulated }))
+  for (const { simulated, delaySeconds } of wanted ?? []) {
+    void clock.sleep(1000 * delaySeconds, signal).then(() => simulation.order({ begin: simulated }))
+  }
 }
 
 /** From the line that came through the control socket. */

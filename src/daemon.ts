@@ -37,8 +37,8 @@ export interface MetadataService {
   show(snapshot: MetadataSnapshot): void
   /** Requests answered so far. */
   requests(): number
-  /** What the metadata file wants to be simulated, and how long after the start. */
-  readonly wanted?: Pick<MockConfig, 'simulated' | 'delaySeconds'>
+  /** What the metadata file wants to be simulated. */
+  readonly wanted?: MockConfig['wanted']
 }
 
 export async function createService(served: Served, listen: Listen): Promise<MetadataService> {

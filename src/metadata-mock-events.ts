@@ -12,60 +12,87 @@ export interface MockReader {
   object(value: unknown, name: string): Entries
 }
 
-/** Seconds after the start. */
-export function readDelay(top: Entries, { wrong }: MockReader, now: Date): number {
-  const trigger = top['mock-trigger-time']
-  if (trigger !== undefined && trigger !== '') {
-    const at = Date.parse(String(trigger))
-    if (Number.isNaN(at)) throw wrong('mock-trigger-time is no time')
-    return Math.max(0, Math.ceil((at - now.getTime()) / 1000))
-  }
-  const delay = Number(top['mock-delay-sec'] ?? 0)
-  if (!Number.isSafeInteger(delay) || delay < 0) throw wrong('mock-delay-sec is no number of seconds')
-  return delay
+/** What is to be simulated, and how long after the start. */
+export interface Wanted {
+  readonly simulated: Simulated
+  readonly delaySeconds: number
 }
 
-/** `begin` is when they begin, `id` the name of the maintenance event. */
-export function readEvents(top: Entries, reader: MockReader, begin: Date, id: string | undefined): Simulated {
-  const { object, wrong } = reader
-  const time = (section: Entries, name: string, days: number): string => {
-    const given = section[name]
-    const at = given === undefined || given === '' ? begin.getTime() + 86_400_000 * days : Date.parse(String(given))
-    if (Number.isNaN(at)) throw wrong(`${name} is no time`)
-    return toTimestamp(new Date(at))
-  }
-  const word = (section: Entries, name: string, values: readonly string[]): string => {
-    const given = String(section[name] ?? values[0])
-    if (!values.includes(given)) throw wrong(`${name} is not one of ${values.join(', ')}`)
-    return given
-  }
-  const known = (section: string, names: readonly string[]): Entries | undefined => {
-    if (top[section] === undefined) return undefined
-    const entries = object(top[section], section)
-    const odd = Object.keys(entries).find(name => !names.includes(name))
-    if (odd !== undefined) throw wrong(`unknown key ${section}.${odd}`)
-    return entries
-  }
+/** `id` is the name of the maintenance event. The recommendation to rebalance has a delay of its own. */
+export function readEvents(top: Entries, reader: MockReader, now: Date, id: string | undefined): Wanted[] {
   // The older name, and its older key.
-  const spot = known('spot', ['action', 'time', 'rebalance-rec-time']) ?? known('spot-itn', ['instance-action', 'time'])
-  const events = known('events', ['code', 'state', 'not-before', 'not-after', 'not-before-deadline'])
-  return {
-    ...(spot && {
+  const spot = section(top, 'spot', ['action', 'time', 'rebalance-rec-time'], reader)
+  const older = section(top, 'spot-itn', ['instance-action', 'time'], reader)
+  const notice = spot ?? (older && { ...older, action: older['instance-action'] })
+  const names = ['code', 'state', 'not-before', 'not-after', 'not-before-deadline']
+  const events = section(top, 'events', names, reader)
+  const delaySeconds = readDelay(top, 'mock', reader, now)
+  const begin = new Date(now.getTime() + 1000 * delaySeconds)
+  const rebalanceDelay = readDelay(top, 'rebalance', reader, now)
+  const rebalanceBegin = new Date(now.getTime() + 1000 * rebalanceDelay)
+  const simulated: Simulated = {
+    ...(notice && {
       'spot-interruption': {
-        action: word(spot, 'action' in spot ? 'action' : 'instance-action', spotActions),
-        time: time(spot, 'time', 2 / 1440),
+        action: readWord(notice, 'action', spotActions, reader),
+        time: readTime(notice, 'time', begin, 120, reader),
       },
-      rebalance: { time: time(spot, 'rebalance-rec-time', 0) },
     }),
     ...(events && {
       maintenance: {
-        code: word(events, 'code', maintenanceCodes),
-        state: word(events, 'state', ['active', 'completed', 'canceled']),
-        from: time(events, 'not-before', 0),
-        to: time(events, 'not-after', 7),
-        deadline: time(events, 'not-before-deadline', 9),
+        code: readWord(events, 'code', maintenanceCodes, reader),
+        state: readWord(events, 'state', ['active', 'completed', 'canceled'], reader),
+        from: readTime(events, 'not-before', begin, 0, reader),
+        to: readTime(events, 'not-after', begin, 7 * day, reader),
+        deadline: readTime(events, 'not-before-deadline', begin, 9 * day, reader),
         ...(id !== undefined && { id }),
       },
     }),
   }
+  const rebalance = notice && { time: readTime(notice, 'rebalance-rec-time', rebalanceBegin, 0, reader) }
+  return [
+    ...(Object.keys(simulated).length > 0 ? [{ simulated, delaySeconds }] : []),
+    ...(rebalance ? [{ simulated: { rebalance }, delaySeconds: rebalanceDelay }] : []),
+  ]
+}
+
+const day = 86_400
+
+function section(
+  top: Entries,
+  name: string,
+  known: readonly string[],
+  { object, wrong }: MockReader,
+): Entries | undefined {
+  if (top[name] === undefined) return undefined
+  const entries = object(top[name], name)
+  const odd = Object.keys(entries).find(key => !known.includes(key))
+  if (odd !== undefined) throw wrong(`unknown key ${name}.${odd}`)
+  return entries
+}
+
+/** Seconds; a time that is given goes before. */
+function readDelay(top: Entries, prefix: 'mock' | 'rebalance', { wrong }: MockReader, now: Date): number {
+  const trigger = top[`${prefix}-trigger-time`]
+  if (trigger !== undefined && trigger !== '') {
+    const at = Date.parse(String(trigger))
+    if (Number.isNaN(at)) throw wrong(`${prefix}-trigger-time is no time`)
+    return Math.max(0, Math.ceil((at - now.getTime()) / 1000))
+  }
+  const delay = Number(top[`${prefix}-delay-sec`] ?? 0)
+  if (!Number.isSafeInteger(delay) || delay < 0) throw wrong(`${prefix}-delay-sec is no number of seconds`)
+  return delay
+}
+
+function readTime(entries: Entries, name: string, begin: Date, seconds: number, { wrong }: MockReader): string {
+  const given = entries[name]
+  const at = given === undefined || given === '' ? begin.getTime() + 1000 * seconds : Date.parse(String(given))
+  if (Number.isNaN(at)) throw wrong(`${name} is no time`)
+  return toTimestamp(new Date(at))
+}
+
+/** The first is meant where nothing is said. */
+function readWord(entries: Entries, name: string, words: readonly string[], { wrong }: MockReader): string {
+  const given = String(entries[name] ?? words[0])
+  if (!words.includes(given)) throw wrong(`${name} is not one of ${words.join(', ')}`)
+  return given
 }

@@ -6,17 +6,15 @@
  */
 import { Buffer } from 'node:buffer'
 import { failure } from './errors.ts'
-import { readDelay, readEvents, type Entries, type MockReader } from './metadata-mock-events.ts'
+import { readEvents, type Entries, type MockReader, type Wanted } from './metadata-mock-events.ts'
 import { placeless, places, understood } from './metadata-mock-names.ts'
-import type { Simulated } from './metadata-simulated.ts'
 import { isOfIam, problemWith, valuePath, type MetadataValue, type MetadataValues } from './metadata-values.ts'
 import { unknownName } from './names.ts'
 
 export interface MockConfig {
   readonly values: MetadataValues
-  /** To be simulated `delaySeconds` after the start. */
-  readonly simulated: Simulated
-  readonly delaySeconds: number
+  /** To be simulated from the start, or later. */
+  readonly wanted: readonly Wanted[]
   readonly requireToken: boolean
   readonly warnings: readonly string[]
 }
@@ -40,7 +38,7 @@ export function readMockConfig(text: string, file: string, now: Date = new Date(
   }
   for (const key of Object.keys(top)) {
     if (!understood.includes(key)) throw unknownName(`${file}: unknown key ${key}`, key, understood)
-    if (/^(rebalance|asg-termination)-/.test(key) && top[key]) warnings.push(`${file}: ${key} is left out`)
+    if (/^asg-termination-/.test(key) && top[key]) warnings.push(`${file}: ${key} is left out`)
   }
   // Two is what it is without being said.
   if (Number(top['mock-ip-count'] ?? 2) !== 2) {
@@ -62,9 +60,7 @@ export function readMockConfig(text: string, file: string, now: Date = new Date(
       else put(`${section}.values.${name}`, valuePath(path), value)
     }
   }
-  const delaySeconds = readDelay(top, reader, now)
-  const simulated = readEvents(top, reader, new Date(now.getTime() + 1000 * delaySeconds), eventId)
-  return { values, simulated, delaySeconds, requireToken: top['imdsv2'] === true, warnings }
+  return { values, wanted: readEvents(top, reader, now, eventId), requireToken: top['imdsv2'] === true, warnings }
 
   function readSection(section: string, paths: Entries, given: Entries): Placed[] {
     for (const [name, path] of Object.entries(paths)) {

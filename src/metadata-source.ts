@@ -24,7 +24,7 @@ export interface Source {
   readonly source: MetadataSource
   readonly warnings: readonly string[]
   readonly requireToken?: boolean
-  readonly wanted?: Pick<MockConfig, 'simulated' | 'delaySeconds'>
+  readonly wanted?: MockConfig['wanted']
 }
 
 /** Fails with `config` for a file or a value that is not understood. */
@@ -43,7 +43,7 @@ export function sourceOf({ settings, config, paths }: SourceOptions, seed: strin
   if (isMockConfig(text)) {
     const mock = readMockConfig(text, file)
     const source = createTree({ seed, region, profile: 'ec2', values: new Map([...mock.values, ...values]) })
-    return { source, warnings: mock.warnings, requireToken: mock.requireToken, wanted: mock }
+    return { ...mock, source }
   }
   const { source, warnings } = readProxyConfig(text, file)
   const unused = metadataProfile === 'ec2' ? [`${file} says what is served: --metadata-profile ec2 has no meaning`] : []

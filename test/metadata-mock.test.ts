@@ -116,6 +116,7 @@ describe('a configuration of amazon-ec2-metadata-mock', () => {
       read({
         imdsv2: true,
         'mock-delay-sec': 60,
+        'rebalance-delay-sec': 5,
         'mock-ip-count': 2,
         server: { port: '1338' },
         spot: { action: 'stop', time: '', 'rebalance-rec-time': '2026-01-02T03:00:00Z' },
@@ -126,20 +127,23 @@ describe('a configuration of amazon-ec2-metadata-mock', () => {
       values: new Map(),
       warnings: [],
       requireToken: true,
-      delaySeconds: 60,
-      simulated: {
-        'spot-interruption': { action: 'stop', time: '2026-01-02T03:07:05Z' },
-        rebalance: { time: '2026-01-02T03:00:00Z' },
-        maintenance: {
-          ...{ code: 'instance-stop', state: 'active', from: '2026-02-01T05:00:00Z', to: '2026-01-09T03:05:05Z' },
-          ...{ deadline: '2026-01-11T03:05:05Z', id: 'instance-event-42' },
+      wanted: [
+        {
+          delaySeconds: 60,
+          simulated: {
+            'spot-interruption': { action: 'stop', time: '2026-01-02T03:07:05Z' },
+            maintenance: {
+              ...{ code: 'instance-stop', state: 'active', from: '2026-02-01T05:00:00Z', to: '2026-01-09T03:05:05Z' },
+              ...{ deadline: '2026-01-11T03:05:05Z', id: 'instance-event-42' },
+            },
+          },
         },
-      },
+        { delaySeconds: 5, simulated: { rebalance: { time: '2026-01-02T03:00:00Z' } } },
+      ],
     })
-    expect(read({ 'mock-trigger-time': '2026-01-02T03:05:00Z', spot: {} }).delaySeconds).toBe(55)
-    expect(read({ 'spot-itn': { 'instance-action': 'hibernate' } }).simulated['spot-interruption']?.action).toBe(
-      'hibernate',
-    )
+    expect(read({ 'mock-trigger-time': '2026-01-02T03:05:00Z', spot: {} }).wanted[0]?.delaySeconds).toBe(55)
+    const older = read({ 'spot-itn': { 'instance-action': 'hibernate' } }).wanted[0]?.simulated
+    expect(older?.['spot-interruption']?.action).toBe('hibernate')
   })
 
   test.each([
@@ -165,11 +169,11 @@ describe('a configuration of amazon-ec2-metadata-mock', () => {
   test('what has no meaning here is told', () => {
     const { warnings } = read({
       'mock-ip-count': 1,
-      'rebalance-delay-sec': 5,
+      'asg-termination-delay-sec': 5,
       metadata: { paths: { 'ipv4-associations': '/latest/meta-data/x', 'ami-id': '/latest/meta-data/ami-id' } },
     })
     expect(warnings).toEqual([
-      'aemm.json: rebalance-delay-sec is left out',
+      'aemm.json: asg-termination-delay-sec is left out',
       'aemm.json: mock-ip-count is left out: every caller sees the same',
       'aemm.json: metadata.paths.ipv4-associations has no value',
     ])
