@@ -110,6 +110,11 @@ export const components = {
   },
   curl: { name: 'curl', present: program('curl'), packages: ['curl'] },
   ip: { name: 'ip', present: sbin('ip'), packages: ['iproute2'] },
+  nftables: {
+    name: 'nft and iptables',
+    present: () => ['nft', 'iptables-legacy'].every(name => sbin(name)()),
+    packages: ['nftables', 'iptables'],
+  },
   unshare: { name: 'unshare', present: program('unshare'), packages: ['util-linux'] },
   tmux: { name: 'tmux', present: program('tmux'), packages: ['tmux'] },
   sudo: { name: 'sudo', present: program('sudo'), packages: ['sudo'] },
