@@ -1,10 +1,11 @@
 /**
  * The manual page, from the same tables as the help. (man(7), roff)
  */
-import { commands } from '../src/cli.ts'
+import { commands } from '../src/commands.ts'
 import { exitCodes } from '../src/errors.ts'
 import { sections } from '../src/help.ts'
-import { upgradeOptions, type Option, type OptionTable } from '../src/options.ts'
+import type { Option, OptionTable } from '../src/option.ts'
+import { upgradeOptions } from '../src/options-general.ts'
 
 const meanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   unexpected: 'an unforeseen error',

@@ -23,7 +23,7 @@ import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import pkg from '../package.json' with { type: 'json' }
-import { commands } from '../src/cli.ts'
+import { commands } from '../src/commands.ts'
 import { completionFor } from '../src/completion.ts'
 import { coreOptions } from '../src/options.ts'
 import { startTimes } from './bench-startup.ts'

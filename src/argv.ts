@@ -6,7 +6,7 @@ import type { ArgsDef } from 'citty'
 import { parseValue } from './config.ts'
 import { failure } from './errors.ts'
 import { nearest } from './names.ts'
-import type { OptionTable, OptionValue } from './options.ts'
+import type { OptionTable, OptionValue } from './option.ts'
 
 /**
  * The same words with long names, `=`, and lists joined by commas. `positionals` is how many the command takes. With

@@ -16,9 +16,9 @@ import type { Credentials } from './types.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
-/** `command`: what stands behind `--`. */
-export async function execCommand(context: Context, command: readonly string[]): Promise<number> {
-  const [program, ...args] = command
+/** `argv`: the words in long form; the command stands behind `--`. */
+export async function execCommand(context: Context, argv: readonly string[]): Promise<number> {
+  const [program, ...args] = commandIn(argv)
   if (!program) {
     throw failure('usage', 'the command to run is missing', { hint: 'cloudtoken exec -- aws sts get-caller-identity' })
   }
@@ -35,6 +35,15 @@ export async function execCommand(context: Context, command: readonly string[]):
   }
   if (flags['serve'] === true) return await serveChild(context, obtained, start)
   return await start(keyVariables(obtained.credentials))
+}
+
+function commandIn(argv: readonly string[]): readonly string[] {
+  const split = argv.includes('--') ? argv.indexOf('--') : argv.length
+  const early = argv.slice(0, split).filter(word => !word.startsWith('-'))
+  const command = argv.slice(split + 1)
+  if (early.length === 0) return command
+  const hint = `cloudtoken exec -- ${[...early, ...command].join(' ')}`
+  throw failure('usage', 'the command stands behind --', { hint })
 }
 
 async function startProgram(

@@ -10,7 +10,7 @@ import {
   type Grammar,
   type Value,
 } from './completion-words.ts'
-import type { OptionTable } from './options.ts'
+import type { OptionTable } from './option.ts'
 
 export function bashCompletion(grammar: Grammar): string {
   const values = Object.entries(allOptions(grammar)).flatMap(([name, option]) => {

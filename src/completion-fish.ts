@@ -2,7 +2,7 @@
  * For fish.
  */
 import { argumentsOf, letters, valueOf, type Grammar } from './completion-words.ts'
-import type { Option, OptionTable } from './options.ts'
+import type { Option, OptionTable } from './option.ts'
 
 export function fishCompletion(grammar: Grammar): string {
   const names = grammar.commands.map(command => command.name).join(' ')

@@ -2,7 +2,7 @@
  * For PowerShell, from 5.1 on: `cloudtoken completion powershell | Out-String | Invoke-Expression` in $PROFILE.
  */
 import { allOptions, argumentsOf, valueOf, type Grammar } from './completion-words.ts'
-import type { OptionTable } from './options.ts'
+import type { OptionTable } from './option.ts'
 
 export function powershellCompletion(grammar: Grammar): string {
   const values = Object.entries(allOptions(grammar)).flatMap(([name, option]) => {

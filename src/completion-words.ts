@@ -2,7 +2,7 @@
  * The words of the command line, as completions need them.
  */
 import type { CommandSummary } from './help.ts'
-import type { Option, OptionTable } from './options.ts'
+import type { Option, OptionTable } from './option.ts'
 
 export interface CommandWords extends CommandSummary {
   readonly options: OptionTable

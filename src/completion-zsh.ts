@@ -2,7 +2,7 @@
  * For zsh: to be sourced, or to lie as `_cloudtoken` in a folder of `fpath`.
  */
 import { argumentsOf, letters, singleQuoted, valueOf, type Grammar } from './completion-words.ts'
-import type { Option, OptionTable } from './options.ts'
+import type { Option, OptionTable } from './option.ts'
 
 export function zshCompletion(grammar: Grammar): string {
   const named = grammar.commands.map(command => `      ${singleQuoted(`${command.name}:${command.summary}`)}`)

@@ -5,7 +5,8 @@
 import { failure } from './errors.ts'
 import { readText } from './files.ts'
 import { unknownName } from './names.ts'
-import { camelCase, coreOptions, type Option, type OptionTable, type OptionValue, type Settings } from './options.ts'
+import { camelCase, type Option, type OptionTable, type OptionValue } from './option.ts'
+import { coreOptions, type Settings } from './options.ts'
 
 export interface Config {
   /** Where it was read; `undefined` when there is none. */

@@ -2,7 +2,8 @@
  * Contract of a place that credentials go to.
  */
 import type { Credentials } from './types.ts'
-import type { OptionTable, Settings } from './options.ts'
+import type { OptionTable } from './option.ts'
+import type { Settings } from './options.ts'
 import type { Log } from './log.ts'
 import type { Paths } from './files.ts'
 

@@ -1,19 +1,12 @@
 /**
  * `--help`, made from the option table and the list of commands.
  */
-import {
-  chainOptions,
-  consoleOptions,
-  daemonOptions,
-  exporterOptions,
-  generalOptions,
-  profileOptions,
-  roleOptions,
-  signInOptions,
-  tokenOptions,
-  type Option,
-  type OptionTable,
-} from './options.ts'
+import type { Option, OptionTable } from './option.ts'
+import { daemonOptions } from './options-daemon.ts'
+import { generalOptions } from './options-general.ts'
+import { consoleOptions, exporterOptions, profileOptions } from './options-output.ts'
+import { chainOptions, roleOptions } from './options-role.ts'
+import { signInOptions, tokenOptions } from './options-sign-in.ts'
 
 export interface CommandSummary {
   readonly name: string

@@ -4,7 +4,7 @@
  */
 import type { Stage } from './config.ts'
 import type { FailureKind } from './errors.ts'
-import type { Option, OptionTable, OptionValue } from './options.ts'
+import type { Option, OptionTable, OptionValue } from './option.ts'
 import type { DataEntry, Description, PluginKind } from './plugin.ts'
 import { fromTokens, type Tokens } from './tokens.ts'
 import type { Assertion } from './types.ts'

@@ -3,7 +3,8 @@
  */
 import type { Stage } from './config.ts'
 import type { ExporterContext } from './exporter.ts'
-import type { OptionTable, Settings } from './options.ts'
+import type { OptionTable } from './option.ts'
+import type { Settings } from './options.ts'
 import type { Ask, ProviderContext, Store } from './provider.ts'
 import type { Log } from './log.ts'
 import type { Assertion, Credentials } from './types.ts'

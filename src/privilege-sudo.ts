@@ -10,7 +10,8 @@ import path from 'node:path'
 import process from 'node:process'
 import { failure } from './errors.ts'
 import { checkPrivate, readText, remove, writeFile } from './files.ts'
-import { coreOptions, type OptionTable } from './options.ts'
+import type { OptionTable } from './option.ts'
+import { coreOptions } from './options.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 

@@ -2,7 +2,8 @@
  * Contract of a sign-in source. Built-in, plugin and test double are the same plain object.
  */
 import type { Assertion, Clock } from './types.ts'
-import type { OptionTable, Settings } from './options.ts'
+import type { OptionTable } from './option.ts'
+import type { Settings } from './options.ts'
 import type { Http } from './http.ts'
 import type { Log } from './log.ts'
 

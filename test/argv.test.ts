@@ -3,7 +3,8 @@ import { parseArgs } from 'citty'
 import fc from 'fast-check'
 import { argsOf, flagsOf, normaliseArgv } from '../src/argv.ts'
 import { isFailure } from '../src/errors.ts'
-import { coreOptions, type OptionTable } from '../src/options.ts'
+import type { OptionTable } from '../src/option.ts'
+import { coreOptions } from '../src/options.ts'
 
 const read = (...words: string[]) =>
   flagsOf(parseArgs(normaliseArgv(words, coreOptions), argsOf(coreOptions)), coreOptions)

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import { checkNames, parseValue, readConfig, resolveSettings } from '../src/config.ts'
 import { findIdentity, identityFolder, namesIn, planOf } from '../src/identity.ts'
 import { nearest } from '../src/names.ts'
-import { camelCase, coreOptions, type Option } from '../src/options.ts'
+import { camelCase, type Option } from '../src/option.ts'
+import { coreOptions } from '../src/options.ts'
 import { testSettings } from './context.ts'
 
 const config = (value: unknown) => readConfig(value, 'config.yaml')

@@ -4,7 +4,8 @@
 import { createHttp } from '../src/http.ts'
 import { failure } from '../src/errors.ts'
 import { createLog } from '../src/log.ts'
-import { camelCase, coreOptions, type Option, type OptionValue, type Settings } from '../src/options.ts'
+import { camelCase, type Option, type OptionValue } from '../src/option.ts'
+import { coreOptions, type Settings } from '../src/options.ts'
 import type { ProviderContext } from '../src/provider.ts'
 
 /** What the person says: a text, a yes or no, or for a choice the label. */

@@ -9,7 +9,8 @@ import type { ExporterContext } from '../src/exporter.ts'
 import { findExporter } from '../src/exporters.ts'
 import { findPaths } from '../src/files.ts'
 import { createLog } from '../src/log.ts'
-import { coreOptions, type OptionValue } from '../src/options.ts'
+import type { OptionValue } from '../src/option.ts'
+import { coreOptions } from '../src/options.ts'
 import type { Credentials } from '../src/types.ts'
 
 export type Flags = Readonly<Record<string, OptionValue>>

@@ -4,7 +4,7 @@
 import { expect, test } from 'bun:test'
 import { readConfig, resolveSettings } from '../src/config.ts'
 import { normaliseArgv } from '../src/argv.ts'
-import { signInOptions } from '../src/options.ts'
+import { signInOptions } from '../src/options-sign-in.ts'
 import { shell } from '../src/provider-shell.ts'
 import { testContext, type TestContext, type TestContextOptions } from './context.ts'
 import { samlResponse } from './fake-idp.ts'

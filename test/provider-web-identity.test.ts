@@ -226,7 +226,7 @@ describe('what is no good is not sent', () => {
 })
 
 test('the option knows every source, and the other way round', async () => {
-  const { tokenOptions } = await import('../src/options.ts')
+  const { tokenOptions } = await import('../src/options-sign-in.ts')
   const names: readonly string[] = tokenOptions['token-source'].values
   expect(names.toSorted()).toEqual(tokenSources.map(({ name }) => name).toSorted())
 })

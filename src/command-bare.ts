@@ -1,0 +1,35 @@
+/**
+ * The command without a name, and the older spellings of the others.
+ */
+import type { Invocation } from './command.ts'
+import { failure } from './errors.ts'
+
+export async function bareCommand({ flags, argv, handover }: Invocation): Promise<number> {
+  const few = ['all', 'dry-run'].find(name => flags[name])
+  const other = ['daemon', 'init', 'unset', 'export'].find(name => flags[name])
+  if (few && other) throw failure('usage', `--${few} does not go with --${other}`)
+  if (flags['daemon']) {
+    const { daemonCommand } = await import('./command-daemon.ts')
+    return await daemonCommand({ flags, argv, handover })
+  }
+  if (flags['init']) {
+    const { initCommand } = await import('./command-init.ts')
+    return initCommand(flags)
+  }
+  const { createContext } = await import('./command-context.ts')
+  const context = await createContext(flags)
+  if (flags['unset']) {
+    const { logoutCommand } = await import('./command-logout.ts')
+    return await logoutCommand(context)
+  }
+  if (flags['export']) {
+    const { exportCommand } = await import('./command-env.ts')
+    return exportCommand(context)
+  }
+  if (flags['all']) {
+    const { allCommand } = await import('./command-all.ts')
+    return await allCommand(context)
+  }
+  const { signInCommand } = await import('./command-sign-in.ts')
+  return await signInCommand(context)
+}
