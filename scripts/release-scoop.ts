@@ -8,9 +8,7 @@ const architectures = { '64bit': 'x64', arm64: 'arm64' } as const
 
 export function scoopManifest({ version, address, homepage, download }: Published): Record<string, string> {
   const each = (about: (file: string) => object): object =>
-    Object.fromEntries(
-      Object.entries(architectures).map(([name, processor]) => [name, about(`windows-${processor}`)]),
-    )
+    Object.fromEntries(Object.entries(architectures).map(([name, processor]) => [name, about(`windows-${processor}`)]))
   const manifest = {
     version,
     description: summary,

@@ -11,7 +11,13 @@ const schema = '1.10.0'
 export function wingetManifests({ version, date, homepage, download }: Published): Record<string, string> {
   const manifest = (kind: string, more: object): string => {
     const about = `https://aka.ms/winget-manifest.${kind}.${schema}.schema.json`
-    const body = { PackageIdentifier: identifier, PackageVersion: version, ...more, ManifestType: kind, ManifestVersion: schema }
+    const body = {
+      PackageIdentifier: identifier,
+      PackageVersion: version,
+      ...more,
+      ManifestType: kind,
+      ManifestVersion: schema,
+    }
     return `# yaml-language-server: $schema=${about}\n\n${stringify(body, { lineWidth: 0 })}`
   }
   const installers = ['x64', 'arm64'].map(processor => {

@@ -148,7 +148,8 @@ function writeTexts(folder: string, origin: Origin): void {
     [`cloudtoken-${version}.cdx.json`]: billOfMaterials(origin),
   }
   for (const [name, text] of Object.entries(texts)) writeFileSync(join(folder, name), text)
-  for (const file of ['install.sh', 'install.ps1', 'packaging/Dockerfile']) cpSync(join(root, file), join(folder, basename(file)))
+  for (const file of ['install.sh', 'install.ps1', 'packaging/Dockerfile'])
+    cpSync(join(root, file), join(folder, basename(file)))
 }
 
 /** Which of the programs run on this machine, and how long they take to say their version. */
