@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { tar } from './release-files.ts'
-import { summary } from './release-manifests.ts'
+import { summary } from './release-published.ts'
 import { root } from './tools.ts'
 
 /** The name is one that the tools of dev containers insist on. */

@@ -2,7 +2,7 @@
  * A formula for a tap. (https://docs.brew.sh/Formula-Cookbook)
  */
 import { buildName } from './release-files.ts'
-import { summary, type Published } from './release-manifests.ts'
+import { summary, type Published } from './release-published.ts'
 
 const systems = { on_macos: 'darwin', on_linux: 'linux' } as const
 const processors = { on_arm: 'arm64', on_intel: 'x64' } as const

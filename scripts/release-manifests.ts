@@ -5,31 +5,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { homebrewFormula } from './release-homebrew.ts'
 import { nixExpression } from './release-nix.ts'
+import { Absent, type Published, type Release } from './release-published.ts'
 import { scoopManifest } from './release-scoop.ts'
 import { wingetManifests } from './release-winget.ts'
-
-interface Release {
-  readonly version: string
-  /** Of the commit, ISO 8601. */
-  readonly date: string
-  /** Where the releases are, as `install.sh --base-url` takes it. */
-  readonly address: string
-}
-
-export interface Published extends Release {
-  readonly homepage: string
-  /** Of one file of the release. */
-  readonly download: (file: string) => Download
-}
-
-interface Download {
-  readonly url: string
-  /** SHA-256, hex. */
-  readonly sum: string
-}
-
-/** At most 80 characters, no full stop at the end: the strictest of them wants it so. */
-export const summary = 'Fresh AWS credentials from one sign-in at your identity provider'
 
 /** The files of each, by name. */
 const manifests: Readonly<Record<string, (published: Published) => Readonly<Record<string, string>>>> = {
@@ -38,8 +16,6 @@ const manifests: Readonly<Record<string, (published: Published) => Readonly<Reco
   winget: wingetManifests,
   Nix: nixExpression,
 }
-
-class Absent extends Error {}
 
 /**
  * Writes them into the folder of a release whose files have these checksums; the answer is which were made. One that would

@@ -2,7 +2,7 @@
  * An expression that makes a package of the published builds. (https://nixos.org/manual/nixpkgs/stable)
  */
 import { buildName } from './release-files.ts'
-import { summary, type Published } from './release-manifests.ts'
+import { summary, type Published } from './release-published.ts'
 
 const systems = {
   'x86_64-linux': 'linux-x64',

@@ -2,7 +2,7 @@
  * A manifest for a bucket. (https://github.com/ScoopInstaller/Scoop/wiki/App-Manifests)
  */
 import { buildName } from './release-files.ts'
-import { summary, type Published } from './release-manifests.ts'
+import { summary, type Published } from './release-published.ts'
 
 const architectures = { '64bit': 'x64', arm64: 'arm64' } as const
 

@@ -3,7 +3,7 @@
  */
 import { stringify } from 'yaml'
 import { buildName } from './release-files.ts'
-import { summary, type Published } from './release-manifests.ts'
+import { summary, type Published } from './release-published.ts'
 
 const identifier = 'Cloudtoken.Cloudtoken'
 const schema = '1.10.0'
