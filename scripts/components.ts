@@ -169,6 +169,7 @@ export const components = {
     present: () => existsSync('/usr/lib/wine/wine64') && which('x86_64-w64-mingw32-gcc') !== undefined,
     packages: ['wine64', 'gcc-mingw-w64-x86-64-win32'],
   },
+  systemd: { name: 'systemd-analyze', present: program('systemd-analyze'), packages: ['systemd'] },
   shellcheck: { name: 'shellcheck', present: program('shellcheck'), packages: ['shellcheck'] },
 } as const satisfies Record<string, Component>
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { parse } from 'yaml'
 import { goTool, python, type ComponentName } from '../../scripts/components.ts'
 import { root, shell } from '../../scripts/tools.ts'
@@ -20,6 +21,7 @@ const names = [
   'zizmor',
   'jsonschema',
   'powershell',
+  'systemd',
   'shellcheck',
 ] as const
 const here = new Map<ComponentName, boolean>()
@@ -28,9 +30,12 @@ const folder = mkdtempSync(join(tmpdir(), 'cloudtoken-linters-'))
 beforeAll(() => void madeManifests(folder))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
+/** systemd-analyze wants to know where a user's sockets would be. */
+const quietly = { quiet: true, env: { XDG_RUNTIME_DIR: folder } }
+
 /** Runs a linter on our files; its words are the reason when it finds something. */
 async function approves(command: string, ...args: string[]): Promise<string> {
-  const { code, output } = await shell(command, args, { quiet: true })
+  const { code, output } = await shell(command, args, quietly)
   if (code !== 0) throw new Error(output)
   return output
 }
@@ -111,6 +116,17 @@ test.skipIf(!here.get('nix'))('the expression is Nix, and has the build of each 
 
 test.skipIf(!here.get('hadolint'))('hadolint approves of the Dockerfile', async () => {
   await approves(venv('hadolint'), join(root, 'packaging', 'Dockerfile'))
+})
+
+test.skipIf(!here.get('systemd'))('systemd takes the unit of the packages', async () => {
+  const text = readFileSync(join(root, 'packaging', 'cloudtoken.service'), 'utf8')
+  const unit = join(folder, 'cloudtoken.service')
+  const verify = ['--user', '--man=no', 'verify', unit]
+  // It looks for the program, which is not installed here.
+  writeFileSync(unit, text.replace('/usr/bin/cloudtoken', process.execPath))
+  expect(await approves('systemd-analyze', ...verify)).toBe('')
+  writeFileSync(unit, text.replace('Restart=on-failure', 'Restart=never'))
+  expect((await shell('systemd-analyze', verify, quietly)).output).toContain('never')
 })
 
 describe('for GitHub', () => {

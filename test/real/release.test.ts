@@ -233,19 +233,33 @@ describe.skipIf(!isRoot || !here.debootstrap)('on a fresh Debian with nothing bu
     expect(gone.code).toBe(0)
   })
 
-  test.skipIf(!packages)('dpkg installs the package, and upgrade leaves it to dpkg', async () => {
+  test.skipIf(!packages)('dpkg installs the package, which is files only, and upgrade leaves it to dpkg', async () => {
     const deb = `cloudtoken-${pkg.version}-x64.deb`
     copyFileSync(join(latest, deb), join(place, 'tmp', deb))
     const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }
-    const { code, stdout, stderr } = await inside(
+    const installed = await inside(
       place,
       0,
       env,
-      `dpkg -i /tmp/${deb} >/dev/null && cloudtoken --version && cloudtoken upgrade; dpkg -r cloudtoken >/dev/null; ls /usr/bin/cloudtoken`,
+      `dpkg -i /tmp/${deb} >/dev/null && cloudtoken --version && ls /var/lib/dpkg/info/cloudtoken.*`,
     )
-    expect(stdout).toBe(`cloudtoken ${pkg.version}\n`)
-    expect(stderr).toContain('/usr/bin/cloudtoken was installed by dpkg')
-    expect(code).not.toBe(0)
+    const scripts = ['list', 'md5sums'].map(name => `/var/lib/dpkg/info/cloudtoken.${name}\n`)
+    expect(installed.stdout).toBe(`cloudtoken ${pkg.version}\n${scripts.join('')}`)
+    // No capabilities: what needs root asks for it.
+    const program = join(place, 'usr/bin/cloudtoken')
+    expect(statSync(program).mode & 0o7777).toBe(0o755)
+    const attributes = 'import os,sys; print(os.listxattr(sys.argv[1]))'
+    expect(spawnSync('python3', ['-c', attributes, program], { encoding: 'utf8' }).stdout).toBe('[]\n')
+    const unit = readFileSync(join(place, 'usr/lib/systemd/user/cloudtoken.service'), 'utf8')
+    expect(unit).toBe(readFileSync(join(root, 'packaging/cloudtoken.service'), 'utf8'))
+    const gone = await inside(
+      place,
+      0,
+      env,
+      'cloudtoken upgrade; dpkg -r cloudtoken >/dev/null; ls /usr/bin/cloudtoken',
+    )
+    expect(gone.stderr).toContain('/usr/bin/cloudtoken was installed by dpkg')
+    expect(gone.code).not.toBe(0)
   })
 })
 
