@@ -4,7 +4,7 @@
 import { expect, test } from 'bun:test'
 import { authentik } from '../src/provider-authentik.ts'
 import { startAuthentik } from './idp-authentik.ts'
-import { providerCase } from './provider.case.ts'
+import { factorCase, providerCase } from './provider.case.ts'
 import { signInAt } from './walk.ts'
 
 providerCase('N13 authentik', authentik, () => startAuthentik())
@@ -16,6 +16,8 @@ const totp = { device_class: 'totp', device_uid: '1' }
 const sms = { device_class: 'sms', device_uid: '2' }
 const duo = { device_class: 'duo', device_uid: '3' }
 const key = { device_class: 'webauthn', device_uid: '4' }
+
+factorCase('N13 authentik', authentik, { code: () => startAuthentik({ devices: [totp] }) })
 
 test('N13: a wrong code is asked for again', async () => {
   const { error, idp, made } = await signIn(

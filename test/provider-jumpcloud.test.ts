@@ -5,7 +5,7 @@ import { expect, test } from 'bun:test'
 import { jumpcloud } from '../src/provider-jumpcloud.ts'
 import { page } from './fake-idp.ts'
 import { startJumpcloud, type JumpcloudOptions } from './idp-jumpcloud.ts'
-import { providerCase } from './provider.case.ts'
+import { factorCase, providerCase } from './provider.case.ts'
 import { signInAt } from './walk.ts'
 
 providerCase('N12 jumpcloud', jumpcloud, () => startJumpcloud())
@@ -14,6 +14,12 @@ const signIn = signInAt(jumpcloud, startJumpcloud)
 
 const available = (...types: string[]): NonNullable<JumpcloudOptions['factors']> =>
   types.map(type => ({ type, status: 'available' }))
+
+const pushed = (status: string) => () => startJumpcloud({ factors: available('push'), push: ['pending', status] })
+factorCase('N12 jumpcloud', jumpcloud, {
+  push: { given: pushed('accepted'), refused: pushed('denied'), silent: pushed('pending') },
+  code: () => startJumpcloud({ factors: available('totp') }),
+})
 
 test('N12: a code of an app, wrong and right', async () => {
   const { error, idp, made } = await signIn(
