@@ -36,6 +36,7 @@ const isRoot = process.getuid?.() === 0 && process.platform === 'linux'
 const here = { musl: await present('musl'), debootstrap: await present('debootstrap'), arm64: await present('arm64') }
 const minisign = await present('minisign')
 const packages = await present('nfpm')
+const rpm = await present('rpm')
 const wine = await present('wine')
 
 const folder = mkdtempSync(join(tmpdir(), 'cloudtoken-real-release-'))
@@ -263,6 +264,20 @@ describe.skipIf(!isRoot || !here.debootstrap)('on a fresh Debian with nothing bu
   })
 })
 
+test.skipIf(!packages || !rpm)('rpm and apk are files only, too', () => {
+  const read = (command: string, ...args: string[]): string => spawnSync(command, args, { encoding: 'utf8' }).stdout
+  const about = (kind: string): string => join(latest, `cloudtoken-${pkg.version}-x64.${kind}`)
+  expect(
+    read('rpm', '-qp', '--scripts', '--triggers', '--filecaps', about('rpm'))
+      .replaceAll(/^\/\S+ *$/gm, '')
+      .trim(),
+  ).toBe('')
+  expect(read('rpm', '-qp', '--list', about('rpm'))).toContain('/usr/lib/systemd/user/cloudtoken.service\n')
+  const inside = read('tar', '--ignore-zeros', '-tzf', about('apk')).trim().split('\n')
+  expect(inside).toContain('usr/bin/cloudtoken')
+  expect(inside.filter(name => name.startsWith('.'))).toEqual(['.PKGINFO'])
+})
+
 describe.skipIf(!isRoot || !here.musl || process.arch !== 'x64')('on a system with musl and busybox', () => {
   const place = join(folder, 'musl')
 
@@ -338,16 +353,16 @@ describe.skipIf(!isRoot || !here.musl || process.arch !== 'x64')('on a system wi
     )
     // What stands in for Alpine's library needs more than that one does.
     cpSync(join(place, 'usr/lib'), join(image, 'usr/lib'), { recursive: true })
-    write(image, '/tmp/password', `${password}\n`, 65532)
+    // As `docker run --user 1234` has it.
+    write(image, '/tmp/password', `${password}\n`, 1234)
     for (const name of ['proc', 'dev']) mkdirSync(join(image, name))
     const { env, signIn } = story('/home/cloudtoken')
     const mounts = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec "$@"'
-    const enter = ['unshare', '-m', 'sh', '-c', mounts, image, 'chroot', '--userspec=65532:65532', image, '/cloudtoken']
-    const [command = '', ...args] = enter
-    const signed = await run(command, [...args, ...signIn, '--role', 'developer'], env)
+    const enter = ['-m', 'sh', '-c', mounts, image, 'chroot', '--userspec=1234:1234', image, '/cloudtoken']
+    const signed = await run('unshare', [...enter, ...signIn, '--role', 'developer'], env)
     expect([signed.code, signed.stdout]).toEqual([0, expect.stringContaining(`Using role ${role}`)])
     expect(readFileSync(join(image, 'home/cloudtoken/.aws/credentials'), 'utf8')).toContain('ASIA')
-    const upgrade = await run(command, [...args, 'upgrade'], env)
+    const upgrade = await run('unshare', [...enter, 'upgrade'], env)
     expect([upgrade.code, upgrade.stderr]).toEqual([20, expect.stringContaining('installed by the container image')])
   })
 })
