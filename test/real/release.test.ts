@@ -2,7 +2,7 @@
  * A real release, signed, served on loopback; installed where there is nothing, and run on machines unlike this one.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
@@ -30,6 +30,7 @@ import { startDemoIdp, type DemoIdp } from '../../scripts/demo-idp.ts'
 import { startDemoSts, type DemoSts } from '../../scripts/demo-sts.ts'
 import { checkSignature } from '../../scripts/macho.ts'
 import { bun, root, shell } from '../../scripts/tools.ts'
+import { runProgram, type Ran } from '../run-program.ts'
 import { present } from './present.ts'
 
 const isRoot = process.getuid?.() === 0 && process.platform === 'linux'
@@ -80,25 +81,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-interface Ran {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-function run(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-  const child = spawn(command, [...args], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let [stdout, stderr] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', code => resolve({ code, stdout, stderr }))
-  })
-}
+const run = (command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> =>
+  runProgram(command, args, { env })
 
 /** What a person types after the installation. */
 function story(home: string): { env: Record<string, string>; signIn: string[] } {
@@ -180,7 +164,7 @@ describe.skipIf(!isRoot || !here.debootstrap)('on a fresh Debian with nothing bu
 
   test('it is installed, signs in, hands out credentials, and goes without a trace', async () => {
     const { env, signIn } = story(home)
-    const before = everything(join(place, home))
+    const before = everything(place)
     const installed = await inside(place, 1000, env, install())
     expect([installed.code, installed.stdout, installed.stderr]).toEqual([
       0,
@@ -205,7 +189,7 @@ describe.skipIf(!isRoot || !here.debootstrap)('on a fresh Debian with nothing bu
 
     const gone = await inside(place, 1000, env, install('--uninstall --purge'))
     expect([gone.code, gone.stdout]).toEqual([0, ''])
-    expect(everything(join(place, home))).toEqual(before)
+    expect(everything(place)).toEqual(before)
   })
 
   test('the dev container feature installs it for everybody', async () => {
