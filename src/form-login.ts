@@ -75,6 +75,7 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
     case 'response':
       return passOn(page, kind)
     case 'hop-form':
+      if (kind.rings) needPerson(walk, page)
       return onward(page, submit(page, kind.form, kind.values))
     case 'hop':
       if (/password.{0,40}\bexpir/i.test(page.text)) walk.context.log.warn(clean(page.text))
@@ -98,6 +99,8 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
       return answerMethod(walk, page, kind)
     case 'duo':
       return answerAnyDuo(walk, page, kind.duo)
+    case 'pingid':
+      return (await import('./form-pingid-answer.ts')).answerPingId(walk, page, kind.ping)
     case 'new-password':
       throw formFailure(
         'password-expired',
