@@ -1,11 +1,12 @@
 /**
- * A sign-in with some provider against a strict script.
+ * A sign-in with some provider against a strict script, or a strict simulator.
  */
 import { expect } from 'bun:test'
 import { isFailure, type Failure } from '../src/errors.ts'
 import type { Provider } from '../src/provider.ts'
 import { testContext, type TestContext, type TestContextOptions } from './context.ts'
 import { samlResponse, withFakeIdp, type Step } from './fake-idp.ts'
+import type { SimulatedIdp } from './provider.case.ts'
 
 export interface Run extends TestContextOptions {
   readonly script: readonly Step[]
@@ -38,5 +39,40 @@ export function walker(provider: Provider, password: string): Walker {
       if (!isFailure(outcome)) throw outcome instanceof Error ? outcome : new Error('the sign-in succeeded')
       return Object.assign(outcome, { made })
     },
+  }
+}
+
+export interface Outcome<Idp> {
+  readonly made: TestContext
+  /** `undefined` after a success. */
+  readonly error: unknown
+  /** Stopped, with all that it saw. */
+  readonly idp: Idp
+}
+
+/** One sign-in with a simulator, as `jane` with the right password. A request that did not fit fails it. */
+export function signer<
+  Options,
+  Idp extends SimulatedIdp & { readonly url: string; readonly problems: readonly string[] },
+>(
+  provider: Provider,
+  start: (options: Options) => Promise<Idp>,
+  usual: TestContextOptions['settings'] = {},
+): (options: Options, context?: TestContextOptions) => Promise<Outcome<Idp>> {
+  return async (options, context = {}) => {
+    const idp = await start(options)
+    const settings = { url: idp.url, ...usual, ...context.settings }
+    const made = await testContext({ password: 'correct horse', ...context, settings })
+    const error = await provider
+      .authenticate(made.context)
+      .then(
+        assertion => expect(assertion).toEqual({ kind: 'saml', response: samlResponse() }),
+        (thrown: unknown) => thrown,
+      )
+      .finally(() => idp.stop())
+    // It explains whatever else went wrong.
+    expect(idp.problems).toEqual([])
+    if (error !== undefined && !isFailure(error)) throw error
+    return { made, error, idp }
   }
 }
