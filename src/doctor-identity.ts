@@ -7,6 +7,7 @@ import process from 'node:process'
 import { findBrowser, isProgram } from './browser-find.ts'
 import { ok, type Finding } from './doctor.ts'
 import { failure, isFailure, messageOf } from './errors.ts'
+import { openNetwork } from './http-network.ts'
 import { createHttp } from './http.ts'
 import { identityFolder } from './identity.ts'
 import { openPipeline, type PipelineOptions } from './pipeline.ts'
@@ -27,8 +28,9 @@ export async function judgeIdentity(options: PipelineOptions): Promise<Finding[]
     const { name } = provider
     const entry = provider.entry?.(settings)
     if (entry === undefined || !providerNames().includes(name)) return [ok(check, `${name} has no page to look at`)]
-    await createHttp({ timeoutMs: patience, log: options.log }).request({ url: entry })
-    if (settings.browser || name === 'browser') {
+    const network = openNetwork(settings, env)
+    await createHttp({ network, timeoutMs: patience, log: options.log }).request({ url: entry })
+    if (settings.browser || provider.inBrowser) {
       const browser = findBrowser(settings.browserPath, { platform: process.platform, env, isProgram })
       return [ok(check, `${new URL(entry).host} answers, and ${browser.name} will show its pages`)]
     }
@@ -42,7 +44,7 @@ export async function judgeIdentity(options: PipelineOptions): Promise<Finding[]
 
 /** How far it came without a person; fails as a sign-in would. */
 async function tryOut(provider: ProviderPlugin, files: SessionFiles, options: PipelineOptions): Promise<string> {
-  const { settings, username, log, clock } = options
+  const { settings, username, env, log, clock } = options
   const signal = AbortSignal.timeout(patience)
   let reached: string | undefined
   const stop = (what: string): Promise<never> => {
@@ -59,7 +61,7 @@ async function tryOut(provider: ProviderPlugin, files: SessionFiles, options: Pi
   const store = shadow(files.store)
   const plugin = { stage: 'auth', data: [], flags: {}, folder: '', store } as const
   const base = { settings, username, ask, mode: 'login', signal, clock, log } as const
-  const http = createHttp({ cookies: files.cookies(), signal, log })
+  const http = createHttp({ network: openNetwork(settings, env), cookies: files.cookies(), signal, log })
   const password = (): Promise<string> => stop(`its pages are understood; it wants the password of ${username}`)
   try {
     await provider.authenticate({ ...base, ...plugin, http, password })
