@@ -53,7 +53,7 @@ export interface Outcome<Idp> {
 /** One sign-in with a simulator, as `jane` with the right password. A request that did not fit fails it. */
 export function signer<
   Options,
-  Idp extends SimulatedIdp & { readonly url: string; readonly problems: readonly string[] },
+  Idp extends Pick<SimulatedIdp, 'stop'> & { readonly url: string; readonly problems: readonly string[] },
 >(
   provider: Provider,
   start: (options: Options) => Promise<Idp>,
