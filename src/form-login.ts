@@ -88,9 +88,9 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
     case 'code':
       return answerCode(walk, page, kind)
     case 'consent':
-      return answerConsent(walk, page, kind)
+      return onward(page, await answerConsent(walk, page, kind))
     case 'choice':
-      return answerChoice(walk, page, kind)
+      return onward(page, await answerChoice(walk, page, kind))
     case 'push':
       return answerPush(walk, page, kind)
     case 'method':
@@ -112,13 +112,17 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
   }
 }
 
-/** Done when the response is for AWS; else a chain: another service provider waits for it. */
+/**
+ * Done when the response is for AWS; else a chain: another service provider waits for it. One that says of itself that it is
+ * for AWS goes nowhere else, whatever the page around it says.
+ */
 function passOn(page: Page, { form, response }: Extract<PageKind, { kind: 'response' }>): HttpRequest | Assertion {
   const request = submit(page, form)
   const stated = form.action?.trim()
   const target =
     stated && !/^javascript:/i.test(stated) ? request.url : (response.destination ?? response.recipient ?? request.url)
-  if (!isAwsSignIn(target)) return onward(page, request)
+  const meant = response.destination ?? response.recipient ?? ''
+  if (!isAwsSignIn(target) && !isAwsSignIn(meant)) return onward(page, request)
   return { kind: 'saml', response: response.base64 }
 }
 

@@ -1,7 +1,7 @@
 /**
  * One sign-in under way: what was sent where, what may be sent where, and what must never be shown.
  */
-import type { HttpRequest, HttpResponse } from './http.ts'
+import { isLoopback, type HttpRequest, type HttpResponse } from './http.ts'
 import { submit, type Form, type Page } from './html.ts'
 import type { ProviderContext } from './provider.ts'
 import type { Assertion } from './types.ts'
@@ -95,8 +95,10 @@ export function pressOnce(walk: Walk, page: Page, what: string): void {
  * Passwords and codes go over https (or to this machine), in a body, to the entry host or to a host that the person
  * approved once.
  */
-export async function allowSecret(walk: Walk, form: Form, target: URL): Promise<void> {
-  if (form.method !== 'post')
+export async function allowSecret(walk: Walk, page: Page, form: Form): Promise<void> {
+  const { url, method } = pressed(page, form)
+  const target = new URL(url)
+  if (method !== 'POST')
     throw formFailure('insecure', `the sign-in form of ${target.host} would put the password into the address`)
   await allowHost(walk, target)
 }
@@ -148,7 +150,12 @@ export function send(page: Page, form: Form, values: Record<string, string>): Ht
 }
 
 export function targetOf(page: Page, form: Form): URL {
-  return new URL(submit(page, form).url)
+  return new URL(pressed(page, form).url)
+}
+
+/** As `send` sends it, without the values: its button may lead elsewhere than its form says, or by another method. */
+function pressed(page: Page, form: Form): HttpRequest {
+  return submit(page, form, {}, chooseButton(form))
 }
 
 /** ADFS 2019 keeps the name of the method outside of the form; servers that register devices insist on it. */
@@ -161,11 +168,16 @@ function methodBeside({ forms, loose }: Page, form: Form): Record<string, string
   return beside || options ? { AuthMethod: beside?.value || 'FormsAuthentication' } : {}
 }
 
-/** What a page sends on by itself may hold tokens and assertions: never from https into the clear. */
+/**
+ * What a page sends on by itself may hold tokens and assertions: never from https into the clear. And no page from elsewhere
+ * speaks to the servers of this machine by way of us.
+ */
 export function onward(page: Page, request: HttpRequest): HttpRequest {
   const target = new URL(request.url)
   if (!/^https?:$/.test(target.protocol) || (!isPrivateWay(target) && isPrivateWay(new URL(page.url)))) {
     throw formFailure('insecure', `${hostOf(page)} leads on to ${place(request.url)}, which is not https`)
   }
+  if (isLoopback(target.hostname) && !isLoopback(new URL(page.url).hostname))
+    throw formFailure('insecure', `${hostOf(page)} leads to this machine, ${place(request.url)}`, 'check --url')
   return request
 }
