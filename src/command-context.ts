@@ -11,7 +11,7 @@ import { isExporter } from './exporters.ts'
 import { findPaths, readText, type Paths } from './files.ts'
 import type { OnWait } from './http.ts'
 import { findIdentity, namesIn, planOf } from './identity.ts'
-import { createKeyring } from './keyring.ts'
+import { createKeyring, type Keyring } from './keyring.ts'
 import { createLog, keepSecret, redact, type Log, type LogOutput } from './log.ts'
 import { nearest } from './names.ts'
 import { camelCase, type OptionTable, type OptionValue } from './option.ts'
@@ -162,13 +162,12 @@ export function optionsOnly(flags: Flags, env: Env): Settings {
 export async function sessionOf(context: Context, signer?: string): Promise<Session> {
   const planned = planOf(context.config, context.settings)
   const plan = signer === undefined ? planned : { ...planned, auth: [], provider: signer }
-  const keyring = createKeyring({
-    platform: process.platform,
-    run,
-    env: context.env,
-    note: reason => context.log.debug(`keyring: ${reason}`),
-  })
+  const keyring = keyringOf(context)
   return await openSession({ ...context, plan, ask: context.terminal, onWait: onWaitOf(context), keyring })
+}
+
+export function keyringOf({ env, log }: Pick<Context, 'env' | 'log'>): Keyring {
+  return createKeyring({ platform: process.platform, run, env, note: reason => log.debug(`keyring: ${reason}`) })
 }
 
 /** Under `--debug` every request has lines of its own. */

@@ -11,7 +11,9 @@ import { chooseButton } from './form-button.ts'
 import { formFailure, hostOf, type ErrorTexts, type FormCode } from './form-failure.ts'
 import { named } from './form-fields.ts'
 import { readMemory, remember } from './form-memory.ts'
+import { withoutSecrets } from './form-report.ts'
 import { clean, isPrivateWay, place } from './form-text.ts'
+import { isDuo } from './mfa-duo.ts'
 
 /** All that tells one form-driven provider from another. */
 export interface FormRecipe {
@@ -55,11 +57,22 @@ export interface Walk {
 }
 
 export function beginWalk(context: ProviderContext, recipe: FormRecipe): Walk {
-  return {
-    context,
+  const secrets: string[] = []
+  const entry = new URL(recipe.entry(context.settings))
+  const walk: Walk = {
+    context: {
+      ...context,
+      http: {
+        ...context.http,
+        request(request) {
+          checkLeaving(walk, request)
+          return context.http.request(request)
+        },
+      },
+    },
     recipe,
-    entry: new URL(recipe.entry(context.settings)),
-    secrets: [],
+    entry,
+    secrets,
     passwords: new Map(),
     userNames: new Map(),
     codes: new Map(),
@@ -69,6 +82,22 @@ export function beginWalk(context: ProviderContext, recipe: FormRecipe): Walk {
     userName: context.username,
     password: undefined,
   }
+  return walk
+}
+
+/**
+ * The last gate, whatever led to the request: a password or a code that was typed or read leaves for approved hosts alone,
+ * and never in an address. Those under six characters occur in anything.
+ */
+function checkLeaving(walk: Walk, { url, body }: HttpRequest): void {
+  const secrets = walk.secrets.filter(secret => secret.length >= 6)
+  if (secrets.length === 0) return
+  const target = new URL(url)
+  if ([...target.searchParams.values()].some(value => secrets.includes(value)))
+    throw formFailure('insecure', `${target.host} would get the password in an address`)
+  if (isApproved(walk, target) || isDuo(target.hostname)) return
+  if (typeof body === 'string' && withoutSecrets(body, secrets) !== body)
+    throw formFailure('foreign-host', `the sign-in would send the password or a code to ${target.host}, unasked`)
 }
 
 /** From the entry again, as a browser whose session was lost; nothing that was sent before has been judged. */
@@ -108,16 +137,23 @@ export async function allowHost(walk: Walk, target: URL): Promise<void> {
   const { context, entry } = walk
   if (!isPrivateWay(target))
     throw formFailure('insecure', `the sign-in wants the password sent to ${place(target.href)}, unencrypted`)
-  const key = `${entry.host} ${target.host}`
-  if (target.host === entry.host || walk.recipe.ownHosts?.includes(target.host)) return
-  if (readMemory(context.store).hosts.includes(key)) return
+  if (isApproved(walk, target)) return
   const facts = `${entry.host} sends the sign-in on to ${target.host}`
   if (context.mode === 'refresh') {
     throw failure('person', `${facts}, which nobody has approved`, { code: 'foreign-host', hint: 'cloudtoken' })
   }
   const yes = await context.ask.confirm(`${facts}. Enter your password or code there?`, false)
   if (!yes) throw formFailure('foreign-host', `${facts}, which was not approved`)
-  remember(context.store, memory => ({ hosts: [...memory.hosts, key] }))
+  remember(context.store, memory => ({ hosts: [...memory.hosts, approval(walk, target)] }))
+}
+
+function isApproved(walk: Walk, target: URL): boolean {
+  if (target.host === walk.entry.host || walk.recipe.ownHosts?.includes(target.host)) return true
+  return readMemory(walk.context.store).hosts.includes(approval(walk, target))
+}
+
+function approval({ entry }: Walk, { host }: URL): string {
+  return `${entry.host} ${host}`
 }
 
 export async function userNameOf(walk: Walk): Promise<string> {

@@ -44,7 +44,15 @@ export interface Http {
   request(request: HttpRequest): Promise<HttpResponse>
 }
 
-export interface HttpClient extends Http {
+/** With the cookies of one sign-in. */
+export interface HttpSession extends Http {
+  /** The value of the cookie that goes to `url`, as a script on that page would read it. */
+  readCookie(url: string, name: string): Promise<string | undefined>
+  /** As a script on the page would set it: `name=value; Path=/`. */
+  writeCookie(url: string, cookie: string): Promise<void>
+}
+
+export interface HttpClient extends HttpSession {
   /** All cookies, those of the session included, as JSON to be kept private; `undefined` when there is none. */
   serializeCookies(): Promise<string | undefined>
   clearCookies(): Promise<void>
@@ -209,6 +217,12 @@ export function createHttp(options: HttpOptions = {}): HttpClient {
 
   return {
     request,
+    async readCookie(url, name) {
+      return (await (await cookieJar()).getCookies(url)).find(cookie => cookie.key === name)?.value
+    },
+    async writeCookie(url, cookie) {
+      await (await cookieJar()).setCookie(cookie, url, { ignoreError: true, loose: true })
+    },
     async serializeCookies() {
       const kept = await (await cookieJar()).serialize()
       return kept.cookies.length === 0 ? undefined : JSON.stringify(kept)

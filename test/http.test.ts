@@ -200,6 +200,19 @@ describe('cookies', () => {
     expect(seen[2]?.headers.cookie).toBeUndefined()
   })
 
+  test('a cookie is read and set as a script of the page would', async () => {
+    const { origin, seen } = await serve(() => ({
+      headers: { 'set-cookie': ['.csrf=a=b; Path=/in', 'other=1; Path=/'] },
+    }))
+    const http = createHttp()
+    await http.request(get(`${origin}/in/side`))
+    expect(await http.readCookie(`${origin}/in/side`, '.csrf')).toBe('a=b')
+    expect(await http.readCookie(`${origin}/out`, '.csrf')).toBeUndefined()
+    await http.writeCookie(`${origin}/in/side`, 'token=AQIC*x.y==; Path=/')
+    await http.request(get(`${origin}/out`))
+    expect(seen[1]?.headers.cookie).toBe('other=1; token=AQIC*x.y==')
+  })
+
   test('C08 a jar whose session is over is replaced', async () => {
     const { origin, seen } = await serve(({ headers }) =>
       headers.cookie === 's=old' ? { headers: { 'set-cookie': 's=new' } } : { headers: { 'set-cookie': 's=old' } },
