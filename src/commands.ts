@@ -182,7 +182,7 @@ export const commands: readonly Command[] = [
   {
     name: 'doctor',
     summary: 'what keeps clients from their credentials, or you from signing in',
-    options: { ...signInOptions, ...tokenOptions, ...generalOptions, region: roleOptions.region },
+    options: { ...signInOptions, ...networkOptions, ...tokenOptions, ...generalOptions, region: roleOptions.region },
     run: async ({ flags }) => (await import('./command-doctor.ts')).doctorCommand(flags),
   },
   {
