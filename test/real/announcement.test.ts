@@ -216,7 +216,7 @@ describe.skipIf(!ready || process.env['CLOUDTOKEN_NAMESPACE'] === undefined)(
     test('--ipv6: both addresses, and a kill leaves neither', async () => {
       const started = await daemon(['--ipv6'])
       expect(started.match(/Configuring link-local address/g)).toHaveLength(1)
-      expect(started).toContain('AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6')
+      await running?.seen(/AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6/)
       const mode = { HOME: join(world.home, 'nobody'), AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: 'IPv6' }
       const [method] = JSON.parse((await world.client('python3', ['-c', boto], mode)).stdout)
       expect(method).toBe('iam-role')
