@@ -6,7 +6,7 @@ import { createAccessLog } from './access-log.ts'
 import { startBehind } from './background.ts'
 import { behind, lead } from './command-background.ts'
 import { createContext, optionsOnly, type Context, type Flags } from './command-context.ts'
-import { announce, closing, endOnSignals, prepare, signInFor, unlessEnded, warnAboutShadows } from './command-serve.ts'
+import { announce, closing, endOnSignals, orWait, prepare, unlessEnded, warnAboutShadows } from './command-serve.ts'
 import { respectOther } from './daemon-control.ts'
 import { isFailure } from './errors.ts'
 import { findPaths } from './files.ts'
@@ -111,10 +111,10 @@ async function serve(context: Context, gate: Gate, ending: AbortController): Pro
   warnAboutShadows(context)
   const prepared = await prepare(context, gate, ending)
   try {
-    const taken = await unlessEnded(signInFor(context, prepared.session, ending.signal), ending.signal)
-    if (!taken) return 130
-    announce(context, gate.url, prepared.show(taken))
-    await prepared.run(taken)
+    const first = await unlessEnded(orWait(context, prepared.session.signIn(ending.signal)), ending.signal)
+    if (!first) return 130
+    announce(context, gate.url, prepared.show(first))
+    await prepared.run(first)
     return 0
   } finally {
     await prepared.close()

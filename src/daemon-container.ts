@@ -6,7 +6,7 @@ import { createAccessLog } from './access-log.ts'
 import { isSamlProviderArn, roleName } from './arn.ts'
 import type { SamlResponse } from './assertion.ts'
 import { createContainer, type Grant } from './container.ts'
-import { troubleOf, type MetadataService, type Served } from './daemon.ts'
+import { troubleOf, type DaemonSession, type MetadataService, type Served } from './daemon.ts'
 import { failure, isFailure, messageOf } from './errors.ts'
 import { makePrivate, remove, writeFile, type Paths } from './files.ts'
 import type { MetadataSnapshot } from './metadata-document.ts'
@@ -109,6 +109,7 @@ export async function takeOthers(
   current: { readonly role: Role; readonly assertion?: SamlResponse },
   session: Session,
   signal: AbortSignal,
+  mode: 'login' | 'refresh',
 ): Promise<Credentials[]> {
   const { role, assertion } = current
   if (wishes.length === 0) return []
@@ -119,7 +120,7 @@ export async function takeOthers(
     if (other && other.roleArn !== role.roleArn) others.set(other.roleArn, other)
   }
   const sets: Credentials[] = []
-  for (const other of others.values()) sets.push(await session.assume(other, assertion, 'login', signal))
+  for (const other of others.values()) sets.push(await session.assume(other, assertion, mode, signal))
   return sets
 }
 
@@ -136,7 +137,7 @@ function joinPairs(wishes: readonly string[]): string[] {
 /** Serves a role beside the current one and renews it until the signal aborts. */
 export async function serveOther(
   first: Credentials,
-  session: Session,
+  session: Pick<DaemonSession, 'renew' | 'lastSignIn'>,
   endpoint: Pick<ContainerEndpoint, 'show'>,
   { settings, clock, log }: Served,
   signal: AbortSignal,

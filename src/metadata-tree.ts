@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto'
 import { parseArn, partitionOf, regionFor } from './arn.ts'
 import { failure } from './errors.ts'
-import { createDirectory, createPage, place, toJson, toTimestamp } from './metadata-document.ts'
+import { createDirectory, createPage, place, roleOf, toJson, toTimestamp } from './metadata-document.ts'
 import type { Directory, MetadataSnapshot, MetadataSource, Page } from './metadata-document.ts'
 import { placeIam } from './metadata-iam.ts'
 
@@ -45,7 +45,7 @@ export function createTree(options: TreeOptions): MetadataSource {
     if (raw) top.push('user-data')
     const listing = createPage(top.join('\n'), { modified: since })
     const dynamic = dynamicTree(instance, since)
-    const metadata = metadataTree(instance, since, snapshot.credentials !== undefined)
+    const metadata = metadataTree(instance, since, roleOf(snapshot) !== undefined)
     const tree = new Map<string, Page>()
     tree.set('', listing)
     place(tree, '/dynamic', dynamic, since)

@@ -128,7 +128,7 @@ function createView({ snapshot, source }: MetadataOptions): () => Pages {
 
 function isSame(a: MetadataSnapshot, b: MetadataSnapshot): boolean {
   const sameTrouble = a.trouble?.code === b.trouble?.code && a.trouble?.message === b.trouble?.message
-  return sameTrouble && a.credentials === b.credentials
+  return sameTrouble && a.credentials === b.credentials && a.role === b.role
 }
 
 const plain = { 'Content-Type': 'text/plain', Server: 'EC2ws' }

@@ -62,6 +62,12 @@ export function selfCommand(): { command: string; args: readonly string[] } {
   return { command, args: bun ? [fileURLToPath(main)] : ['run', '-A', fileURLToPath(main)] }
 }
 
+/** The same for the very program that runs, though another version took its place or its folder is closed to us now. */
+export function runningCommand(): ReturnType<typeof selfCommand> {
+  const self = selfCommand()
+  return isCompiled() && process.platform === 'linux' ? { ...self, command: '/proc/self/exe' } : self
+}
+
 /** Seconds a connection may be silent: long enough for the connection pools of clients. */
 const idleTimeout = 60
 
