@@ -13,7 +13,6 @@ import { readBytes, readText, writeFile, type Paths } from './files.ts'
 import type { Listen } from './guard.ts'
 import type { Log } from './log.ts'
 import type { MetadataSnapshot } from './metadata-document.ts'
-import { readProxyConfig } from './metadata-proxy.ts'
 import { createTokens } from './metadata-token.ts'
 import { createTree } from './metadata-tree.ts'
 import { createMetadata, type Handler } from './metadata.ts'
@@ -48,7 +47,7 @@ export async function createService({ settings, paths, log }: Served, listen: Li
     throw failure('config', `no metadata file ${proxyFile}`)
   // As init writes it, all in comments, it asks for nothing.
   const says = text?.split('\n').some(line => !/^\s*(#|$)/.test(line))
-  const proxy = says ? readProxyConfig(text ?? '', proxyFile) : undefined
+  const proxy = says ? (await import('./metadata-proxy.ts')).readProxyConfig(text ?? '', proxyFile) : undefined
   for (const warning of proxy?.warnings ?? []) log.warn(warning)
   const answer = createMetadata({
     snapshot: () => snapshot,
