@@ -6,16 +6,7 @@ import process from 'node:process'
 import { createAccessLog } from './access-log.ts'
 import { openFront, type Behind } from './background.ts'
 import { createContext, optionsOnly, sessionOf, type Context, type Flags } from './command-context.ts'
-import {
-  announce,
-  closing,
-  endOnSignals,
-  orWait,
-  prepare,
-  signInAndExport,
-  unlessEnded,
-  warnAboutShadows,
-} from './command-serve.ts'
+import { announce, closing, endOnSignals, orWait, prepare, unlessEnded, warnAboutShadows } from './command-serve.ts'
 import { addressName } from './control-place.ts'
 import { failureValue } from './control.ts'
 import { exitCodes, isFailure, messageOf } from './errors.ts'
@@ -32,7 +23,8 @@ export async function lead(context: Context, behind: Behind, ending: AbortContro
   warnAboutShadows(context)
   await behind.prepare({ ...context.env })
   const session = await sessionOf(context)
-  const first = await unlessEnded(orWait(context, signInAndExport(context, session, ending.signal)), ending.signal)
+  const { takeAndExport } = await import('./command-take.ts')
+  const first = await unlessEnded(orWait(context, takeAndExport(context, session, ending.signal)), ending.signal)
   if (!first) return 130
   const { file, lines } = await behind.serve({ first, carried: session.carried() })
   announce(context, behind.url, lines)

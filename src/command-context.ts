@@ -10,7 +10,6 @@ import { failure, messageOf } from './errors.ts'
 import { isExporter } from './exporters.ts'
 import { findPaths, readText, type Paths } from './files.ts'
 import { findIdentity, namesIn, planOf } from './identity.ts'
-import { createKeyring } from './keyring.ts'
 import { createLog, keepSecret, redact, type Log, type LogOutput } from './log.ts'
 import { nearest } from './names.ts'
 import { camelCase, type OptionTable, type OptionValue } from './option.ts'
@@ -19,7 +18,7 @@ import { addedOptions, describeAll, openPlugins, type InUse, type Plugins } from
 import type { Ask } from './provider.ts'
 import { findProvider, providerNames } from './providers.ts'
 import { run } from './run.ts'
-import { openSession, type Carried, type Session } from './session.ts'
+import type { Carried, Session } from './session.ts'
 import { createTerminal, type Terminal } from './term.ts'
 import type { Clock } from './types.ts'
 
@@ -170,6 +169,8 @@ interface SessionChoices {
 export async function sessionOf(context: Context, { signer, carried }: SessionChoices = {}): Promise<Session> {
   const planned = planOf(context.config, context.settings)
   const plan = signer === undefined ? planned : { ...planned, auth: [], provider: signer }
+  const { createKeyring } = await import('./keyring.ts')
+  const { openSession } = await import('./session.ts')
   const keyring = createKeyring({
     platform: process.platform,
     run,

@@ -3,16 +3,14 @@
  */
 import process from 'node:process'
 import { isJob, type Context } from './command-context.ts'
-import { takeRole } from './command-sign-in.ts'
 import type { Taken } from './background.ts'
-import { beside, openContainerEndpoint, serveOther, takeOthers } from './daemon-container.ts'
+import { beside, openContainerEndpoint, serveOther } from './daemon-container.ts'
 import { openControl } from './daemon-control.ts'
 import { startSession, type FarSession } from './daemon-session.ts'
 import { createService, createServing } from './daemon.ts'
 import { isFailure, type Failure } from './errors.ts'
 import type { Gate } from './gate.ts'
 import { metadataAddress } from './linklocal.ts'
-import type { Session } from './session.ts'
 import type { Credentials } from './types.ts'
 
 /** What is open and waits for its first credentials. */
@@ -68,25 +66,6 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
     await endpoint.close()
     throw error
   }
-}
-
-/** The sign-in with the transcript's words. */
-export async function signInFor(
-  context: Context,
-  session: Session,
-  signal: AbortSignal,
-  mode: 'login' | 'refresh' = 'login',
-): Promise<Taken> {
-  const { credentials, role, assertion } = await takeRole(context, session, signal, mode)
-  const current = { role, ...(assertion && { assertion }) }
-  const others = await takeOthers(context.settings.alsoRole, current, session, signal, mode)
-  return { credentials, role, others }
-}
-
-export async function signInAndExport(context: Context, session: Session, signal: AbortSignal): Promise<Taken> {
-  const taken = await signInFor(context, session, signal)
-  await session.export(taken.credentials, true)
-  return taken
 }
 
 /** Why there is no sign-in, where the daemon is to serve all the same: nobody can be asked now, and somebody may come. */

@@ -3,7 +3,7 @@
  */
 import process from 'node:process'
 import { createContext, sessionOf, type Context } from './command-context.ts'
-import { signInAndExport, signInFor } from './command-serve.ts'
+import { takeAndExport, takeRoles } from './command-take.ts'
 import { failureValue } from './control.ts'
 import type { Answer, Errands, Request } from './daemon-session.ts'
 import { failure, isFailure, messageOf } from './errors.ts'
@@ -62,8 +62,8 @@ async function open({ flags, carried }: Request, signal: AbortSignal): Promise<O
 
 function errandsOf(context: Context, session: Session, signal: AbortSignal): Errands {
   return {
-    signIn: () => signInAndExport(context, session, signal),
-    begin: () => signInFor(context, session, signal, 'refresh'),
+    signIn: () => takeAndExport(context, session, signal),
+    begin: () => takeRoles(context, session, signal, 'refresh'),
     renew: role => session.renew(role, signal),
     take: wish => session.take(wish, signal),
     export: credentials => session.export(revived(credentials), true),
