@@ -74,6 +74,9 @@ const idleTimeout = 60
 /** No request to us has a body worth reading. */
 const largestBody = 64 * 1024
 
+/** Left alone, Bun lets the garbage of many requests grow larger than all that a daemon holds. */
+const requestsToCollect = 1000
+
 /** Deeper paths than that are not ours. */
 const deepestPath = 12
 
@@ -90,6 +93,8 @@ interface BunServer {
 
 interface BunRuntime {
   readonly isStandaloneExecutable?: boolean
+  /** Without `force` beside the work, by other threads. */
+  gc(force: boolean): number
   serve(options: {
     hostname: string
     port: number
@@ -139,9 +144,12 @@ function required<T>(runtime: T | undefined): T {
  * fits (doubled slashes, great depth) arrives resolved, which is harmless where paths name no files.
  */
 function serveWithBun(runtime: BunRuntime, options: ServeOptions): Served {
+  let requests = 0
   const answer =
     (pathIn: (url: string) => string): BunHandler =>
     (request, server) => {
+      requests += 1
+      if (requests % requestsToCollect === 0) runtime.gc(false)
       const peer = server.requestIP(request)
       return options.fetch(request, peer?.address ?? '', pathIn(request.url), peer?.port ?? 0)
     }
