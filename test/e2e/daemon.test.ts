@@ -91,7 +91,7 @@ describe('cloudtoken -d', () => {
     expect(await fetch(`http://127.0.0.1:${port}/`).catch(() => 'closed')).toBe('closed')
   })
 
-  test('renews silently with the cookies of the sign-in, and every answer is wholly old or wholly new', async () => {
+  test('X05 renews silently with the cookies of the sign-in, and every answer is wholly old or wholly new', async () => {
     const before = place.idp.passwords()
     const base = await startDaemon(['-r', '2', '--refresh-interval', '2'])
     const sets = new Map<string, string>()
@@ -109,7 +109,7 @@ describe('cloudtoken -d', () => {
     expect([...sets.keys(), (await credentials(base, 'Sysadmin-Role'))['AccessKeyId']]).toContain(tokens.AccessKeyId)
   })
 
-  test('when the session at the IdP ends it says so once, keeps the valid set, and goes on once somebody signs in', async () => {
+  test('X05 when the session at the IdP ends it says so once, keeps the valid set, and goes on once somebody signs in', async () => {
     const file = join(home, 'password')
     writeFileSync(file, password, { mode: 0o600 })
     const base = await startDaemon(['-r', '1', '--refresh-interval', '1', '--password-file', file], {
