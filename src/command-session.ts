@@ -20,7 +20,11 @@ export async function sessionCommand(): Promise<number> {
   // They are meant for the daemon, which ends us as it likes.
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
   const ending = new AbortController()
-  const ended = new Promise<number>(resolve => process.on('disconnect', () => resolve(0)))
+  const ended = new Promise<number>(resolve => {
+    process.on('disconnect', () => resolve(0))
+    // The word is lost where the daemon was gone before anybody listened to it.
+    setInterval(() => process.connected || resolve(0), 1000)
+  })
   let opening: Promise<Opened> | undefined
   process.on('message', message => {
     const request = message as Request
