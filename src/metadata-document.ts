@@ -1,6 +1,7 @@
 /**
  * What the metadata service serves: pages under paths, and the forms EC2 gives to listings, JSON and dates.
  */
+import type { Simulated } from './metadata-simulated.ts'
 import type { Credentials } from './types.ts'
 
 /** What the service knows at one moment; replaced as a whole, never changed. */
@@ -11,6 +12,7 @@ export interface MetadataSnapshot {
   readonly role?: string | undefined
   /** What is said once the credentials have ended, such as `{code: 'SignInRequired', message: '…; run: cloudtoken'}`. */
   readonly trouble?: { readonly code: string; readonly message: string } | undefined
+  readonly simulated?: Simulated
 }
 
 /** The role that is attached. */
@@ -92,7 +94,7 @@ function isDirectory(node: Page | Directory): node is Directory {
 }
 
 /** Two spaces, `"Key" : "value"`. */
-export function toJson(value: Readonly<Record<string, string | null>>): string {
+export function toJson(value: Readonly<Record<string, unknown>>): string {
   const lines = Object.entries(value).map(([key, item]) => `  ${JSON.stringify(key)} : ${JSON.stringify(item)}`)
   return `{\n${lines.join(',\n')}\n}`
 }
