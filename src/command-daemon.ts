@@ -10,7 +10,7 @@ import { announce, closing, endOnSignals, orWait, prepare, unlessEnded, warnAbou
 import { respectOther } from './daemon-control.ts'
 import { isFailure } from './errors.ts'
 import { findPaths } from './files.ts'
-import { openGate, type Gate } from './gate.ts'
+import { couldOpen, openGate, type Gate } from './gate.ts'
 import { isMetadataAddress } from './linklocal.ts'
 import { createLog } from './log.ts'
 import type { OptionTable } from './option.ts'
@@ -76,7 +76,7 @@ async function asPerson({ flags, argv }: DaemonStart): Promise<number> {
   const { settings, log, paths, terminal, env } = context
   const listen = parseListen(settings.listen)
   await respectOther(env, paths, listen)
-  if (isMetadataAddress(listen.hostname) && !(await couldListen(context))) {
+  if (isMetadataAddress(listen.hostname) && !(await couldOpen({ listen, ipv6: settings.ipv6, log }))) {
     log.info(`root is needed to put ${listen.hostname} on this machine and to listen there; it is given up right after`)
     const words = [...argv.filter(word => !/^--(listen|config-dir)=/.test(word)), `--listen=${settings.listen}`]
     const chosen = settings.configDir === undefined ? [] : [`--config-dir=${paths.config}`]
@@ -118,22 +118,5 @@ async function serve(context: Context, gate: Gate, ending: AbortController): Pro
     return 0
   } finally {
     await prepared.close()
-  }
-}
-
-/** Tried, not guessed: with the address there and low ports free for all, nobody has to become root. */
-async function couldListen({ settings, log }: Context): Promise<boolean> {
-  try {
-    const gate = await openGate({
-      listen: parseListen(settings.listen),
-      ipv6: settings.ipv6,
-      force: true,
-      log: { ...log, write: () => {}, print: () => {} },
-    })
-    await gate.close()
-    return true
-  } catch (error) {
-    if (isFailure(error) && error.kind === 'address') return false
-    throw error
   }
 }
