@@ -17,6 +17,8 @@ export interface Provider {
   readonly options?: OptionTable
   /** Each sign-in proves anew who this is, as a job of CI does: nothing of it may serve another process. */
   readonly ephemeral?: true
+  /** Opens its pages in the person's browser by itself: `--browser` is nothing new to it. */
+  readonly ownBrowser?: true
   /** The page that a browser opens to sign in; fails with `config` when the settings do not say. Absent: there is none. */
   entry?(settings: Settings): string
   /** Rejects with a `Failure`; never prompts but through `ask`. */
@@ -41,7 +43,7 @@ export interface ProviderContext {
   /** In `refresh` nothing prompts: `ask` rejects with kind `person`. */
   readonly mode: 'login' | 'refresh'
   readonly signal: AbortSignal
-  readonly clock: Pick<Clock, 'elapsed' | 'sleep'>
+  readonly clock: Clock
   readonly log: Log
 }
 
