@@ -9,7 +9,7 @@ import { accountOf, isRoleArn } from './arn.ts'
 import { failure, isFailure } from './errors.ts'
 import { withLock } from './files.ts'
 import { dueAt } from './renewal.ts'
-import { chooseRole, offeredRoles, roleLines } from './roles.ts'
+import { chooseRole, roleLines } from './roles.ts'
 import type { Session } from './session.ts'
 import { fromTokens, toCache } from './tokens.ts'
 import type { Credentials, Role } from './types.ts'
@@ -90,9 +90,9 @@ async function signIn(context: Context, session: Session, last: Role | undefined
   const signedIn = await session.signIn('login', signal)
   if (signedIn.kind === 'credentials') return signedIn.credentials
   const wanted = { last, role: settings.role, roleNumber: settings.roleNumber, filter: settings.filter }
-  const choice = chooseRole(offeredRoles(signedIn.assertion, wanted), wanted)
+  const choice = chooseRole(await signedIn.offer.roles(wanted), wanted)
   const role = choice.role ?? (await askForRole(choice.menu, terminal))
-  const credentials = await session.assume(role, signedIn.assertion, 'login', signal)
+  const credentials = await signedIn.offer.take(role, 'login', signal)
   if (choice.menu) session.rememberRole(role)
   return credentials
 }

@@ -56,9 +56,9 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
 
 /** The sign-in with the transcript's words, and what it brings to the files. */
 export async function signInFor(context: Context, session: Session, signal: AbortSignal): Promise<Taken> {
-  const { credentials, role, assertion } = await takeRole(context, session, signal)
-  const current = { role, ...(assertion && { assertion }) }
-  const others = await takeOthers(context.settings.alsoRole, current, session, signal)
+  const { credentials, role, offer } = await takeRole(context, session, signal)
+  const current = { role, ...(offer && { offer }) }
+  const others = await takeOthers(context.settings.alsoRole, current, signal)
   await session.export(credentials, true)
   return { credentials, role, others }
 }

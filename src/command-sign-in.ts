@@ -1,14 +1,13 @@
 /**
  * The bare command: sign in, choose a role, hand the credentials to the exporters. `-l` and `-n` stop at the list.
  */
-import { roleLines, chooseRole, filterRoles, offeredRoles } from './roles.ts'
+import { roleLines, chooseRole, filterRoles } from './roles.ts'
 import { accountOf } from './arn.ts'
-import type { SamlResponse } from './assertion.ts'
 import { sessionOf, type Context } from './command-context.ts'
 import { chooseAtTerminal } from './command-obtain.ts'
 import { failure } from './errors.ts'
 import type { Log } from './log.ts'
-import type { Session } from './session.ts'
+import type { Offer, Session } from './session.ts'
 import { awsTime } from './tokens.ts'
 import type { Credentials, Role } from './types.ts'
 
@@ -36,7 +35,7 @@ export interface Taken {
   readonly credentials: Credentials
   readonly role: Role
   /** Good for other roles too, as long as it lives; absent where the sign-in brought credentials. */
-  readonly assertion?: SamlResponse
+  readonly offer?: Offer
 }
 
 function toStderr(log: Log): Log['print'] {
@@ -67,21 +66,22 @@ export async function takeRole(context: Context, session: Session, signal: Abort
     const { sourceRole, roleArn, samlProvider } = credentials
     return { credentials, role: sourceRole ?? { roleArn, providerArn: samlProvider ?? '' } }
   }
-  const role = await settleRole(context, session, signedIn.assertion)
-  const credentials = await session.assume(role, signedIn.assertion, 'login', signal)
+  const { offer } = signedIn
+  const role = await settleRole(context, session, offer)
+  const credentials = await offer.take(role, 'login', signal)
   session.rememberRole(role)
   context.log.print(`Using role ${role.roleArn}`)
   if (credentials.roleArn !== role.roleArn) context.log.print(`Using role ${credentials.roleArn}`)
-  return { credentials, role, assertion: signedIn.assertion }
+  return { credentials, role, offer }
 }
 
-async function settleRole(context: Context, session: Session, assertion: SamlResponse): Promise<Role> {
+async function settleRole(context: Context, session: Session, offer: Offer): Promise<Role> {
   const { settings, log, terminal } = context
   const last = settings.refresh ? session.lastRole() : undefined
   if (settings.refresh && !last) throw failure('role', 'there is no last role to take again', { hint: 'cloudtoken' })
   const wanted = { last, role: settings.role, roleNumber: settings.roleNumber, filter: settings.filter }
-  for (const warning of assertion.warnings) log.debug(warning)
-  const choice = chooseRole(offeredRoles(assertion, wanted), wanted)
+  for (const warning of offer.warnings) log.debug(warning)
+  const choice = chooseRole(await offer.roles(wanted), wanted)
   if (choice.role) {
     if (choice.auto) log.print(`Auto selecting matching role: ${choice.role.roleArn}`)
     return choice.role
@@ -89,7 +89,7 @@ async function settleRole(context: Context, session: Session, assertion: SamlRes
   log.print('Available roles to choose from:')
   const piped = await readNumber(context, choice.menu)
   if (piped) return piped
-  const names = await session.accountNames(assertion, context.config.accounts)
+  const names = await offer.names(context.config.accounts)
   return await chooseAtTerminal(terminal, choice.menu, names)
 }
 
@@ -116,9 +116,10 @@ async function listRoles({ settings, config, log }: Context, session: Session, s
   const signedIn = await session.signIn('login', signal)
   if (signedIn.kind === 'credentials')
     throw failure('role', 'this sign-in brings one set of credentials, not a list of roles')
-  const all = offeredRoles(signedIn.assertion)
+  const { offer } = signedIn
+  const all = await offer.roles()
   const roles = settings.filter ? filterRoles(all, settings.filter) : all
-  const names = await session.accountNames(signedIn.assertion, config.accounts)
+  const names = await offer.names(config.accounts)
   if (settings.json)
     log.print(
       JSON.stringify(
@@ -137,7 +138,7 @@ function described(role: Role, number: number, names: ReadonlyMap<string, string
   return {
     number,
     roleArn: role.roleArn,
-    providerArn: role.providerArn,
+    providerArn: role.providerArn || null,
     account,
     accountName: names.get(account) ?? null,
   }

@@ -4,16 +4,15 @@
 import path from 'node:path'
 import { createAccessLog } from './access-log.ts'
 import { isSamlProviderArn, roleName } from './arn.ts'
-import type { SamlResponse } from './assertion.ts'
 import { createContainer, type Grant } from './container.ts'
 import { troubleOf, type MetadataService, type Served } from './daemon.ts'
 import { failure, isFailure, messageOf } from './errors.ts'
 import { makePrivate, remove, writeFile, type Paths } from './files.ts'
 import type { MetadataSnapshot } from './metadata-document.ts'
 import { keepFresh } from './renewal.ts'
-import { chooseRole, offeredRoles } from './roles.ts'
+import { chooseRole } from './roles.ts'
 import { parseListen, serveMetadata, type MetadataServer } from './serve.ts'
-import type { Session } from './session.ts'
+import type { Offer, Session } from './session.ts'
 import type { Credentials, Role } from './types.ts'
 
 export interface ContainerEndpoint {
@@ -103,23 +102,22 @@ export function beside(service: MetadataService, endpoint: ContainerEndpoint): M
   }
 }
 
-/** The roles of `--also-role`, with the assertion of the sign-in that has just been. */
+/** The roles of `--also-role`, from what the sign-in that has just been offers. */
 export async function takeOthers(
   wishes: readonly string[],
-  current: { readonly role: Role; readonly assertion?: SamlResponse },
-  session: Session,
+  current: { readonly role: Role; readonly offer?: Offer },
   signal: AbortSignal,
 ): Promise<Credentials[]> {
-  const { role, assertion } = current
+  const { role, offer } = current
   if (wishes.length === 0) return []
-  if (!assertion) throw failure('role', 'this sign-in brings one set of credentials, so there is no other role')
+  if (!offer) throw failure('role', 'this sign-in brings one set of credentials, so there is no other role')
   const others = new Map<string, Role>()
   for (const wish of joinPairs(wishes)) {
-    const other = chooseRole(offeredRoles(assertion, { role: wish }), { role: wish }).role
+    const other = chooseRole(await offer.roles({ role: wish }), { role: wish }).role
     if (other && other.roleArn !== role.roleArn) others.set(other.roleArn, other)
   }
   const sets: Credentials[] = []
-  for (const other of others.values()) sets.push(await session.assume(other, assertion, 'login', signal))
+  for (const other of others.values()) sets.push(await offer.take(other, 'login', signal))
   return sets
 }
 

@@ -82,6 +82,12 @@ function guess(url: string | undefined): string | undefined {
   if (/^https:\/\/sso\.(?:eu\.)?jumpcloud\.com\//i.test(url)) return 'jumpcloud'
   if (/^https:\/\/[^/]+\.onelogin\.com(?:\/|$)/i.test(url)) return 'onelogin'
   if (/^https:\/\/[^/]+\.auth0\.com\//i.test(url)) return 'auth0'
+  if (
+    /^https:\/\/(?:[^/]+\.awsapps\.(?:com|cn)\/(?:start|directory)|identitycenter\.amazonaws\.com\/|[^/]+\.app\.aws(?:\/|$))/i.test(
+      url,
+    )
+  )
+    return 'identity-center'
   if (/\/application\/saml\/[^/]+\/sso\//i.test(url)) return 'authentik'
   if (/\/adfs\//i.test(url)) return 'adfs'
   return /\/idp\/profile\//i.test(url) ? 'shibboleth' : 'form'
@@ -95,7 +101,7 @@ export function identityFolder(provider: string, settings: Settings, username: s
     .replace(/[^A-Za-z0-9.@_-]+/g, '_')
     .slice(0, 80)
   const digest = createHash('sha256')
-    .update(JSON.stringify([provider, settings.url, username, ...settings.assertionCommand]))
+    .update(JSON.stringify([provider, settings.url ?? settings.ssoSession, username, ...settings.assertionCommand]))
     .digest('hex')
   return `${readable}-${digest.slice(0, 12)}`
 }

@@ -38,7 +38,9 @@ export interface PluginContext {
 }
 
 /** What `forget` is given, after `cloudtoken logout`. */
-export type ForgetContext = PluginContext & Omit<ExporterContext, 'credentials'>
+export type ForgetContext = PluginContext &
+  Omit<ExporterContext, 'credentials'> &
+  Pick<ProviderContext, 'http' | 'clock'>
 
 interface About {
   readonly name: string
@@ -53,6 +55,8 @@ export interface ProviderPlugin extends About {
   entry?(settings: Settings): string
   /** Each sign-in proves anew who this is: nothing of it may serve another process. */
   readonly ephemeral?: true
+  /** Opens its pages in the person's browser by itself. */
+  readonly ownBrowser?: true
   authenticate(context: ProviderContext & PluginContext): Promise<Assertion>
   forget?(context: ForgetContext): Promise<void>
 }

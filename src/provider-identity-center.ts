@@ -60,12 +60,12 @@ export function createIdentityCenter(machine: Machine): Provider {
         ...(token.refreshToken === undefined && { sessionEnd: token.expiresAt }),
       }
     },
-    async forget({ settings, log, ...context }) {
-      const { portal, file } = placeOf(settings)
+    async forget(context) {
+      const { portal, file } = placeOf(context.settings)
       const token = readToken(file, portal)
       if (!token) return
       remove(file)
-      await signOut({ log, ...context }, portal, token.accessToken)
+      await signOut(context, portal, token.accessToken)
     },
   }
 

@@ -23,8 +23,8 @@ export interface Provider {
   entry?(settings: Settings): string
   /** Rejects with a `Failure`; never prompts but through `ask`. */
   authenticate(context: ProviderContext): Promise<Assertion>
-  /** Drops what it keeps in `store`, beyond the cookies, which the host drops. */
-  forget?(context: Pick<ProviderContext, 'settings' | 'store' | 'log'>): Promise<void>
+  /** Drops what it keeps outside of `store`, and ends the session elsewhere; the host drops the files. */
+  forget?(context: Pick<ProviderContext, 'settings' | 'store' | 'http' | 'clock' | 'signal' | 'log'>): Promise<void>
 }
 
 export interface ProviderContext {

@@ -19,12 +19,13 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   shell: async () => (await import('./provider-shell.ts')).shell,
   browser: async () => (await import('./provider-browser.ts')).browser,
   form: async () => (await import('./provider-form.ts')).form,
+  'identity-center': async () => (await import('./provider-identity-center.ts')).identityCenter,
   'web-identity': async () => (await import('./provider-web-identity.ts')).webIdentity,
   'saml-response': async () => (await import('./provider-saml-response.ts')).samlResponse,
 }
 
-/** Names of the original. */
-const aliases: Readonly<Record<string, string>> = { centrify: 'idaptive' }
+/** Older names: of the original, and of AWS. */
+const aliases: Readonly<Record<string, string>> = { centrify: 'idaptive', sso: 'identity-center' }
 
 export function providerNames(): string[] {
   return Object.keys(registry)

@@ -16,14 +16,14 @@ import type { Settings } from './options.ts'
 import { openPipeline } from './pipeline.ts'
 import type { Plugins } from './plugins.ts'
 import type { Ask, Store } from './provider.ts'
-import { chooseRole, offeredRoles } from './roles.ts'
+import { chooseRole, listedRoles, offeredRoles, type Wanted } from './roles.ts'
 import { sessionFiles } from './session-files.ts'
 import { findAccountNames } from './session-names.ts'
 import { openEntrance, type Brought } from './session-sign-in.ts'
 import { assumeRoleWithSaml, assumeRoleWithWebIdentity, isExpiredAssertion } from './sts.ts'
 import type { StsOptions } from './sts-call.ts'
 import { awsTime } from './tokens.ts'
-import type { Clock, Credentials, Role } from './types.ts'
+import type { Clock, Credentials, Role, RoleCounter } from './types.ts'
 import { readClaims } from './web-token.ts'
 
 export interface SessionOptions {
@@ -40,10 +40,22 @@ export interface SessionOptions {
   readonly log: Log
 }
 
-/** What a sign-in brought: an assertion to choose a role from, or credentials at once. */
+/** What a sign-in brought: roles to choose from, or credentials at once. */
 export type SignedIn =
-  | { readonly kind: 'saml'; readonly assertion: SamlResponse }
+  | { readonly kind: 'roles'; readonly offer: Offer }
   | { readonly kind: 'credentials'; readonly credentials: Credentials }
+
+/** Roles to choose from, and the way to credentials for them. */
+export interface Offer {
+  /** Sorted as people number them; fails with kind `role` where there is none. */
+  roles(wanted?: Wanted): Promise<readonly Role[]>
+  /** Account id to name; those of config.yaml win. Never a failure. */
+  names(known: Readonly<Record<string, string>>): Promise<ReadonlyMap<string, string>>
+  /** Credentials of the role, or of the last one of the chain. Signs in once more when the assertion grew too old at the role menu. */
+  take(role: Role, mode: 'login' | 'refresh', signal: AbortSignal): Promise<Credentials>
+  /** What was odd about it. */
+  readonly warnings: readonly string[]
+}
 
 export interface Session {
   /** Nothing of it may be kept for another process: whoever may sign in is decided anew each time. */
@@ -55,10 +67,6 @@ export interface Session {
   /** The provider's files, and ours beside them. */
   readonly store: Store
   signIn(mode: 'login' | 'refresh', signal: AbortSignal): Promise<SignedIn>
-  /** Credentials of the role, or of the last one of the chain. Signs in once more when the assertion grew too old at the role menu. */
-  assume(role: Role, assertion: SamlResponse, mode: 'login' | 'refresh', signal: AbortSignal): Promise<Credentials>
-  /** Account id to name: from config.yaml, from the last time, else from the sign-in page of AWS. Never a failure. */
-  accountNames(assertion: SamlResponse, known: Readonly<Record<string, string>>): Promise<ReadonlyMap<string, string>>
   /** A whole silent round for exactly this role; never asks. */
   renew(role: Role, signal: AbortSignal): Promise<Credentials>
   /** The same for another role by name or ARN, exactly one of those that the identity provider offers; never asks. */
@@ -91,8 +99,35 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 
   async function signIn(mode: 'login' | 'refresh', signal: AbortSignal): Promise<SignedIn> {
     const brought = await entrance.enter(mode, signal)
-    if (brought.kind === 'saml') return brought
+    if (brought.kind === 'saml') return { kind: 'roles', offer: offerOfSaml(brought.assertion) }
+    if (brought.kind === 'roles') return { kind: 'roles', offer: offerOfCounter(brought) }
     return { kind: 'credentials', credentials: await follow(await finished(brought, signal), signal) }
+  }
+
+  function offerOfSaml(assertion: SamlResponse): Offer {
+    return {
+      roles: wanted => Promise.resolve(offeredRoles(assertion, wanted)),
+      names: known => findAccountNames({ assertion, known, files, env, log }),
+      take: async (role, mode, signal) => await follow(await assume(role, assertion, mode, signal), signal),
+      warnings: assertion.warnings,
+    }
+  }
+
+  function offerOfCounter(counter: RoleCounter): Offer {
+    return {
+      roles: wanted => listedRoles(counter.list, wanted),
+      names: async known => new Map([...(await counter.list()).names, ...Object.entries(known)]),
+      take: async (role, _, signal) => await follow(await takeAt(counter, role), signal),
+      warnings: [],
+    }
+  }
+
+  /** Whoever asks for less than the role may do must not get all of it. */
+  async function takeAt(counter: RoleCounter, role: Role): Promise<Credentials> {
+    if (Object.keys(chain.scope).length === 0) return await counter.take(role)
+    throw failure('usage', `${provider.name} takes no --session-policy`, {
+      hint: 'only a chain does: --chain ROLE_ARN --session-policy FILE',
+    })
   }
 
   async function follow(first: Credentials, signal: AbortSignal): Promise<Credentials> {
@@ -113,22 +148,16 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   }
 
   /** Credentials of who has no role to choose. */
-  async function finished(brought: Exclude<Brought, { kind: 'saml' }>, signal: AbortSignal): Promise<Credentials> {
+  async function finished(
+    brought: Exclude<Brought, { kind: 'saml' | 'roles' }>,
+    signal: AbortSignal,
+  ): Promise<Credentials> {
     return brought.kind === 'credentials'
       ? brought.credentials
       : await exchangeToken(brought.token, brought.role, signal)
   }
 
   async function assume(
-    role: Role,
-    assertion: SamlResponse,
-    mode: 'login' | 'refresh',
-    signal: AbortSignal,
-  ): Promise<Credentials> {
-    return await follow(await assumeFirst(role, assertion, mode, signal), signal)
-  }
-
-  async function assumeFirst(
     role: Role,
     assertion: SamlResponse,
     mode: 'login' | 'refresh',
@@ -141,8 +170,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       if (!isExpiredAssertion(error) || provider.name === 'saml-response') throw error
       log.debug('the assertion is too old; signing in again')
       const again = await entrance.enter(mode, signal)
+      if (again.kind === 'roles') return await takeAt(again, role)
       if (again.kind !== 'saml') return await finished(again, signal)
-      return await exchange(sameRole(role, again.assertion), again.assertion, signal)
+      const same = await sameRole(role, offerOfSaml(again.assertion))
+      return await exchange(same, again.assertion, signal)
     }
   }
 
@@ -197,13 +228,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     dependsOn: settings.sessionPolicy,
     store: files.store,
     signIn,
-    assume,
-    accountNames: (assertion, known) => findAccountNames({ assertion, known, files, env, log }),
     async renew(role, signal) {
       try {
         const signedIn = await shareSignIn(role, signal)
         if (signedIn.kind === 'credentials') return signedIn.credentials
-        return await assume(sameRole(role, signedIn.assertion), signedIn.assertion, 'refresh', signal)
+        return await signedIn.offer.take(await sameRole(role, signedIn.offer), 'refresh', signal)
       } catch (error) {
         // Sessions of a chain are short: its source may be good for more of them.
         const rest = signal.aborted ? undefined : remaining()
@@ -216,10 +245,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       const signedIn = await signIn('refresh', signal)
       if (signedIn.kind === 'credentials')
         throw failure('role', 'this sign-in brings one set of credentials, not a list of roles')
-      const { assertion } = signedIn
-      const { role } = chooseRole(offeredRoles(assertion, { role: wish }), { role: wish })
+      const { offer } = signedIn
+      const { role } = chooseRole(await offer.roles({ role: wish }), { role: wish })
       if (!role) throw failure('role', `${JSON.stringify(wish)} names no role`, { hint: 'cloudtoken roles' })
-      return { role, credentials: await assume(role, assertion, 'refresh', signal) }
+      return { role, credentials: await offer.take(role, 'refresh', signal) }
     },
     lastRole: files.role,
     lastRoleFile: files.roleFile,
@@ -236,6 +265,6 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 }
 
 /** Exactly this role, never a pattern. */
-function sameRole(role: Role, assertion: SamlResponse): Role {
-  return chooseRole(offeredRoles(assertion, { last: role }), { last: role }).role ?? role
+async function sameRole(role: Role, offer: Offer): Promise<Role> {
+  return chooseRole(await offer.roles({ last: role }), { last: role }).role ?? role
 }

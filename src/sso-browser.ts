@@ -56,7 +56,12 @@ export function hasBrowser({ platform, env }: Pick<Machine, 'platform' | 'env'>)
   return Boolean(env['DISPLAY'] || env['WAYLAND_DISPLAY'] || env['WSL_DISTRO_NAME'])
 }
 
-async function answerOf(context: ProviderContext, url: string, machine: Machine, code: Promise<string>): Promise<string> {
+async function answerOf(
+  context: ProviderContext,
+  url: string,
+  machine: Machine,
+  code: Promise<string>,
+): Promise<string> {
   const { settings, ask, clock, signal, store } = context
   const folder = store.pathOf?.('page')
   if (folder === undefined) throw failure('unexpected', 'there is no folder for a private file')
@@ -91,6 +96,7 @@ async function answerOf(context: ProviderContext, url: string, machine: Machine,
   } finally {
     end()
     signal.removeEventListener('abort', end)
-    await opening.catch(() => {})
+    // Some browsers end only when the person closes them; what they were given is swept up the next time.
+    await Promise.race([opening.catch(() => {}), clock.sleep(1000)])
   }
 }

@@ -69,9 +69,14 @@ function read({ status, headers, text }: HttpResponse, url: string): SsoAnswer {
   if (refused === '') {
     const { host, pathname } = new URL(url)
     const message = `${host} answered with status ${status} and not as IAM Identity Center does (${pathname})`
-    throw failure('network', message, { hint: 'check the network, a proxy may answer in its place', code: 'sso-answer' })
+    throw failure('network', message, {
+      hint: 'check the network, a proxy may answer in its place',
+      code: 'sso-answer',
+    })
   }
-  const said = ['error_description', 'message', 'Message'].map(key => at(body, key)).find(one => typeof one === 'string')
+  const said = ['error_description', 'message', 'Message']
+    .map(key => at(body, key))
+    .find(one => typeof one === 'string')
   return { body, refused: refused.replace(/Exception$/, ''), reason: typeof said === 'string' ? said : '' }
 }
 

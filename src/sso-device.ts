@@ -35,5 +35,8 @@ export async function signInWithDevice(context: ProviderContext, portal: Portal)
     if (token.refused === 'SlowDown') seconds += 5
     else if (token.refused !== 'AuthorizationPending') throw refusedToken(portal, token)
   }
-  throw failure('refused', `the code ${userCode} was not confirmed in time`, { hint: 'cloudtoken', code: 'sso-expired' })
+  throw failure('refused', `the code ${userCode} was not confirmed in time`, {
+    hint: 'cloudtoken',
+    code: 'sso-expired',
+  })
 }

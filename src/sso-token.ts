@@ -42,7 +42,7 @@ export async function createToken(
   portal: Portal,
   registration: Registration,
   grant: object,
-): Promise<SsoToken | SsoAnswer & { readonly refused: string }> {
+): Promise<SsoToken | (SsoAnswer & { readonly refused: string })> {
   const { clientId, clientSecret } = registration
   const answer = await askSso(caller, { url: `${portal.oidcUrl}/token`, body: { clientId, clientSecret, ...grant } })
   const { refused } = answer

@@ -29,7 +29,8 @@ async function openOn(platform: NodeJS.Platform, env: Record<string, string>, co
     return { code: codes.shift() ?? 127, stdout: '', stderr: '' }
   }
   const clock = { now: () => Date.now(), sleep: async (ms: number) => void slept.push(ms) }
-  const error = await openPage({ url, folder, platform, env, run, clock, signal: AbortSignal.timeout(5000) }).catch(
+  const signal = AbortSignal.timeout(5000)
+  const error = await openPage({ url, title: 'the console', folder, platform, env, run, clock, signal }).catch(
     (thrown: unknown) => thrown,
   )
   return { seen, page, mode, slept, error }
@@ -69,8 +70,8 @@ test('without a screen or a program nothing is started or left', async () => {
 })
 
 test('what a killed run left is swept away; what another one needs now is not', async () => {
-  for (const name of ['console-old-1.html', 'console-new-1.html', 'other.html']) writeFileSync(join(folder, name), '')
-  for (const name of ['console-old-1.html', 'other.html']) utimesSync(join(folder, name), 1, 1)
+  for (const name of ['page-old-1.html', 'page-new-1.html', 'other.html']) writeFileSync(join(folder, name), '')
+  for (const name of ['page-old-1.html', 'other.html']) utimesSync(join(folder, name), 1, 1)
   await openOn('darwin', {})
-  expect(readdirSync(folder).toSorted()).toEqual(['console-new-1.html', 'other.html'])
+  expect(readdirSync(folder).toSorted()).toEqual(['page-new-1.html', 'other.html'])
 })

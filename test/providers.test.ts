@@ -18,6 +18,7 @@ test('every name finds the provider of that name', async () => {
     'shell',
     'browser',
     'form',
+    'identity-center',
     'web-identity',
     'saml-response',
   ])

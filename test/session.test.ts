@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { startDemoIdp } from '../scripts/demo-idp.ts'
 import { startDemoSts } from '../scripts/demo-sts.ts'
 import { openPlugins } from '../src/plugins.ts'
-import { chooseRole, offeredRoles } from '../src/roles.ts'
+import { chooseRole } from '../src/roles.ts'
 import { openSession } from '../src/session.ts'
 import { testContext } from './context.ts'
 
@@ -37,10 +37,10 @@ test('K15 an assertion that ended at the role menu: signed in again with cookies
       clock: { now, elapsed: now, sleep: async () => {}, random: () => 0 },
     })
     const signedIn = await session.signIn('login', signal)
-    if (signedIn.kind !== 'saml') throw new Error('no assertion')
-    const chosen = chooseRole(offeredRoles(signedIn.assertion), {}).role
+    if (signedIn.kind !== 'roles') throw new Error('no roles')
+    const chosen = chooseRole(await signedIn.offer.roles(), {}).role
     if (!chosen) throw new Error('no role')
-    const credentials = await session.assume(chosen, signedIn.assertion, 'login', signal)
+    const credentials = await signedIn.offer.take(chosen, 'login', signal)
     expect(credentials.roleArn).toBe(role)
     expect([idp.assertions(), idp.passwords(), sts.assumed()]).toEqual([2, 1, [role]])
   } finally {
