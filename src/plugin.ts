@@ -57,6 +57,8 @@ export interface ProviderPlugin extends About {
   readonly ephemeral?: true
   /** Opens its pages in the person's browser by itself. */
   readonly ownBrowser?: true
+  /** Of a session that other programs share: changes when somebody signed in with one of them. */
+  lastSignIn?(settings: Settings): string | undefined
   authenticate(context: ProviderContext & PluginContext): Promise<Assertion>
   forget?(context: ForgetContext): Promise<void>
 }

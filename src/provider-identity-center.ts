@@ -34,6 +34,15 @@ export function createIdentityCenter(machine: Machine): Provider {
     aliases: ['sso'],
     summary: 'AWS IAM Identity Center, with the session that the AWS CLI has too',
     ownBrowser: true,
+    lastSignIn(settings) {
+      try {
+        const { portal, file } = placeOf(settings)
+        return readToken(file, portal)?.expiresAt.toISOString()
+      } catch {
+        // ~/.aws/config, while somebody edits it.
+        return undefined
+      }
+    },
     async authenticate(context) {
       const { settings, mode, log } = context
       const { portal, file } = placeOf(settings)

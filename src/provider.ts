@@ -19,6 +19,8 @@ export interface Provider {
   readonly ephemeral?: true
   /** Opens its pages in the person's browser by itself: `--browser` is nothing new to it. */
   readonly ownBrowser?: true
+  /** Of a session that other programs share: changes when somebody signed in with one of them. */
+  lastSignIn?(settings: Settings): string | undefined
   /** The page that a browser opens to sign in; fails with `config` when the settings do not say. Absent: there is none. */
   entry?(settings: Settings): string
   /** Rejects with a `Failure`; never prompts but through `ask`. */

@@ -207,6 +207,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     })
   }
 
+  function lastSignIn(): string | undefined {
+    const elsewhere = provider.lastSignIn?.(settings)
+    return elsewhere === undefined ? files.signedIn() : `${files.signedIn()}, ${elsewhere}`
+  }
+
   let round: { at: number; person: string | undefined; roles: Set<string>; signedIn: Promise<SignedIn> } | undefined
 
   /**
@@ -215,7 +220,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
    */
   function shareSignIn(role: Role, signal: AbortSignal): Promise<SignedIn> {
     const at = clock.elapsed()
-    const person = files.signedIn()
+    const person = lastSignIn()
     if (!round || at - round.at > 60_000 || round.person !== person || round.roles.has(role.roleArn))
       round = { at, person, roles: new Set(), signedIn: signIn('refresh', signal) }
     round.roles.add(role.roleArn)
@@ -254,7 +259,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     lastRoleFile: files.roleFile,
     rememberRole: files.keepRole,
     export: (credentials, daemon) => pipeline.handOn(credentials, daemon, entrance.last(), folder),
-    lastSignIn: files.signedIn,
+    lastSignIn,
     idpSessionEnd: files.idpSessionEnd,
     async forget() {
       await pipeline.forget(entrance.last(), folder, files.store)

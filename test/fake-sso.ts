@@ -20,6 +20,8 @@ export interface FakeSso {
   readonly tokens: { seconds: number; refresh: boolean }
   /** The next calls of the portal are refused so often, as too many. */
   throttle(times: number): void
+  /** A session that somebody else has begun, as the AWS CLI keeps it. */
+  issue(): Readonly<Record<string, string>>
   /** Nobody is signed in any more; refresh tokens are no good either. */
   endSessions(): void
   /** What the page does with a person who signs in: answers where it leads. */
@@ -225,7 +227,7 @@ export async function startFakeSso(options: FakeSsoOptions): Promise<FakeSso> {
     return token(clientId)
   }
 
-  function token(clientId: string): Outcome {
+  function token(clientId: string): { readonly body: object } {
     const [accessToken, refreshToken] = [`aoaAccess-${randomUUID()}`, `aorRefresh-${randomUUID()}`]
     accessTokens.add(accessToken)
     if (tokens.refresh) refreshTokens.set(refreshToken, clientId)
@@ -269,6 +271,25 @@ export async function startFakeSso(options: FakeSsoOptions): Promise<FakeSso> {
     url,
     startUrl,
     region,
+    issue() {
+      const [clientId, clientSecret] = [randomUUID(), randomUUID()]
+      clients.set(clientId, { secret: clientSecret, redirectUris: [], grants: [] })
+      const { body } = token(clientId)
+      const { accessToken, refreshToken } = body as Record<string, string>
+      const time = (seconds: number): string => new Date(Date.now() + seconds * 1000).toISOString().replace(/\.\d+/, '')
+      return {
+        ...{
+          startUrl,
+          region,
+          accessToken: accessToken ?? '',
+          expiresAt: time(tokens.seconds),
+          clientId,
+          clientSecret,
+        },
+        registrationExpiresAt: time(90 * 86_400),
+        ...(refreshToken !== undefined && { refreshToken }),
+      }
+    },
     env: { AWS_ENDPOINT_URL_SSO: url, AWS_ENDPOINT_URL_SSO_OIDC: url },
     calls,
     device,

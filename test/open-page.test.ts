@@ -73,5 +73,5 @@ test('what a killed run left is swept away; what another one needs now is not', 
   for (const name of ['page-old-1.html', 'page-new-1.html', 'other.html']) writeFileSync(join(folder, name), '')
   for (const name of ['page-old-1.html', 'other.html']) utimesSync(join(folder, name), 1, 1)
   await openOn('darwin', {})
-  expect(readdirSync(folder).toSorted()).toEqual(['page-new-1.html', 'other.html'])
+  expect(readdirSync(folder).toSorted()).toEqual(['other.html', 'page-new-1.html'])
 })
