@@ -94,7 +94,7 @@ test('a role by name is looked for, one by ARN is taken at once; one that is not
   expect((await ask('credential-process', '--role', 'Developer')).code).toBe(0)
   expect(sso.calls).toContain('GET /assignment/accounts')
   sso.calls.length = 0
-  const one = await ask('credential-process', '--role', admin)
+  const one = await ask('credential-process', '--browser', '--role', admin)
   expect(JSON.parse(one.stdout)).toMatchObject({ Version: 1, AccessKeyId: `ASIA${production}`, AccountId: production })
   expect(sso.calls).toEqual([`GET /federation/credentials ${production} AdministratorAccess`])
   const other = await ask('credential-process', '--role', `arn:aws:iam::${production}:role/Root`)
