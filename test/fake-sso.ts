@@ -24,8 +24,8 @@ export interface FakeSso {
   issue(): Readonly<Record<string, string>>
   /** Nobody is signed in any more; refresh tokens are no good either. */
   endSessions(): void
-  /** What the page does with a person who signs in: answers where it leads. */
-  browse(authorizeUrl: string, deed?: 'allow' | 'deny'): Promise<string>
+  /** Where the page leads a person who signs in there, or does not want to; asked itself it lets everybody in. */
+  browse(authorizeUrl: string, deed?: 'allow' | 'deny'): string
   /** At most so many calls were under way together. */
   mostAtOnce(): number
   stop(): Promise<void>
@@ -90,6 +90,10 @@ export async function startFakeSso(options: FakeSsoOptions): Promise<FakeSso> {
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = new URL(request.url ?? '', url)
     const text = await readAll(request)
+    if (target.pathname === '/authorize') {
+      calls.push('GET /authorize')
+      return void response.writeHead(302, { location: browse(target.href) }).end()
+    }
     const operation = `${request.method} ${target.pathname}`
     const found = Object.hasOwn(operations, operation) ? operations[operation] : undefined
     if (!found) throw new Error('no such operation')
@@ -267,6 +271,40 @@ export async function startFakeSso(options: FakeSsoOptions): Promise<FakeSso> {
     refreshTokens.clear()
   }
 
+  function browse(address: string, deed: 'allow' | 'deny' = 'allow'): string {
+    const target = new URL(address)
+    const query = Object.fromEntries(target.searchParams)
+    const names = [
+      'client_id',
+      'code_challenge',
+      'code_challenge_method',
+      'redirect_uri',
+      'response_type',
+      'scopes',
+      'state',
+    ]
+    must(JSON.stringify(Object.keys(query).toSorted()) === JSON.stringify(names), `query of ${address}`)
+    must(target.origin === url && target.pathname === '/authorize', 'address of the page')
+    must(query['response_type'] === 'code' && query['code_challenge_method'] === 'S256', 'code with S256')
+    must(query['scopes'] === 'sso:account:access', 'the scope')
+    const client = clients.get(query['client_id'] ?? '')
+    const redirect = new URL(query['redirect_uri'] ?? '')
+    must(client?.grants.join() === 'authorization_code,refresh_token', 'grants of the client')
+    // RFC 8252, section 7.3: the port may be any.
+    must(client?.redirectUris.join() === `http://127.0.0.1${redirect.pathname}`, 'redirect URI of the client')
+    must(redirect.hostname === '127.0.0.1' && redirect.port !== '', 'a port on loopback')
+    redirect.searchParams.set('state', query['state'] ?? '')
+    if (deed === 'deny') {
+      redirect.searchParams.set('error', 'access_denied')
+      return redirect.href
+    }
+    const code = randomUUID()
+    const [clientId, challenge] = [query['client_id'] ?? '', query['code_challenge'] ?? '']
+    codes.set(code, { clientId, challenge, redirectUri: query['redirect_uri'] ?? '' })
+    redirect.searchParams.set('code', code)
+    return redirect.href
+  }
+
   return {
     url,
     startUrl,
@@ -296,39 +334,7 @@ export async function startFakeSso(options: FakeSsoOptions): Promise<FakeSso> {
     tokens,
     throttle: times => void (throttled = times),
     endSessions,
-    async browse(address, deed = 'allow') {
-      const target = new URL(address)
-      const query = Object.fromEntries(target.searchParams)
-      const names = [
-        'client_id',
-        'code_challenge',
-        'code_challenge_method',
-        'redirect_uri',
-        'response_type',
-        'scopes',
-        'state',
-      ]
-      must(JSON.stringify(Object.keys(query).toSorted()) === JSON.stringify(names), `query of ${address}`)
-      must(target.origin === url && target.pathname === '/authorize', 'address of the page')
-      must(query['response_type'] === 'code' && query['code_challenge_method'] === 'S256', 'code with S256')
-      must(query['scopes'] === 'sso:account:access', 'the scope')
-      const client = clients.get(query['client_id'] ?? '')
-      const redirect = new URL(query['redirect_uri'] ?? '')
-      must(client?.grants.join() === 'authorization_code,refresh_token', 'grants of the client')
-      // RFC 8252, section 7.3: the port may be any.
-      must(client?.redirectUris.join() === `http://127.0.0.1${redirect.pathname}`, 'redirect URI of the client')
-      must(redirect.hostname === '127.0.0.1' && redirect.port !== '', 'a port on loopback')
-      redirect.searchParams.set('state', query['state'] ?? '')
-      if (deed === 'deny') {
-        redirect.searchParams.set('error', 'access_denied')
-        return redirect.href
-      }
-      const code = randomUUID()
-      const [clientId, challenge] = [query['client_id'] ?? '', query['code_challenge'] ?? '']
-      codes.set(code, { clientId, challenge, redirectUri: query['redirect_uri'] ?? '' })
-      redirect.searchParams.set('code', code)
-      return redirect.href
-    },
+    browse,
     mostAtOnce: () => most,
     async stop() {
       server.closeAllConnections()

@@ -173,7 +173,7 @@ describe('in the browser', () => {
   test('authorization code with PKCE; what is not the answer is passed over', async () => {
     const seen: number[] = []
     const attempt = browserThat(async address => {
-      const back = await sso.browse(address)
+      const back = sso.browse(address)
       const forged = new URL(back)
       forged.searchParams.set('state', 'guessed')
       seen.push((await fetch(forged)).status)
@@ -194,7 +194,7 @@ describe('in the browser', () => {
   })
 
   test('refused at the page', async () => {
-    const attempt = browserThat(async address => void (await fetch(await sso.browse(address, 'deny'))))
+    const attempt = browserThat(async address => void (await fetch(sso.browse(address, 'deny'))))
     expect(await failureOf(enter(attempt))).toMatchObject({ kind: 'refused', code: 'sso-denied' })
   })
 

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../../scripts/demo-http.ts'
+import process from 'node:process'
 import { run } from '../../src/run.ts'
+import { makeProgram } from '../fake-runner.ts'
 import { startFakeSso, type FakeSso } from '../fake-sso.ts'
 import { command, makePlace, type Place, type Result, type Running } from './cli.ts'
 import { atTerminal } from './terminal.ts'
@@ -65,6 +67,26 @@ test('at a terminal: a code, the menu with names of accounts, and the next run a
   const again = await ask('--refresh')
   expect([again.code, again.stdout]).toEqual([0, `Using role ${developer}\n`])
   expect(sso.calls).toEqual(['GET /federation/credentials 222222222222 Developer'])
+})
+
+test('with a screen: the browser that xdg-open opens, and back', async () => {
+  const follow = `
+    const page = await Bun.file(process.argv.at(-1)).text()
+    const url = /url=([^"]+)"/.exec(page)[1].replaceAll('&#38;', '&')
+    if (!(await (await fetch(url)).text()).includes('You are signed in')) process.exit(1)
+  `
+  const bin = join(home, 'bin')
+  makeProgram(bin, 'xdg-open', `exec '${process.execPath}' -e '${follow.replaceAll("'", `'\\''`)}' "$@"`)
+  const screen = atTerminal(place, [...command, '--role', admin], {
+    ...env(),
+    PATH: `${bin}:${process.env['PATH']}`,
+    DISPLAY: ':0',
+  })
+  await screen.seen(/sign in at IAM Identity Center in the browser/)
+  await screen.seen(/Using role arn:aws:iam::111111111111:role\/AdministratorAccess/)
+  expect(await screen.ended).toBe(0)
+  expect(sso.calls).toContain('POST /token authorization_code')
+  expect(existsSync(cacheFile())).toBe(true)
 })
 
 test('piped: the numbered list; --list with the names, as JSON too', async () => {
