@@ -4,7 +4,7 @@
 import { roleLines, chooseRole, filterRoles } from './roles.ts'
 import { accountOf } from './arn.ts'
 import { sessionOf, type Context } from './command-context.ts'
-import { chooseAtTerminal } from './command-obtain.ts'
+import { chooseAtTerminal } from './command-picker.ts'
 import { failure } from './errors.ts'
 import type { Log } from './log.ts'
 import type { Offer, Session } from './session.ts'
@@ -76,7 +76,7 @@ export async function takeRole(context: Context, session: Session, signal: Abort
 }
 
 async function settleRole(context: Context, session: Session, offer: Offer): Promise<Role> {
-  const { settings, log, terminal } = context
+  const { settings, log } = context
   const last = settings.refresh ? session.lastRole() : undefined
   if (settings.refresh && !last) throw failure('role', 'there is no last role to take again', { hint: 'cloudtoken' })
   const wanted = { last, role: settings.role, roleNumber: settings.roleNumber, filter: settings.filter }
@@ -89,8 +89,7 @@ async function settleRole(context: Context, session: Session, offer: Offer): Pro
   log.print('Available roles to choose from:')
   const piped = await readNumber(context, choice.menu)
   if (piped) return piped
-  const names = await offer.names(context.config.accounts)
-  return await chooseAtTerminal(terminal, choice.menu, names)
+  return await chooseAtTerminal(context, session, offer, choice.menu)
 }
 
 /** The announcement's list and question, answered by a line of stdin; `undefined` when none comes and a terminal is there. */

@@ -159,16 +159,22 @@ export function isReservedRole(roleArn: string): boolean {
 
 /**
  * The numbered lines of the menu and of `--list`: `    1. arn:…`. Behind it, where there is any, what tells the
- * role apart: the account's name (`names`, by account id), its provider if the same role comes with several.
+ * role apart: the account's name (`names`, by account id), its provider if the same role comes with several, and `marks`.
  */
-export function roleLines(roles: readonly Role[], names: ReadonlyMap<string, string> = new Map()): string[] {
+export function roleLines(
+  roles: readonly Role[],
+  names: ReadonlyMap<string, string> = new Map(),
+  marks: (role: Role) => readonly string[] = () => [],
+): string[] {
   const seen = new Map<string, number>()
   for (const { roleArn } of roles) seen.set(roleArn, (seen.get(roleArn) ?? 0) + 1)
-  return roles.map(({ roleArn, providerArn }, index) => {
+  return roles.map((role, index) => {
+    const { roleArn, providerArn } = role
     const notes = [
       names.get(accountOf(roleArn)),
       (seen.get(roleArn) ?? 0) > 1 ? `through ${providerName(providerArn)}` : undefined,
       isReservedRole(roleArn) ? 'cannot be assumed with SAML' : undefined,
+      ...marks(role),
     ].filter(note => note !== undefined)
     return `    ${index + 1}. ${roleArn}${notes.length > 0 ? ` (${notes.join(', ')})` : ''}`
   })

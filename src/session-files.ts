@@ -14,6 +14,8 @@ export interface SessionFiles {
   /** The role of the last run. */
   role(): Role | undefined
   readonly roleFile: string
+  /** ARNs of the roles of the last runs, the last one first. */
+  recentRoles(): readonly string[]
   keepRole(role: Role): void
   /** Account id to name. */
   accountNames(): ReadonlyMap<string, string>
@@ -28,6 +30,8 @@ export interface SessionFiles {
 
 const cookieFile = 'cookies.json'
 const roleFile = 'last-role.json'
+const recentFile = 'recent-roles.json'
+const recentRoles = 10
 const accountFile = 'accounts.json'
 const signInFile = 'signed-in'
 const idpSessionFile = 'idp-session-end'
@@ -46,7 +50,12 @@ export function sessionFiles(folder: string): SessionFiles {
       return typeof roleArn === 'string' && typeof providerArn === 'string' ? { roleArn, providerArn } : undefined
     },
     roleFile: path.join(folder, roleFile),
-    keepRole: role => store.write(roleFile, JSON.stringify(role)),
+    recentRoles: () => readRecent(store.read(recentFile)),
+    keepRole(role) {
+      store.write(roleFile, JSON.stringify(role))
+      const before = readRecent(store.read(recentFile)).filter(arn => arn !== role.roleArn)
+      store.write(recentFile, JSON.stringify({ roles: [role.roleArn, ...before].slice(0, recentRoles) }))
+    },
     accountNames: () =>
       new Map(Object.entries(readObject(store.read(accountFile))).map(([id, name]) => [id, String(name)])),
     keepAccountNames: names => store.write(accountFile, JSON.stringify(Object.fromEntries(names))),
@@ -61,6 +70,11 @@ export function sessionFiles(folder: string): SessionFiles {
       else store.remove(idpSessionFile)
     },
   }
+}
+
+function readRecent(text: string | undefined): string[] {
+  const { roles } = readObject(text)
+  return Array.isArray(roles) ? roles.filter(arn => typeof arn === 'string') : []
 }
 
 function readObject(text: string | undefined): Record<string, unknown> {

@@ -74,6 +74,8 @@ export interface Session {
   /** The role of the last run of this identity, and the file that holds it. */
   lastRole(): Role | undefined
   readonly lastRoleFile: string
+  /** ARNs of the roles of the last runs, the last one first. */
+  recentRoles(): readonly string[]
   rememberRole(role: Role): void
   export(credentials: Credentials, daemon: boolean): Promise<void>
   /** Changes when a person signed in with this identity, here or in another process. */
@@ -257,6 +259,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     },
     lastRole: files.role,
     lastRoleFile: files.roleFile,
+    recentRoles: files.recentRoles,
     rememberRole: files.keepRole,
     export: (credentials, daemon) => pipeline.handOn(credentials, daemon, entrance.last(), folder),
     lastSignIn,

@@ -63,10 +63,17 @@ test('at a terminal: a code, the menu with names of accounts, and the next run a
     string
   >
   expect(tokens['AccessKeyId']).toBe('ASIA222222222222')
+  const later = atTerminal(place, [...command], env())
+  await later.seen(/3\. arn:aws:iam::222222222222:role\/Developer \(Sandbox, last used\)[^]*1\. arn/)
+  // Number 1 is number 1, although it is not the first any more.
+  await later.type('1')
+  await later.seen(/1 match/)
+  await later.type('\r')
+  await later.seen(/Using role arn:aws:iam::111111111111:role\/AdministratorAccess/)
   sso.calls.length = 0
   const again = await ask('--refresh')
-  expect([again.code, again.stdout]).toEqual([0, `Using role ${developer}\n`])
-  expect(sso.calls).toEqual(['GET /federation/credentials 222222222222 Developer'])
+  expect([again.code, again.stdout]).toEqual([0, `Using role ${admin}\n`])
+  expect(sso.calls).toEqual([`GET /federation/credentials ${production} AdministratorAccess`])
 })
 
 test('with a screen: the browser that xdg-open opens, and back', async () => {
