@@ -43,9 +43,12 @@ export async function allCommand(context: Context): Promise<number> {
     try {
       taken.set(profile, await offer.take(profile.role, 'login', signal))
     } catch (error) {
-      // Without a network the others would fail as slowly.
-      if (isFailure(error) && error.kind === 'network') broken = { error }
-      else refused.push({ profile, error })
+      // What is not about this role would go wrong with each of the others, too.
+      if (!isFailure(error) || (error.kind !== 'sts' && error.kind !== 'role')) {
+        broken = { error }
+        return
+      }
+      refused.push({ profile, error })
     }
     log.info(`${taken.size + refused.length} of ${profiles.length}: ${profile.role.roleArn}`)
   })

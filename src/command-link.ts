@@ -1,26 +1,33 @@
 /**
  * `link up|down|status`: the link-local address alone, to be set up once for daemons that then need no root.
  */
+import type { Flags } from './command-context.ts'
 import { failure } from './errors.ts'
 import { addAddress, linkStatus, metadataAddress, removeAddress, repair, type LinkStatus } from './linklocal.ts'
 import { createLog } from './log.ts'
 
-export async function linkCommand(verb: string | undefined): Promise<number> {
+export async function linkCommand(flags: Flags, verb: string | undefined): Promise<number> {
   const log = createLog()
+  const say = (result: object, words: string): void => log.print(flags['json'] ? JSON.stringify(result) : words)
   if (verb === 'up') {
     const { added, device } = await addAddress(metadataAddress, undefined, { keep: true })
-    log.print(added ? `${metadataAddress} is now on ${device}` : `${metadataAddress} was on ${device} already`)
+    const words = added ? `${metadataAddress} is now on ${device}` : `${metadataAddress} was on ${device} already`
+    say({ address: metadataAddress, device, added }, words)
     return 0
   }
   if (verb === 'down') {
     const repaired = await repair()
     const { removed } = await removeAddress(metadataAddress)
     const gone = removed || repaired.includes(metadataAddress)
-    log.print(gone ? `${metadataAddress} has been removed` : `${metadataAddress} is not ours to remove, or not there`)
+    const words = gone
+      ? `${metadataAddress} has been removed`
+      : `${metadataAddress} is not ours to remove, or not there`
+    say({ address: metadataAddress, removed: gone }, words)
     return 0
   }
   if (verb === 'status') {
-    log.print(describe(await linkStatus(metadataAddress)))
+    const status = await linkStatus(metadataAddress)
+    say(status, describe(status))
     return 0
   }
   throw failure('usage', 'link wants up, down or status', { hint: 'cloudtoken link status' })

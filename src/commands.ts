@@ -118,7 +118,9 @@ export const commands: readonly Command[] = [
     name: 'logs',
     summary: 'what a daemon in the background has written; -f goes on',
     options: {
-      ...controlOptions,
+      listen: controlOptions.listen,
+      'config-dir': controlOptions['config-dir'],
+      help: controlOptions.help,
       follow: { type: 'boolean', alias: ['f'], act: true, summary: 'go on with what is added, until Ctrl-C' },
     },
     run: async ({ flags }) => (await import('./command-logs.ts')).logsCommand(flags),
@@ -129,7 +131,7 @@ export const commands: readonly Command[] = [
     summary: 'the link-local address alone (up and down need root)',
     options: generalOptions,
     positionals: 1,
-    run: async ({ words }) => (await import('./command-link.ts')).linkCommand(words[0]),
+    run: async ({ flags, words }) => (await import('./command-link.ts')).linkCommand(flags, words[0]),
   },
   {
     name: 'init',
@@ -154,7 +156,13 @@ export const commands: readonly Command[] = [
   {
     name: 'upgrade',
     summary: 'replace this program by the latest release, verified',
-    options: { ...upgradeOptions, quiet: generalOptions.quiet, debug: generalOptions.debug, help: generalOptions.help },
+    options: {
+      ...upgradeOptions,
+      quiet: generalOptions.quiet,
+      debug: generalOptions.debug,
+      json: { ...generalOptions.json, summary: 'print what --check finds as JSON' },
+      help: generalOptions.help,
+    },
     run: async ({ flags }) => (await import('./command-upgrade.ts')).upgradeCommand(flags),
   },
   {

@@ -50,14 +50,21 @@ export function createIdentityCenter(machine: Machine): Provider {
         log.warn('--session-duration means nothing to IAM Identity Center', 'the permission set says how long it is')
       let token = await currentToken(context, portal, file, undefined)
       let listed: Promise<OfferedRoles> | undefined
-      /** Somebody may have ended the session since the token was made: then once more, with another one. */
+      let renewing: Promise<SsoToken> | undefined
+      /**
+       * Somebody may have ended the session since the token was made: then once more, with another one. However many calls
+       * find that out together, a person is asked once.
+       */
       async function withToken<T>(work: (accessToken: string) => Promise<T>): Promise<T> {
         const { accessToken } = token
         try {
           return await work(accessToken)
         } catch (error) {
           if (!isFailure(error) || error.code !== 'sso-signed-out') throw error
-          if (token.accessToken === accessToken) token = await currentToken(context, portal, file, accessToken)
+          if (token.accessToken === accessToken) {
+            renewing ??= currentToken(context, portal, file, accessToken)
+            token = await renewing.finally(() => (renewing = undefined))
+          }
           return await work(token.accessToken)
         }
       }

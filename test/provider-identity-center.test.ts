@@ -247,6 +247,11 @@ describe('a session that goes on', () => {
     // A person is there: they sign in again.
     expect((await offer.take({ roleArn: admin, providerArn: '' })).accountId).toBe(production)
     sso.endSessions()
+    sso.calls.length = 0
+    const many = await Promise.all(Array.from({ length: 6 }, () => offer.take({ roleArn: admin, providerArn: '' })))
+    expect(many).toHaveLength(6)
+    expect(sso.calls.filter(call => call === 'POST /device_authorization')).toHaveLength(1)
+    sso.endSessions()
     const silent = await enter({ mode: 'refresh' })
     const error = await failureOf(silent.offer.take({ roleArn: admin, providerArn: '' }))
     expect(error).toMatchObject({ kind: 'person', code: 'idp-session-ended' })

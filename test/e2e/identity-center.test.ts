@@ -148,6 +148,13 @@ test('--all and setup-profiles: a profile for each role, by the names of the acc
   expect(JSON.parse(stdout)).toMatchObject({ AccountId: '222222222222' })
 })
 
+test('--all: what goes wrong with every role is said once, and what is there is written', async () => {
+  signIn()
+  const policy = ['--session-policy', 'arn:aws:iam::aws:policy/ReadOnlyAccess']
+  const { code, stderr } = await ask('--all', ...policy)
+  expect([code, stderr.match(/takes no --session-policy/g)?.length]).toEqual([2, 1])
+})
+
 test('a policy without a chain is refused, not passed over', async () => {
   signIn()
   const policy = 'arn:aws:iam::aws:policy/ReadOnlyAccess'
