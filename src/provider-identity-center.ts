@@ -78,10 +78,12 @@ export function createIdentityCenter(machine: Machine): Provider {
     },
     async forget(context) {
       const { portal, file } = placeOf(context.settings)
-      const token = readToken(file, portal)
-      if (!token) return
+      const kept = readToken(file, portal)
+      if (!kept) return
+      // Only a token that is good can end the session that could be renewed for months.
+      const token = await silentToken(context, portal, file, undefined).catch(() => undefined)
       remove(file)
-      await signOut(context, portal, token.accessToken)
+      await signOut(context, portal, (token ?? kept).accessToken)
     },
   }
 

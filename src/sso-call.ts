@@ -31,7 +31,9 @@ export async function askSso(caller: Caller, request: SsoRequest): Promise<SsoAn
   for (let attempt = 1; ; attempt += 1) {
     const response = await caller.http.request(outgoing(request))
     const answer = read(response, request.url)
-    const again = response.status === 429 || answer.refused === 'TooManyRequests' || response.status >= 500
+    const busy = response.status === 429 || answer.refused === 'TooManyRequests'
+    // A code is good once: whether it was taken before the service broke, nobody knows.
+    const again = busy || (response.status >= 500 && request.body === undefined)
     if (!again || attempt === maxTries) return answer
     const pause = (0.5 + caller.clock.random()) * 200 * 2 ** attempt
     caller.log.debug(`${new URL(request.url).host}: ${answer.refused}, again in ${Math.round(pause)} ms`)

@@ -16,8 +16,7 @@ export interface Registration {
 }
 
 /** To list accounts and roles, and to take them; with a scope the service hands out a refresh token as well. */
-const scope = 'sso:account:access'
-export const scopes: readonly string[] = [scope]
+export const scopes: readonly string[] = ['sso:account:access']
 
 /** RegisterClient. Fails with `config` where the region has no such start URL. */
 export async function registerClient(caller: Caller, portal: Portal, how: object): Promise<Registration> {

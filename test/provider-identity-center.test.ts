@@ -274,6 +274,17 @@ describe('a session that goes on', () => {
     expect(sso.calls.filter(call => call === 'POST /logout')).toHaveLength(1)
     expect(readdirSync(cache()).map(name => join(cache(), name))).toEqual([fileOf('somebody else')])
   })
+
+  test('logout with a token that has ended: renewed, so that the session ends', async () => {
+    await enter()
+    writeCache(sso.startUrl, { ...readCache(sso.startUrl), expiresAt: '2026-01-01T00:00:00Z' })
+    const { context } = await testContext({ settings: { url: sso.startUrl, ssoRegion: sso.region } })
+    sso.calls.length = 0
+    await createIdentityCenter({ platform: 'linux', env: { HOME: home, ...sso.env }, run: noPrograms }).forget?.(
+      context,
+    )
+    expect([sso.calls, readdirSync(cache())]).toEqual([['POST /token refresh_token', 'POST /logout'], []])
+  })
 })
 
 describe('the cache of the AWS CLI', () => {
@@ -349,7 +360,7 @@ describe('the portal', () => {
       `${100_000_000_000 + at}`,
       { name: `a${at}`, roles: ['R', 'S', 'T'] },
     ])
-    sso = await startFakeSso({ accounts: Object.fromEntries(many) as typeof accounts, delayMs: 5, pageSize: 100 })
+    sso = await startFakeSso({ accounts: Object.fromEntries(many) as typeof accounts, delayMs: 20, pageSize: 100 })
     stopping = sso.stop
     const { offer, logged } = await enter()
     expect((await offer.list()).roles).toHaveLength(180)
