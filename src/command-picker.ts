@@ -4,7 +4,8 @@
 import type { Context } from './command-context.ts'
 import type { Choice } from './provider.ts'
 import { roleLines } from './roles.ts'
-import type { Offer, Session } from './session.ts'
+import type { Offer } from './session-offer.ts'
+import type { Session } from './session.ts'
 import type { Role } from './types.ts'
 
 export async function chooseAtTerminal(

@@ -17,6 +17,7 @@ import { checkSafe, type Found } from './plugin-find.ts'
 import { loadModule } from './plugin-module.ts'
 import { addedOptions, type Plugins } from './plugins.ts'
 import { createHttp } from './http.ts'
+import { openNetwork } from './http-network.ts'
 import type { Ask } from './provider.ts'
 import { folderStore } from './store.ts'
 import { toTokens } from './tokens.ts'
@@ -185,7 +186,7 @@ function contextOf({ description, running, home, log }: Subject, mode: 'login' |
     paths: { home, config: path.join(home, 'config'), state: path.join(home, 'state') },
     env: running.env,
     daemon: false,
-    http: createHttp({ timeoutMs: 5000, log }),
+    http: createHttp({ network: openNetwork({}, running.env), timeoutMs: 5000, log }),
     clock: systemClock,
   }
 }

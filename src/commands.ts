@@ -4,12 +4,20 @@
 import { withContext, type Command, type Invocation } from './command.ts'
 import { daemonOptions } from './options-daemon.ts'
 import { generalOptions, pluginOptions, upgradeOptions } from './options-general.ts'
+import { networkOptions } from './options-network.ts'
 import { consoleOptions, execOptions, exporterOptions, profileOptions, setupOptions } from './options-output.ts'
 import { coreOptions } from './options.ts'
 import { chainOptions, roleOptions } from './options-role.ts'
 import { signInOptions, tokenOptions } from './options-sign-in.ts'
 
-const signIn = { ...signInOptions, ...tokenOptions, ...roleOptions, ...chainOptions, ...generalOptions }
+const signIn = {
+  ...signInOptions,
+  ...tokenOptions,
+  ...networkOptions,
+  ...roleOptions,
+  ...chainOptions,
+  ...generalOptions,
+}
 
 const controlOptions = {
   listen: { ...daemonOptions.listen, summary: 'the daemon at this address, where several are running' },
@@ -74,7 +82,7 @@ export const commands: readonly Command[] = [
   {
     name: 'whoami',
     summary: 'whom AWS takes the credentials of the last run for',
-    options: { ...exporterOptions, ...generalOptions, region: roleOptions.region },
+    options: { ...networkOptions, ...exporterOptions, ...generalOptions, region: roleOptions.region },
     run: withContext(async context => (await import('./command-whoami.ts')).whoamiCommand(context)),
   },
   {
@@ -158,12 +166,19 @@ export const commands: readonly Command[] = [
     summary: 'replace this program by the latest release, verified',
     options: {
       ...upgradeOptions,
+      'ca-file': networkOptions['ca-file'],
       quiet: generalOptions.quiet,
       debug: generalOptions.debug,
       json: { ...generalOptions.json, summary: 'print what --check finds as JSON' },
       help: generalOptions.help,
     },
     run: async ({ flags }) => (await import('./command-upgrade.ts')).upgradeCommand(flags),
+  },
+  {
+    name: 'doctor',
+    summary: 'what keeps clients from their credentials, or you from signing in',
+    options: { ...signInOptions, ...tokenOptions, ...generalOptions, region: roleOptions.region },
+    run: async ({ flags }) => (await import('./command-doctor.ts')).doctorCommand(flags),
   },
   {
     name: 'completion',

@@ -12,7 +12,8 @@ import type { MetadataSnapshot } from './metadata-document.ts'
 import { keepFresh } from './renewal.ts'
 import { chooseRole } from './roles.ts'
 import { parseListen, serveMetadata, type MetadataServer } from './serve.ts'
-import type { Offer, Session } from './session.ts'
+import type { Offer } from './session-offer.ts'
+import type { Session } from './session.ts'
 import type { Credentials, Role } from './types.ts'
 
 export interface ContainerEndpoint {

@@ -10,7 +10,7 @@ import { readPage, submit, type Page } from './html.ts'
 import type { Provider, ProviderContext } from './provider.ts'
 import type { Assertion } from './types.ts'
 import { answerChoice, answerConsent, answerCredentials, answerIdentifier } from './form-answer.ts'
-import { answerCode, answerMethod, answerPush } from './form-factor.ts'
+import { answerCode, answerMethod, answerPush, needPerson } from './form-factor.ts'
 import { formFailure, hostOf } from './form-failure.ts'
 import { forgetMemory } from './form-memory.ts'
 import { classify, type PageKind } from './form-page.ts'
@@ -74,6 +74,7 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
     case 'response':
       return passOn(page, kind)
     case 'hop-form':
+      if (kind.rings) needPerson(walk, page)
       return onward(page, submit(page, kind.form, kind.values))
     case 'hop':
       if (/password.{0,40}\bexpir/i.test(page.text)) walk.context.log.warn(clean(page.text))
@@ -97,6 +98,8 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
       return answerMethod(walk, page, kind)
     case 'duo':
       return onward(page, await (await import('./mfa-duo-answer.ts')).answerDuo(walk.context, page, kind.duo))
+    case 'pingid':
+      return (await import('./form-pingid-answer.ts')).answerPingId(walk, page, kind.ping)
     case 'new-password':
       throw formFailure(
         'password-expired',

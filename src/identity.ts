@@ -89,6 +89,10 @@ function guess(url: string | undefined): string | undefined {
   )
     return 'identity-center'
   if (/\/application\/saml\/[^/]+\/sso\//i.test(url)) return 'authentik'
+  if (/\/(?:idpssoinit|idpSSOInit\.jsp)\b|\/XUI\/|\/json\/realms\//.test(url)) return 'forgerock'
+  if (/\/startSSO\.ping\b/i.test(url)) return 'pingfederate'
+  if (/\/saml20\/idp\/startsso\b|^https:\/\/(?:(?:auth|apps)\.pingone\.|sso\.connect\.pingidentity\.com\/)/i.test(url))
+    return 'pingone'
   if (/\/adfs\//i.test(url)) return 'adfs'
   return /\/idp\/profile\//i.test(url) ? 'shibboleth' : 'form'
 }

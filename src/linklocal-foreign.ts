@@ -64,7 +64,7 @@ export function probeMetadata(address: string, timeoutMs: number, port = 80): Pr
     socket.setEncoding('latin1')
     socket.on('connect', () => {
       socket.write(
-        `PUT /latest/api/token HTTP/1.1\r\nHost: ${address}\r\nX-aws-ec2-metadata-token-ttl-seconds: 1\r\n` +
+        `PUT /latest/api/token HTTP/1.1\r\nHost: ${port === 80 ? address : `${address}:${port}`}\r\nX-aws-ec2-metadata-token-ttl-seconds: 1\r\n` +
           'Content-Length: 0\r\nConnection: close\r\n\r\n',
       )
     })

@@ -8,6 +8,7 @@ import { failure, isFailure, messageOf } from './errors.ts'
 import { findExporter, isExporter } from './exporters.ts'
 import type { Paths } from './files.ts'
 import { createHttp } from './http.ts'
+import { openNetwork } from './http-network.ts'
 import type { Plan } from './identity.ts'
 import type { Log } from './log.ts'
 import { unknownName } from './names.ts'
@@ -100,7 +101,12 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
         ...plan.exporters.map(name => ['post_auth', async () => (await handler(name)).plugin] as const),
       ]
       // Whoever ends a session elsewhere does so without the cookies of its pages.
-      const http = createHttp({ timeoutMs: 15_000, signal: attempt.signal, log })
+      const http = createHttp({
+        network: openNetwork(settings, env, () => clock.now()),
+        timeoutMs: 15_000,
+        signal: attempt.signal,
+        log,
+      })
       for (const [stage, load] of steps) {
         try {
           const plugin = await load()

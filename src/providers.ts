@@ -16,6 +16,9 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   authentik: async () => (await import('./provider-authentik.ts')).authentik,
   auth0: async () => (await import('./provider-auth0.ts')).auth0,
   idaptive: async () => (await import('./provider-idaptive.ts')).idaptive,
+  pingfederate: async () => (await import('./provider-pingfederate.ts')).pingfederate,
+  pingone: async () => (await import('./provider-pingone.ts')).pingone,
+  forgerock: async () => (await import('./provider-forgerock.ts')).forgerock,
   shell: async () => (await import('./provider-shell.ts')).shell,
   browser: async () => (await import('./provider-browser.ts')).browser,
   form: async () => (await import('./provider-form.ts')).form,
@@ -24,8 +27,8 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   'saml-response': async () => (await import('./provider-saml-response.ts')).samlResponse,
 }
 
-/** Older names: of the original, and of AWS. */
-const aliases: Readonly<Record<string, string>> = { centrify: 'idaptive', sso: 'identity-center' }
+/** A name of the original, the one that the open source still has, and the one that AWS once had. */
+const aliases: Readonly<Record<string, string>> = { centrify: 'idaptive', openam: 'forgerock', sso: 'identity-center' }
 
 export function providerNames(): string[] {
   return Object.keys(registry)

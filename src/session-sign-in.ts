@@ -3,7 +3,8 @@
  */
 import { checkStatus, readAssertion, type SamlResponse } from './assertion.ts'
 import { failure, isFailure } from './errors.ts'
-import { createHttp } from './http.ts'
+import { createHttp, type OnWait } from './http.ts'
+import type { Network } from './http-network.ts'
 import { keepSecret, type Log } from './log.ts'
 import { createPasswordSource, type PasswordOptions, type PasswordSource } from './password.ts'
 import type { Attempt, Pipeline } from './pipeline.ts'
@@ -17,7 +18,9 @@ export interface SignInOptions extends PasswordOptions {
   /** Of the identity. */
   readonly folder: string
   readonly files: SessionFiles
+  readonly network: Network
   readonly ask: Ask
+  readonly onWait?: OnWait | undefined
   readonly clock: Clock
   readonly log: Log
 }
@@ -46,7 +49,9 @@ export function openEntrance(options: SignInOptions): Entrance {
       const password = createPasswordSource({ ...options, ask })
       last = { mode, ask, signal }
       await pipeline.beforeSignIn(last, folder)
-      const http = createHttp({ cookies: files.cookies(), signal, log })
+      const network = await options.network.withCertificate(question => ask.secret(question))
+      const onWait = mode === 'login' ? options.onWait : undefined
+      const http = createHttp({ network, cookies: files.cookies(), signal, log, ...(onWait && { onWait }) })
       const plugin = pipeline.contextOf(provider.name, 'auth', last, folder)
       const context = { ...plugin, password: password.get, http, store: files.store, clock }
       // Also after a failure: what the identity provider set so far, such as a remembered device, is worth keeping.

@@ -2,29 +2,26 @@
  * One login: a provider, its cookies, the assertion, a role, and the credentials that came of them.
  */
 import path from 'node:path'
-import { isRoleArn } from './arn.ts'
-import { checkFresh, type SamlResponse } from './assertion.ts'
-import { followChain, planChain, sessionNameFrom } from './chain.ts'
+import { followChain, planChain } from './chain.ts'
 import type { Config } from './config.ts'
 import { failure, messageOf } from './errors.ts'
 import { remove, type Paths } from './files.ts'
-import { createHttp } from './http.ts'
+import { createHttp, type OnWait } from './http.ts'
+import { openNetwork } from './http-network.ts'
 import { identityFolder, type Plan } from './identity.ts'
 import type { Keyring } from './keyring.ts'
-import { keepSecret, type Log } from './log.ts'
+import type { Log } from './log.ts'
 import type { Settings } from './options.ts'
 import { openPipeline } from './pipeline.ts'
 import type { Plugins } from './plugins.ts'
 import type { Ask, Store } from './provider.ts'
-import { chooseRole, listedRoles, offeredRoles, type Wanted } from './roles.ts'
+import { chooseRole } from './roles.ts'
 import { sessionFiles } from './session-files.ts'
-import { findAccountNames } from './session-names.ts'
-import { openEntrance, type Brought } from './session-sign-in.ts'
-import { assumeRoleWithSaml, assumeRoleWithWebIdentity, isExpiredAssertion } from './sts.ts'
+import { openOffers, sameRole, type SignedIn } from './session-offer.ts'
+import { openEntrance } from './session-sign-in.ts'
 import type { StsOptions } from './sts-call.ts'
 import { awsTime } from './tokens.ts'
-import type { Clock, Credentials, Role, RoleCounter } from './types.ts'
-import { readClaims } from './web-token.ts'
+import type { Clock, Credentials, Role } from './types.ts'
 
 export interface SessionOptions {
   readonly settings: Settings
@@ -34,27 +31,12 @@ export interface SessionOptions {
   readonly paths: Paths
   readonly env: Readonly<Record<string, string | undefined>>
   readonly ask: Ask
+  /** Shows a person that a server is waited for; the answer takes it away. */
+  readonly onWait?: OnWait | undefined
   readonly keyring: Keyring
   readonly plugins: Plugins
   readonly clock: Clock
   readonly log: Log
-}
-
-/** What a sign-in brought: roles to choose from, or credentials at once. */
-export type SignedIn =
-  | { readonly kind: 'roles'; readonly offer: Offer }
-  | { readonly kind: 'credentials'; readonly credentials: Credentials }
-
-/** Roles to choose from, and the way to credentials for them. */
-export interface Offer {
-  /** Sorted as people number them; fails with kind `role` where there is none. */
-  roles(wanted?: Wanted): Promise<readonly Role[]>
-  /** Account id to name; those of config.yaml win. Never a failure. */
-  names(known: Readonly<Record<string, string>>): Promise<ReadonlyMap<string, string>>
-  /** Credentials of the role, or of the last one of the chain. Signs in once more when the assertion grew too old at the role menu. */
-  take(role: Role, mode: 'login' | 'refresh', signal: AbortSignal): Promise<Credentials>
-  /** What was odd about it. */
-  readonly warnings: readonly string[]
 }
 
 export interface Session {
@@ -93,43 +75,21 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const chain = planChain(settings, options.config.aliases)
   const folder = path.join(paths.state, 'identities', identityFolder(provider.name, settings, username))
   const files = sessionFiles(folder)
-  const entrance = openEntrance({ ...options, pipeline, folder, files })
+  const network = openNetwork(settings, env, () => clock.now())
+  const entrance = openEntrance({ ...options, network, pipeline, folder, files })
   // STS gets no cookies of the identity provider, and keeps none.
-  const http = createHttp({ timeoutMs: 15_000, log })
+  const http = createHttp({ network, timeoutMs: 15_000, log })
   /** What the chain starts from. */
   let source: Credentials | undefined
 
+  const offers = openOffers({
+    ...{ settings, name: provider.name, username, chain, entrance, files, network, env, clock, log },
+    sts: stsOptions,
+    follow,
+  })
+
   async function signIn(mode: 'login' | 'refresh', signal: AbortSignal): Promise<SignedIn> {
-    const brought = await entrance.enter(mode, signal)
-    if (brought.kind === 'saml') return { kind: 'roles', offer: offerOfSaml(brought.assertion) }
-    if (brought.kind === 'roles') return { kind: 'roles', offer: offerOfCounter(brought) }
-    return { kind: 'credentials', credentials: await follow(await finished(brought, signal), signal) }
-  }
-
-  function offerOfSaml(assertion: SamlResponse): Offer {
-    return {
-      roles: wanted => Promise.resolve(offeredRoles(assertion, wanted)),
-      names: known => findAccountNames({ assertion, known, files, env, log }),
-      take: async (role, mode, signal) => await follow(await assume(role, assertion, mode, signal), signal),
-      warnings: assertion.warnings,
-    }
-  }
-
-  function offerOfCounter(counter: RoleCounter): Offer {
-    return {
-      roles: wanted => listedRoles(counter.list, wanted),
-      names: async known => new Map([...(await counter.list()).names, ...Object.entries(known)]),
-      take: async (role, _, signal) => await follow(await takeAt(counter, role), signal),
-      warnings: [],
-    }
-  }
-
-  /** Whoever asks for less than the role may do must not get all of it. */
-  async function takeAt(counter: RoleCounter, role: Role): Promise<Credentials> {
-    if (Object.keys(chain.scope).length === 0) return await counter.take(role)
-    throw failure('usage', `${provider.name} takes no --session-policy`, {
-      hint: 'only a chain does: --chain ROLE_ARN --session-policy FILE',
-    })
+    return await offers(await entrance.enter(mode, signal), signal)
   }
 
   async function follow(first: Credentials, signal: AbortSignal): Promise<Credentials> {
@@ -147,66 +107,6 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 
   function stsOptions(signal: AbortSignal): StsOptions {
     return { region: settings.region, env, now: () => clock.now(), http, log, signal }
-  }
-
-  /** Credentials of who has no role to choose. */
-  async function finished(
-    brought: Exclude<Brought, { kind: 'saml' | 'roles' }>,
-    signal: AbortSignal,
-  ): Promise<Credentials> {
-    return brought.kind === 'credentials'
-      ? brought.credentials
-      : await exchangeToken(brought.token, brought.role, signal)
-  }
-
-  async function assume(
-    role: Role,
-    assertion: SamlResponse,
-    mode: 'login' | 'refresh',
-    signal: AbortSignal,
-  ): Promise<Credentials> {
-    try {
-      return await exchange(role, assertion, signal)
-    } catch (error) {
-      // The menu may have stayed open longer than an assertion lives. One that was given cannot be had anew.
-      if (!isExpiredAssertion(error) || provider.name === 'saml-response') throw error
-      log.debug('the assertion is too old; signing in again')
-      const again = await entrance.enter(mode, signal)
-      if (again.kind === 'roles') return await takeAt(again, role)
-      if (again.kind !== 'saml') return await finished(again, signal)
-      const same = await sameRole(role, offerOfSaml(again.assertion))
-      return await exchange(same, again.assertion, signal)
-    }
-  }
-
-  async function exchange(role: Role, assertion: SamlResponse, signal: AbortSignal): Promise<Credentials> {
-    checkFresh(assertion, clock.now() + entrance.skew())
-    return await assumeRoleWithSaml({
-      ...stsOptions(signal),
-      role,
-      response: assertion.response,
-      durationSeconds: settings.sessionDuration,
-      suggestedSeconds: assertion.sessionDuration,
-      scope: chain.scope,
-    })
-  }
-
-  async function exchangeToken(token: string, role: string | undefined, signal: AbortSignal): Promise<Credentials> {
-    keepSecret(token)
-    const roleArn = role ?? settings.role
-    if (roleArn === undefined || !isRoleArn(roleArn)) {
-      const message = `${provider.name} needs the ARN of the role`
-      throw failure('usage', message, { hint: '--role arn:aws:iam::ACCOUNT:role/NAME' })
-    }
-    return await assumeRoleWithWebIdentity({
-      ...stsOptions(signal),
-      roleArn,
-      token,
-      claims: readClaims(token),
-      sessionName: chain.sessionName ?? sessionNameFrom(`cloudtoken-${username}`),
-      durationSeconds: settings.sessionDuration,
-      scope: chain.scope,
-    })
   }
 
   function lastSignIn(): string | undefined {
@@ -270,9 +170,4 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       if (!settings.skipKeyring) await options.keyring.remove(settings.keyringName, username)
     },
   }
-}
-
-/** Exactly this role, never a pattern. */
-async function sameRole(role: Role, offer: Offer): Promise<Role> {
-  return chooseRole(await offer.roles({ last: role }), { last: role }).role ?? role
 }

@@ -102,6 +102,7 @@ test('the settings of the original', async () => {
   const requests: string[] = []
   const made = await testContext({ settings })
   const http = {
+    ...made.context.http,
     request({ url }: { readonly url: string }): Promise<never> {
       requests.push(url)
       return Promise.reject(new Error('far enough'))

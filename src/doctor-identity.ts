@@ -1,0 +1,81 @@
+/**
+ * A sign-in that ends where a person would be asked: what is wrong with an identity shows before a password is typed.
+ * Nothing of it is kept.
+ */
+import path from 'node:path'
+import process from 'node:process'
+import { findBrowser, isProgram } from './browser-find.ts'
+import { ok, type Finding } from './doctor.ts'
+import { failure, isFailure, messageOf } from './errors.ts'
+import { createHttp } from './http.ts'
+import { identityFolder } from './identity.ts'
+import { openPipeline, type PipelineOptions } from './pipeline.ts'
+import type { ProviderPlugin } from './plugin.ts'
+import type { Ask, Store } from './provider.ts'
+import { providerNames } from './providers.ts'
+import { sessionFiles, type SessionFiles } from './session-files.ts'
+
+const check = 'identity'
+/** Somebody waits for the answer. */
+const patience = 20_000
+
+/** What stands in the way of the sign-in of these settings; asks nobody and writes nothing. */
+export async function judgeIdentity(options: PipelineOptions): Promise<Finding[]> {
+  const { settings, username, paths, env } = options
+  try {
+    const { provider } = await openPipeline(options)
+    const { name } = provider
+    const entry = provider.entry?.(settings)
+    if (entry === undefined || !providerNames().includes(name)) return [ok(check, `${name} has no page to look at`)]
+    await createHttp({ timeoutMs: patience, log: options.log }).request({ url: entry })
+    if (settings.browser || name === 'browser') {
+      const browser = findBrowser(settings.browserPath, { platform: process.platform, env, isProgram })
+      return [ok(check, `${new URL(entry).host} answers, and ${browser.name} will show its pages`)]
+    }
+    const files = sessionFiles(path.join(paths.state, 'identities', identityFolder(name, settings, username)))
+    return [ok(check, await tryOut(provider, files, options))]
+  } catch (error) {
+    const hint = isFailure(error) ? error.hint : undefined
+    return [{ check, verdict: 'problem', message: messageOf(error), ...(hint !== undefined && { hint }) }]
+  }
+}
+
+/** How far it came without a person; fails as a sign-in would. */
+async function tryOut(provider: ProviderPlugin, files: SessionFiles, options: PipelineOptions): Promise<string> {
+  const { settings, username, log, clock } = options
+  const signal = AbortSignal.timeout(patience)
+  let reached: string | undefined
+  const stop = (what: string): Promise<never> => {
+    reached ??= what
+    return Promise.reject(failure('person', what))
+  }
+  const ask: Ask = {
+    text: question => stop(`it asks “${question}”`),
+    secret: question => stop(`it asks “${question}”`),
+    choose: question => stop(`it lets you choose: “${question}”`),
+    confirm: question => stop(`it asks “${question}”`),
+    tell: message => log.debug(message),
+  }
+  const store = shadow(files.store)
+  const plugin = { stage: 'auth', data: [], flags: {}, folder: '', store } as const
+  const base = { settings, username, ask, mode: 'login', signal, clock, log } as const
+  const http = createHttp({ cookies: files.cookies(), signal, log })
+  const password = (): Promise<string> => stop(`its pages are understood; it wants the password of ${username}`)
+  try {
+    await provider.authenticate({ ...base, ...plugin, http, password })
+    return 'its session still lives: no password will be asked'
+  } catch (error) {
+    if (reached === undefined) throw error
+    return reached
+  }
+}
+
+/** Reads what is there, and keeps what is written to itself. */
+function shadow(store: Store): Store {
+  const written = new Map<string, string | undefined>()
+  return {
+    read: name => (written.has(name) ? written.get(name) : store.read(name)),
+    write: (name, text) => void written.set(name, text),
+    remove: name => void written.set(name, undefined),
+  }
+}
