@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { readText, writeFile } from './files.ts'
 import { keepSecret } from './log.ts'
-import type { Portal } from './sso-portal.ts'
+import { isSameStart, type Portal } from './sso-portal.ts'
 
 export interface SsoToken {
   readonly accessToken: string
@@ -31,7 +31,7 @@ export function readToken(file: string, portal: Pick<Portal, 'startUrl'>): SsoTo
   const accessToken = textOf(kept['accessToken'])
   const expiresAt = dateOf(kept['expiresAt'])
   const startUrl = textOf(kept['startUrl'])
-  if (!accessToken || !expiresAt || (startUrl ?? portal.startUrl) !== portal.startUrl) return undefined
+  if (!accessToken || !expiresAt || !isSameStart(startUrl ?? portal.startUrl, portal.startUrl)) return undefined
   const refreshToken = textOf(kept['refreshToken'])
   const clientId = textOf(kept['clientId'])
   const clientSecret = textOf(kept['clientSecret'])

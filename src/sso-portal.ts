@@ -35,7 +35,8 @@ export function findPortal(settings: Settings, shared: string, env: Env): Portal
   }
   const named = ssoSession ?? nameFor(url, ssoRegion, sessions)
   const known = named === undefined ? undefined : sessions.get(named)
-  const startUrl = url ?? known?.startUrl
+  // The spelling decides about the name of the shared file: that of ~/.aws/config, else that of the person.
+  const startUrl = known?.startUrl ?? url?.replace(/#.*$/, '')
   if (startUrl === undefined) {
     const hint = `--sso-start-url ${shownUrl}`
     throw failure('config', 'IAM Identity Center needs its start URL', { hint, code: 'sso-start-url' })
@@ -62,6 +63,12 @@ export function findPortal(settings: Settings, shared: string, env: Env): Portal
   }
 }
 
+/** People copy it with `/` or `/#/` at the end, too. */
+export function isSameStart(a: string, b: string): boolean {
+  const plain = (url: string): string => url.replace(/#.*$/, '').replace(/\/+$/, '')
+  return plain(a) === plain(b)
+}
+
 interface SsoSession {
   readonly startUrl: string | undefined
   readonly region: string | undefined
@@ -84,7 +91,8 @@ function nameFor(
 ): string | undefined {
   const fitting = [...sessions].filter(
     ([, one]) =>
-      (url === undefined || one.startUrl === url) && (region === undefined || (one.region ?? region) === region),
+      (url === undefined || (one.startUrl !== undefined && isSameStart(one.startUrl, url))) &&
+      (region === undefined || (one.region ?? region) === region),
   )
   return fitting.length === 1 ? fitting[0]?.[0] : undefined
 }

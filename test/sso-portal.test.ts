@@ -51,6 +51,7 @@ describe('from ~/.aws/config', () => {
     [{ ssoSession: 'two words' }, ['two words', 'https://other.awsapps.com/start', 'us-east-1']],
     [{ url }, ['corp', url, 'eu-west-1']],
     [{ ssoRegion: 'us-east-1' }, ['two words', 'https://other.awsapps.com/start', 'us-east-1']],
+    [{ url: `${url}/#/` }, ['corp', url, 'eu-west-1']],
     // Another region than the session's is another portal.
     [{ url, ssoRegion: 'us-east-1' }, [undefined, url, 'us-east-1']],
     [
@@ -60,6 +61,10 @@ describe('from ~/.aws/config', () => {
   ])('%p', (settings, found) => {
     const { session, startUrl, region } = find(settings, shared)
     expect([session, startUrl, region]).toEqual(found as string[])
+  })
+
+  test('without a session: as it was given, but for the page in it', () => {
+    expect(find({ url: `${url}/#/`, ssoRegion: 'eu-west-1' }).startUrl).toBe(`${url}/`)
   })
 
   test('what is missing is named', () => {
