@@ -22,7 +22,7 @@ export async function doctorCommand(flags: Flags): Promise<number> {
   const url = daemons[0]?.status.url
   found.push(...judgeEnvironment(env, url), ...judgeFiles(paths, env, url !== undefined, Date.now()))
   const { context, findings } = await judgeConfiguration(flags)
-  found.push(...findings, await judgeClock(env, settings.region, log))
+  found.push(...findings, await judgeClock(env, context?.settings ?? settings, log))
   if (context) found.push(await judgeKeyring(keyringOf(context)), ...(await judgeSignIn(context)))
   report(found, flags['json'] === true, log)
   return found.some(({ verdict }) => verdict === 'problem') ? 1 : 0

@@ -1,36 +1,56 @@
 /**
- * `link up|down|status`: the link-local address alone, to be set up once for daemons that then need no root.
+ * `link up|down|status`: the link-local addresses alone, to be set up once for daemons that then need no root.
  */
 import type { Flags } from './command-context.ts'
 import { failure } from './errors.ts'
-import { addAddress, linkStatus, metadataAddress, removeAddress, repair, type LinkStatus } from './linklocal.ts'
+import {
+  addAddress,
+  linkStatus,
+  metadataAddress,
+  metadataAddress6,
+  removeAddress,
+  repair,
+  type LinkStatus,
+} from './linklocal.ts'
 import { createLog } from './log.ts'
 
-export async function linkCommand(flags: Flags, verb: string | undefined): Promise<number> {
+export async function linkCommand(verb: string | undefined, flags: Flags): Promise<number> {
+  const work = verb !== undefined && Object.hasOwn(verbs, verb) ? verbs[verb] : undefined
+  if (!work) throw failure('usage', 'link wants up, down or status', { hint: 'cloudtoken link status' })
   const log = createLog()
-  const say = (result: object, words: string): void => log.print(flags['json'] ? JSON.stringify(result) : words)
-  if (verb === 'up') {
-    const { added, device } = await addAddress(metadataAddress, undefined, { keep: true })
-    const words = added ? `${metadataAddress} is now on ${device}` : `${metadataAddress} was on ${device} already`
-    say({ address: metadataAddress, device, added }, words)
-    return 0
+  const repaired = verb === 'down' ? await repair() : []
+  const done: Done[] = []
+  for (const address of flags['ipv6'] ? [metadataAddress, metadataAddress6] : [metadataAddress]) {
+    const each = await work(address, repaired)
+    done.push(each)
+    if (!flags['json']) log.print(each.words)
   }
-  if (verb === 'down') {
-    const repaired = await repair()
-    const { removed } = await removeAddress(metadataAddress)
-    const gone = removed || repaired.includes(metadataAddress)
-    const words = gone
-      ? `${metadataAddress} has been removed`
-      : `${metadataAddress} is not ours to remove, or not there`
-    say({ address: metadataAddress, removed: gone }, words)
-    return 0
-  }
-  if (verb === 'status') {
-    const status = await linkStatus(metadataAddress)
-    say(status, describe(status))
-    return 0
-  }
-  throw failure('usage', 'link wants up, down or status', { hint: 'cloudtoken link status' })
+  if (flags['json']) log.print(JSON.stringify(done.map(({ result }) => result)))
+  return 0
+}
+
+/** The same for programs and for people. */
+interface Done {
+  readonly result: object
+  readonly words: string
+}
+
+const verbs: Readonly<Record<string, (address: string, repaired: readonly string[]) => Promise<Done>>> = {
+  async up(address) {
+    const { added, device } = await addAddress(address, undefined, { keep: true })
+    const words = added ? `${address} is now on ${device}` : `${address} was on ${device} already`
+    return { result: { address, device, added }, words }
+  },
+  async down(address, repaired) {
+    const { removed } = await removeAddress(address)
+    const gone = removed || repaired.includes(address)
+    const words = gone ? `${address} has been removed` : `${address} is not ours to remove, or not there`
+    return { result: { address, removed: gone }, words }
+  },
+  async status(address) {
+    const result = await linkStatus(address)
+    return { result, words: describe(result) }
+  },
 }
 
 function describe({ address, device, state, pid }: LinkStatus): string {

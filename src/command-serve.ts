@@ -7,9 +7,11 @@ import { takeRole } from './command-sign-in.ts'
 import type { Taken } from './background.ts'
 import { beside, openContainerEndpoint, serveOther, takeOthers } from './daemon-container.ts'
 import { openControl } from './daemon-control.ts'
+import { createSimulation, startWanted } from './daemon-simulation.ts'
 import { createService, createServing } from './daemon.ts'
 import type { Gate } from './gate.ts'
-import { metadataAddress } from './linklocal.ts'
+import { isMetadataAddress, metadataAddress, metadataAddress6 } from './linklocal.ts'
+import { parseListen } from './serve.ts'
 import type { Session } from './session.ts'
 
 /** What is open and waits for its first credentials. */
@@ -27,11 +29,13 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
   const metadata = await createService(context, gate.listen)
   const endpoint = await openContainerEndpoint(context)
   try {
-    const service = beside(metadata, endpoint)
+    const simulation = createSimulation(beside(metadata, endpoint), context.clock)
+    const { service } = simulation
     const session = await sessionOf(context)
     const serving = createServing(session, service, context)
     gate.open(service.handler, context.settings)
-    const control = await openControl({ ...context, gate, service, serving, end: () => ending.abort() })
+    startWanted(simulation, metadata.wanted, context.clock, ending.signal)
+    const control = await openControl({ ...context, gate, service, serving, simulation, end: () => ending.abort() })
     return {
       session,
       show({ credentials, others }) {
@@ -67,8 +71,10 @@ export function announce({ settings, log }: Context, url: string, lines: readonl
   log.print(`Metadata proxy now available on ${url}`)
   log.print('-'.repeat(54))
   for (const line of lines) log.print(line)
-  if (!settings.listen.startsWith(metadataAddress)) {
-    log.info(`for clients: AWS_EC2_METADATA_SERVICE_ENDPOINT=${url}/`)
+  const { hostname } = parseListen(settings.listen)
+  if (!isMetadataAddress(hostname)) log.info(`for clients: AWS_EC2_METADATA_SERVICE_ENDPOINT=${url}/`)
+  if (settings.ipv6 || hostname === metadataAddress6) {
+    log.info('for clients over IPv6: AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6')
   }
 }
 

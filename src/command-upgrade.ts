@@ -56,7 +56,7 @@ export async function upgradeCommand(flags: Flags): Promise<number> {
   if (flags['check'] === true) return 0
   if (process.platform === 'win32') {
     throw failure('config', 'a running program cannot be replaced on Windows', {
-      hint: 'take the .zip of the new release and replace cloudtoken.exe when none runs',
+      hint: 'install.ps1 of the new release does: docs/install.md',
     })
   }
   log.info(`downloading ${release.file}`)

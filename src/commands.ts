@@ -2,7 +2,7 @@
  * The one table of commands: help, completions and the man page come from it. What a command needs is loaded when it runs.
  */
 import { withContext, type Command, type Invocation } from './command.ts'
-import { daemonOptions } from './options-daemon.ts'
+import { daemonOptions, simulateOptions } from './options-daemon.ts'
 import { generalOptions, pluginOptions, upgradeOptions } from './options-general.ts'
 import { networkOptions } from './options-network.ts'
 import { consoleOptions, execOptions, exporterOptions, profileOptions, setupOptions } from './options-output.ts'
@@ -134,12 +134,20 @@ export const commands: readonly Command[] = [
     run: async ({ flags }) => (await import('./command-logs.ts')).logsCommand(flags),
   },
   {
+    name: 'simulate',
+    usage: 'WHAT|off',
+    summary: 'let the daemon make up a spot interruption, an event, slowness …; alone: what it makes up',
+    options: { ...simulateOptions, ...controlOptions },
+    positionals: Infinity,
+    run: async ({ flags, words }) => (await import('./command-simulate.ts')).simulateCommand(flags, words),
+  },
+  {
     name: 'link',
     usage: 'up|down|status',
     summary: 'the link-local address alone (up and down need root)',
-    options: generalOptions,
+    options: { ipv6: { ...daemonOptions.ipv6, summary: 'the IPv6 address as well' }, ...generalOptions },
     positionals: 1,
-    run: async ({ flags, words }) => (await import('./command-link.ts')).linkCommand(flags, words[0]),
+    run: async ({ flags, words }) => (await import('./command-link.ts')).linkCommand(words[0], flags),
   },
   {
     name: 'init',
@@ -177,7 +185,7 @@ export const commands: readonly Command[] = [
   {
     name: 'doctor',
     summary: 'what keeps clients from their credentials, or you from signing in',
-    options: { ...signInOptions, ...tokenOptions, ...generalOptions, region: roleOptions.region },
+    options: { ...signInOptions, ...networkOptions, ...tokenOptions, ...generalOptions, region: roleOptions.region },
     run: async ({ flags }) => (await import('./command-doctor.ts')).doctorCommand(flags),
   },
   {

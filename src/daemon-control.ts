@@ -5,6 +5,7 @@ import process from 'node:process'
 import pkg from '../package.json' with { type: 'json' }
 import { controlFile, controlFiles } from './control-place.ts'
 import { askDaemon, noDaemon, readObject, startControl, type ControlServer } from './control.ts'
+import { readOrder, type Simulation, type SimulationStatus } from './daemon-simulation.ts'
 import { timeOf, type MetadataService, type Serving, type ServingStatus } from './daemon.ts'
 import { failure, isFailure } from './errors.ts'
 import type { Paths } from './files.ts'
@@ -22,6 +23,8 @@ export interface DaemonStatus extends ServingStatus {
   readonly url: string
   /** Requests of the metadata port that were answered. */
   readonly requests: number
+  /** What is made up, `null` for nothing. */
+  readonly simulated: SimulationStatus | null
 }
 
 export interface Controlled {
@@ -31,13 +34,14 @@ export interface Controlled {
   readonly gate: Gate
   readonly service: MetadataService
   readonly serving: Serving
+  readonly simulation: Simulation
   /** Ends the daemon. */
   end(): void
 }
 
 /** `undefined` where there can be no socket, which is told and no reason not to serve. */
 export async function openControl(daemon: Controlled): Promise<ControlServer | undefined> {
-  const { env, paths, log, gate, service, serving } = daemon
+  const { env, paths, log, gate, service, serving, simulation } = daemon
   const started = new Date()
   const status = (): DaemonStatus => ({
     pid: process.pid,
@@ -46,6 +50,7 @@ export async function openControl(daemon: Controlled): Promise<ControlServer | u
     url: gate.url,
     ...serving.status(),
     requests: service.requests(),
+    simulated: simulation.status(),
   })
   try {
     return await startControl(controlFile(env, paths, gate.listen), {
@@ -53,6 +58,10 @@ export async function openControl(daemon: Controlled): Promise<ControlServer | u
       refresh: async () => void (await serving.refresh()),
       use: async wish => void (await serving.use(wish ?? '')),
       stop: daemon.end,
+      simulate(order) {
+        simulation.order(readOrder(order))
+        return simulation.status()
+      },
     })
   } catch (error) {
     if (!isFailure(error) || error.kind !== 'config') throw error

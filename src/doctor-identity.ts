@@ -7,6 +7,7 @@ import process from 'node:process'
 import { findBrowser, isProgram } from './browser-find.ts'
 import { ok, type Finding } from './doctor.ts'
 import { failure, isFailure, messageOf } from './errors.ts'
+import { openNetwork, type Network } from './http-network.ts'
 import { createHttp } from './http.ts'
 import { identityFolder } from './identity.ts'
 import { openPipeline, type PipelineOptions } from './pipeline.ts'
@@ -27,13 +28,14 @@ export async function judgeIdentity(options: PipelineOptions): Promise<Finding[]
     const { name } = provider
     const entry = provider.entry?.(settings)
     if (entry === undefined || !providerNames().includes(name)) return [ok(check, `${name} has no page to look at`)]
-    await createHttp({ timeoutMs: patience, log: options.log }).request({ url: entry })
+    const network = openNetwork(settings, env)
+    await createHttp({ network, timeoutMs: patience, log: options.log }).request({ url: entry })
     if (settings.browser || name === 'browser') {
       const browser = findBrowser(settings.browserPath, { platform: process.platform, env, isProgram })
       return [ok(check, `${new URL(entry).host} answers, and ${browser.name} will show its pages`)]
     }
     const files = sessionFiles(path.join(paths.state, 'identities', identityFolder(name, settings, username)))
-    return [ok(check, await tryOut(provider, files, options))]
+    return [ok(check, await tryOut(provider, files, network, options))]
   } catch (error) {
     const hint = isFailure(error) ? error.hint : undefined
     return [{ check, verdict: 'problem', message: messageOf(error), ...(hint !== undefined && { hint }) }]
@@ -41,7 +43,12 @@ export async function judgeIdentity(options: PipelineOptions): Promise<Finding[]
 }
 
 /** How far it came without a person; fails as a sign-in would. */
-async function tryOut(provider: ProviderPlugin, files: SessionFiles, options: PipelineOptions): Promise<string> {
+async function tryOut(
+  provider: ProviderPlugin,
+  files: SessionFiles,
+  open: Network,
+  options: PipelineOptions,
+): Promise<string> {
   const { settings, username, log, clock } = options
   const signal = AbortSignal.timeout(patience)
   let reached: string | undefined
@@ -59,9 +66,10 @@ async function tryOut(provider: ProviderPlugin, files: SessionFiles, options: Pi
   const store = shadow(files.store)
   const plugin = { stage: 'auth', data: [], flags: {}, folder: '', store } as const
   const base = { settings, username, ask, mode: 'login', signal, clock, log } as const
-  const http = createHttp({ cookies: files.cookies(), signal, log })
   const password = (): Promise<string> => stop(`its pages are understood; it wants the password of ${username}`)
   try {
+    const network = await open.withCertificate(ask.secret)
+    const http = createHttp({ network, cookies: files.cookies(), signal, log })
     await provider.authenticate({ ...base, ...plugin, http, password })
     return 'its session still lives: no password will be asked'
   } catch (error) {

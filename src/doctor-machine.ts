@@ -4,19 +4,21 @@
 import { regionFor, partitions, stsEndpoint } from './arn.ts'
 import { ok, type Env, type Finding } from './doctor.ts'
 import { isFailure, messageOf } from './errors.ts'
+import { openNetwork } from './http-network.ts'
 import { createHttp } from './http.ts'
 import type { Keyring } from './keyring.ts'
 import type { Log } from './log.ts'
+import type { Settings } from './options.ts'
 
 /** AWS refuses signatures that are more than five minutes off. */
 const tolerated = 5 * 60_000
 const noticed = 60_000
 
 /** By the Date of an answer of STS, which needs no sign-in. */
-export async function judgeClock(env: Env, region: string | undefined, log: Log): Promise<Finding> {
+export async function judgeClock(env: Env, settings: Settings, log: Log): Promise<Finding> {
   const [aws] = partitions
-  const url = env['AWS_ENDPOINT_URL_STS'] ?? (aws ? stsEndpoint(aws, regionFor(aws, region)) : '')
-  const http = createHttp({ timeoutMs: 5000, log })
+  const url = env['AWS_ENDPOINT_URL_STS'] ?? (aws ? stsEndpoint(aws, regionFor(aws, settings.region)) : '')
+  const http = createHttp({ network: openNetwork(settings, env), timeoutMs: 5000, log })
   try {
     await http.request({ url, method: 'HEAD' })
   } catch (error) {

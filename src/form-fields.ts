@@ -13,7 +13,7 @@ const typed = new Set(['text', 'password', 'tel', 'number', 'email'])
 const codeNames = new Set(
   (
     'otp totp otc code token mfatoken passcode nextcode challengequestionanswer securitycode verificationcode oathcode ' +
-    'safenetpassword tokencode mfasubmission mfacode ecomtoken pin duopasscode onetimecode onetimepassword'
+    'safenetpassword tokencode mfasubmission mfacode ecomtoken pin duopasscode f5challenge onetimecode onetimepassword'
   ).split(' '),
 )
 const userNames = new Set(

@@ -16,7 +16,8 @@ import { forgetMemory } from './form-memory.ts'
 import { classify, type PageKind } from './form-page.ts'
 import { errorOf, leaveAwsAlone, noPage, tidy, unknownPage } from './form-stop.ts'
 import { clean, place } from './form-text.ts'
-import { beginWalk, onward, pressOnce, type FormRecipe, type Walk } from './form-walk.ts'
+import { allowSecret, beginWalk, onward, pressOnce, targetOf, type FormRecipe, type Walk } from './form-walk.ts'
+import type { DuoPage } from './mfa-duo.ts'
 
 const maxPages = 30
 
@@ -97,7 +98,7 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
     case 'method':
       return answerMethod(walk, page, kind)
     case 'duo':
-      return onward(page, await (await import('./mfa-duo-answer.ts')).answerDuo(walk.context, page, kind.duo))
+      return answerAnyDuo(walk, page, kind.duo)
     case 'pingid':
       return (await import('./form-pingid-answer.ts')).answerPingId(walk, page, kind.ping)
     case 'new-password':
@@ -113,6 +114,18 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
     case 'unknown':
       throw unknownPage(walk, page)
   }
+}
+
+async function answerAnyDuo(walk: Walk, page: Page, duo: DuoPage): Promise<HttpRequest | HttpResponse> {
+  // Duo's own pages say whose they are; this one belongs to whoever shows it.
+  if (duo.stage === 'list') {
+    needPerson(walk, page)
+    await allowSecret(walk, duo.form, targetOf(page, duo.form))
+    walk.last = 'code'
+  }
+  const { answerDuo } = await import('./mfa-duo-answer.ts')
+  const step = await answerDuo(walk.context, page, duo)
+  return 'bytes' in step ? step : onward(page, step)
 }
 
 /** Done when the response is for AWS; else a chain: another service provider waits for it. */

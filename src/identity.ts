@@ -82,12 +82,10 @@ function guess(url: string | undefined): string | undefined {
   if (/^https:\/\/sso\.(?:eu\.)?jumpcloud\.com\//i.test(url)) return 'jumpcloud'
   if (/^https:\/\/[^/]+\.onelogin\.com(?:\/|$)/i.test(url)) return 'onelogin'
   if (/^https:\/\/[^/]+\.auth0\.com\//i.test(url)) return 'auth0'
-  if (
-    /^https:\/\/(?:[^/]+\.awsapps\.(?:com|cn)\/(?:start|directory)|identitycenter\.amazonaws\.com\/|[^/]+\.app\.aws(?:\/|$))/i.test(
-      url,
-    )
-  )
-    return 'identity-center'
+  if (isAccessPortal(url)) return 'identity-center'
+  if (/^https:\/\/accounts\.google\.com\/o\/saml2\//i.test(url)) return 'google'
+  if (/\/saml\/idp\/res\?id=|\/my\.policy\b/i.test(url)) return 'f5'
+  if (/\/nidp\//i.test(url)) return 'netiq'
   if (/\/application\/saml\/[^/]+\/sso\//i.test(url)) return 'authentik'
   if (/\/(?:idpssoinit|idpSSOInit\.jsp)\b|\/XUI\/|\/json\/realms\//.test(url)) return 'forgerock'
   if (/\/startSSO\.ping\b/i.test(url)) return 'pingfederate'
@@ -95,6 +93,14 @@ function guess(url: string | undefined): string | undefined {
     return 'pingone'
   if (/\/adfs\//i.test(url)) return 'adfs'
   return /\/idp\/profile\//i.test(url) ? 'shibboleth' : 'form'
+}
+
+/** Of IAM Identity Center: `https://d-1234567890.awsapps.com/start`, and the newer forms. */
+function isAccessPortal(url: string): boolean {
+  const { protocol, hostname, pathname } = URL.canParse(url) ? new URL(url) : new URL('about:blank')
+  if (protocol !== 'https:') return false
+  if (/\.awsapps\.(?:com|cn)$/.test(hostname)) return /^\/(?:start|directory)\b/.test(pathname)
+  return hostname === 'identitycenter.amazonaws.com' || hostname.endsWith('.app.aws')
 }
 
 /** A folder name that is stable for this login and tells nothing but the host and the account. */

@@ -86,6 +86,9 @@ describe('planOf', () => {
     }
     expect(plan({}, { url: 'https://auth.pingone.com.au/082dba86' }).guess).toBe('pingone')
     expect(plan({}, { url: 'https://x/saml20/idp/startsso' }).guess).toBe('pingone')
+    expect(plan({}, { url: 'https://x/saml/idp/res?id=/Common/AWS' }).guess).toBe('f5')
+    expect(plan({}, { url: 'https://x/nidp/saml2/idpsend?PID=1' }).guess).toBe('netiq')
+    expect(plan({}, { url: 'https://accounts.google.com/o/saml2/initsso?idpid=1&spid=2' }).guess).toBe('google')
     expect(plan({}, { url: 'https://x/sso/idp/profile/SAML2/SOAP/ECP' }).guess).toBe('shibboleth')
     expect(plan({}, { url: 'https://x/login', samlResponse: '-' }).provider).toBe('saml-response')
     expect(plan({})).toMatchObject({ preAuth: [], auth: [], provider: undefined, guess: undefined })

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFil
 import { join } from 'node:path'
 import process from 'node:process'
 import { command, isDeno, makePlace, password, roles, type Place, type Result } from './cli.ts'
-import { atTerminal } from './terminal.ts'
+import { atTerminal } from './screen.ts'
 
 let place: Place
 beforeAll(async () => {
@@ -85,7 +85,7 @@ describe('exec', () => {
     expect([stdout, stderr]).toEqual(['in--role||a b|', ''])
   })
 
-  test('its exit code is ours; 128 and the number after a signal', async () => {
+  test('X06 its exit code is ours; 128 and the number after a signal', async () => {
     const HOME = fresh()
     expect((await exec(['--', 'sh', '-c', 'exit 42'], { HOME })).code).toBe(42)
     expect((await exec(['--', 'sh', '-c', 'kill -9 $$'], { HOME })).code).toBe(137)
@@ -251,7 +251,7 @@ describe('at a terminal', () => {
     await expect(screen.seen(/started/, 0)).rejects.toThrow('never saw')
   })
 
-  test('eval "$(cloudtoken env)" asks at the terminal, and the next line typed is the shell’s', async () => {
+  test('X01 eval "$(cloudtoken env)" asks at the terminal, and the next line typed is the shell’s', async () => {
     const env = { HOME: fresh(), COMMAND: command.join(' '), ROLE: roles[1] ?? '' }
     const screen = atTerminal(place, ['bash', '--norc', '-i'], env)
     await screen.seen(/\$ $/)

@@ -8,7 +8,7 @@ import { run } from '../../src/run.ts'
 import { makeProgram } from '../fake-runner.ts'
 import { startFakeSso, type FakeSso } from '../fake-sso.ts'
 import { command, makePlace, type Place, type Result, type Running } from './cli.ts'
-import { atTerminal } from './terminal.ts'
+import { atTerminal } from './screen.ts'
 
 const production = '111111111111'
 const admin = `arn:aws:iam::${production}:role/AdministratorAccess`

@@ -21,6 +21,6 @@ test('docker-args: each word by itself, and what the daemon needs', async () => 
 
 test('link status: the address, and whose it is', async () => {
   const { code, stdout } = await place.run(['link', 'status', '--json'])
-  expect([code, JSON.parse(stdout)]).toEqual([0, expect.objectContaining({ address: '169.254.169.254' })])
-  expect(['absent', 'kept', 'in-use', 'left-behind', 'foreign']).toContain(JSON.parse(stdout).state)
+  expect([code, JSON.parse(stdout)]).toEqual([0, [expect.objectContaining({ address: '169.254.169.254' })]])
+  expect(['absent', 'kept', 'in-use', 'left-behind', 'foreign']).toContain(JSON.parse(stdout)[0].state)
 })

@@ -8,7 +8,7 @@ import process from 'node:process'
 import { awsCli2, python } from '../../scripts/components.ts'
 import { run } from '../../src/run.ts'
 import { command, makePlace, type Place, type Result } from '../e2e/cli.ts'
-import { atTerminal } from '../e2e/terminal.ts'
+import { atTerminal } from '../e2e/screen.ts'
 import { startFakeSso, type FakeSso } from '../fake-sso.ts'
 import { present } from './present.ts'
 
