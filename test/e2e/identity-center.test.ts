@@ -6,6 +6,7 @@ import { freePort } from '../../scripts/demo-http.ts'
 import process from 'node:process'
 import { run } from '../../src/run.ts'
 import { makeProgram } from '../fake-runner.ts'
+import { assumed, startFakeSts } from '../fake-sts.ts'
 import { startFakeSso, type FakeSso } from '../fake-sso.ts'
 import { command, makePlace, type Place, type Result, type Running } from './cli.ts'
 import { atTerminal } from './screen.ts'
@@ -153,6 +154,20 @@ test('--all: what goes wrong with every role is said once, and what is there is 
   const policy = ['--session-policy', 'arn:aws:iam::aws:policy/ReadOnlyAccess']
   const { code, stderr } = await ask('--all', ...policy)
   expect([code, stderr.match(/takes no --session-policy/g)?.length]).toEqual([2, 1])
+})
+
+test('a chain starts from the role', async () => {
+  signIn()
+  const sts = await startFakeSts()
+  const deploy = 'arn:aws:iam::333333333333:role/Deploy'
+  const expiration = '2099-01-01T00:00:00Z'
+  sts.queue('AssumeRole', assumed({ action: 'AssumeRole', role: 'Deploy', expiration }))
+  const { code, stdout } = await place.run(['--role', admin, '--chain', deploy], { env: { ...env(), ...sts.env } })
+  expect([code, stdout]).toEqual([0, expect.stringContaining(`Using role ${admin}\n`)])
+  const [request] = sts.requests
+  expect(request?.parameters['RoleArn']).toBe(deploy)
+  expect(String(request?.headers['authorization'])).toContain(`Credential=ASIA${production}/`)
+  await sts.stop()
 })
 
 test('a policy without a chain is refused, not passed over', async () => {
