@@ -44,6 +44,8 @@ const openers: readonly Opener[] = [
 
 /** Long enough for a browser to start and read a file. */
 const readingMs = 10_000
+/** What still runs then is the browser itself, which stays until the person closes it. */
+const foregroundMs = 15_000
 const staleMs = 60_000
 
 /** Rejects with kind `person` where there is no browser to open. */
@@ -54,8 +56,11 @@ export async function openPage({ url, title, folder, platform, env, run, clock, 
   try {
     if (fitting.length > 0) writeFile(file, redirectTo(url, title))
     for (const { command, args } of fitting) {
-      const { code } = await run(command, args(file), { env, timeoutMs: 20_000 })
-      if (code === 0) return await clock.sleep(readingMs, signal)
+      const ended = new AbortController()
+      const opened = run(command, args(file), { env }).then(({ code }) => code === 0)
+      const stays = clock.sleep(foregroundMs, AbortSignal.any([signal, ended.signal])).then(() => true)
+      const done = await Promise.race([opened, stays]).finally(() => ended.abort())
+      if (done) return await clock.sleep(readingMs, signal)
     }
   } finally {
     remove(file)

@@ -17,7 +17,7 @@ interface Seen {
   readonly args: readonly string[]
 }
 
-async function openOn(platform: NodeJS.Platform, env: Record<string, string>, codes: number[] = [0]) {
+async function openOn(platform: NodeJS.Platform, env: Record<string, string>, codes: (number | 'stays')[] = [0]) {
   const seen: Seen[] = []
   let page = ''
   let mode = 0
@@ -26,9 +26,18 @@ async function openOn(platform: NodeJS.Platform, env: Record<string, string>, co
     seen.push({ command, args })
     page = readFileSync(args.at(-1) ?? '', 'utf8')
     mode = statSync(args.at(-1) ?? '').mode & 0o777
-    return { code: codes.shift() ?? 127, stdout: '', stderr: '' }
+    const code = codes.shift() ?? 127
+    return code === 'stays' ? new Promise(() => {}) : { code, stdout: '', stderr: '' }
   }
-  const clock = { now: () => Date.now(), sleep: async (ms: number) => void slept.push(ms) }
+  const stays = codes.includes('stays')
+  const clock = {
+    now: () => Date.now(),
+    async sleep(ms: number) {
+      // The wait for a program that stays is long enough for every other.
+      if (ms === 15_000 && !stays) return new Promise<void>(() => {})
+      slept.push(ms)
+    },
+  }
   const signal = AbortSignal.timeout(5000)
   const error = await openPage({ url, title: 'the console', folder, platform, env, run, clock, signal }).catch(
     (thrown: unknown) => thrown,
@@ -59,6 +68,11 @@ test('the next program is tried when one is missing', async () => {
   const { seen, error } = await openOn('linux', { DISPLAY: ':0' }, [127, 0])
   expect(seen.map(each => each.command)).toEqual(['xdg-open', 'gio'])
   expect(error).toBeUndefined()
+})
+
+test('a browser that stays in the foreground was opened, too', async () => {
+  const { seen, slept, error } = await openOn('linux', { DISPLAY: ':0' }, ['stays'])
+  expect([seen.map(each => each.command), slept, error]).toEqual([['xdg-open'], [15_000, 10_000], undefined])
 })
 
 test('without a screen or a program nothing is started or left', async () => {
