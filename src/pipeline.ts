@@ -194,7 +194,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   async function shown(provider: ProviderPlugin): Promise<ProviderPlugin> {
     const { browser, throughBrowser } = await import('./provider-browser.ts')
     const { name, summary, entry } = provider
-    if (provider.ownBrowser) return provider
+    if (provider.inBrowser) return provider
     const { authenticate, forget } = throughBrowser({
       name,
       summary,

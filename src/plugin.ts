@@ -55,8 +55,8 @@ export interface ProviderPlugin extends About {
   entry?(settings: Settings): string
   /** Each sign-in proves anew who this is: nothing of it may serve another process. */
   readonly ephemeral?: true
-  /** Opens its pages in the person's browser by itself. */
-  readonly ownBrowser?: true
+  /** Its pages are shown in the person's own browser. */
+  readonly inBrowser?: true
   /** Of a session that other programs share: changes when somebody signed in with one of them. */
   lastSignIn?(settings: Settings): string | undefined
   authenticate(context: ProviderContext & PluginContext): Promise<Assertion>

@@ -33,7 +33,7 @@ export function createIdentityCenter(machine: Machine): Provider {
     name: 'identity-center',
     aliases: ['sso'],
     summary: 'AWS IAM Identity Center, with the session that the AWS CLI has too',
-    ownBrowser: true,
+    inBrowser: true,
     lastSignIn(settings) {
       try {
         const { portal, file } = placeOf(settings)

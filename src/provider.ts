@@ -17,8 +17,8 @@ export interface Provider {
   readonly options?: OptionTable
   /** Each sign-in proves anew who this is, as a job of CI does: nothing of it may serve another process. */
   readonly ephemeral?: true
-  /** Opens its pages in the person's browser by itself: `--browser` is nothing new to it. */
-  readonly ownBrowser?: true
+  /** Its pages are shown in the person's own browser, whatever `--browser` says. */
+  readonly inBrowser?: true
   /** Of a session that other programs share: changes when somebody signed in with one of them. */
   lastSignIn?(settings: Settings): string | undefined
   /** The page that a browser opens to sign in; fails with `config` when the settings do not say. Absent: there is none. */

@@ -38,9 +38,7 @@ test('some have another name', async () => {
 
 test('a browser can take over wherever there is a page', async () => {
   const providers = await Promise.all(providerNames().map(findProvider))
-  const without = providers
-    .filter(({ entry, ownBrowser }) => entry === undefined && !ownBrowser)
-    .map(({ name }) => name)
+  const without = providers.filter(({ entry, inBrowser }) => entry === undefined && !inBrowser).map(({ name }) => name)
   expect(without).toEqual(['onelogin', 'shell', 'web-identity', 'saml-response'])
 })
 
