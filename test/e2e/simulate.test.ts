@@ -154,7 +154,7 @@ describe('simulate', () => {
   })
 
   test('a simulation ends with its daemon; a file of amazon-ec2-metadata-mock begins some', async () => {
-    await ask('rebalance')
+    await ask('maintenance')
     running.child.kill('SIGTERM')
     await running.done
     const file = join(home, 'aemm.json')
@@ -171,7 +171,8 @@ describe('simulate', () => {
     base = await start(['--metadata-config', file])
     expect(await text('meta-data/instance-type')).toBe('m5.large')
     expect(await text('meta-data/tags/instance/Name')).toBe('from config')
-    expect((await get('meta-data/events/recommendations/rebalance')).status).toBe(404)
+    expect(await text('meta-data/events/maintenance/scheduled')).toBe('[]')
+    expect((await get('meta-data/events/recommendations/rebalance')).status).toBe(200)
     expect((await get('meta-data/spot/instance-action')).status).toBe(404)
     for (let turn = 0; turn < 50 && !(await get('meta-data/spot/instance-action')).ok; turn += 1) await Bun.sleep(100)
     expect(JSON.parse(await text('meta-data/spot/instance-action'))['action']).toBe('stop')
