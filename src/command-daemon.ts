@@ -128,7 +128,7 @@ async function couldListen({ settings, log }: Context): Promise<boolean> {
       listen: parseListen(settings.listen),
       ipv6: settings.ipv6,
       force: true,
-      log: { ...log, write: () => {}, print: () => {} },
+      log: { ...log, write: () => {}, print: () => {}, warn: () => {} },
     })
     await gate.close()
     return true
