@@ -179,6 +179,7 @@ export const components = {
   ruby: { name: 'ruby', present: program('ruby'), packages: ['ruby'] },
   rubocop: { name: 'rubocop', present: program('rubocop'), packages: ['rubocop'] },
   nix: { name: 'nix', present: program('nix-instantiate'), packages: ['nix-bin'] },
+  rpm: { name: 'rpm', present: program('rpm'), packages: ['rpm'] },
   actionlint: {
     name: 'actionlint',
     present: () => goTool('actionlint') !== undefined,
