@@ -46,6 +46,8 @@ export function redirected(from: Outgoing, status: number, location: string): Ou
   ) {
     throw refusal(`${hostOf(from)} redirects from https to http at ${target.host}`, 'insecure')
   }
+  if (isLoopback(target.hostname) && !isLoopback(source.hostname))
+    throw refusal(`${hostOf(from)} redirects to this machine, ${target.host}`, 'redirect')
   const abroad = source.origin !== target.origin
   const keepsBody = status === 307 || status === 308
   if (keepsBody && abroad && from.sensitive) {

@@ -26,7 +26,7 @@ const subjects: Readonly<Record<string, readonly [about: string, last: number]>>
 /** Numbers that were never given out. */
 const unused = ['S26', 'S27', 'S28', 'S29']
 
-/** Why a case has no test, by its number. */
+/** Why a case has no test. */
 const exceptions: Readonly<Record<string, string>> = {}
 
 const letters = Object.keys(subjects).join('')

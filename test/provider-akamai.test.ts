@@ -7,7 +7,7 @@ import { testContext } from './context.ts'
 import { page } from './fake-idp.ts'
 import { startAkamai, type AkamaiOptions } from './idp-akamai.ts'
 import { factorCase, providerCase } from './provider.case.ts'
-import { signer } from './walk.ts'
+import { signInAt } from './walk.ts'
 
 providerCase('akamai', akamai, () => startAkamai())
 
@@ -29,7 +29,7 @@ factorCase('akamai', akamai, {
   code: () => startAkamai({ factors: ['totp'] }),
 })
 
-const signIn = signer(akamai, startAkamai)
+const signIn = signInAt(akamai, startAkamai)
 
 test('the app is named by the address or by --app-id', async () => {
   const idp = await startAkamai()

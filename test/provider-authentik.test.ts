@@ -5,12 +5,12 @@ import { expect, test } from 'bun:test'
 import { authentik } from '../src/provider-authentik.ts'
 import { startAuthentik } from './idp-authentik.ts'
 import { factorCase, providerCase } from './provider.case.ts'
-import { signer } from './walk.ts'
+import { signInAt } from './walk.ts'
 
 providerCase('N13 authentik', authentik, () => startAuthentik())
 providerCase('N13 authentik, user name and password together', authentik, () => startAuthentik({ together: true }))
 
-const signIn = signer(authentik, startAuthentik)
+const signIn = signInAt(authentik, startAuthentik)
 
 const totp = { device_class: 'totp', device_uid: '1' }
 const sms = { device_class: 'sms', device_uid: '2' }

@@ -9,7 +9,7 @@ import { testContext, type TestContext, type TestContextOptions } from './contex
 import { responsePage, samlResponse, serve } from './fake-idp.ts'
 import { startEntra, type EntraOptions, type SimulatedEntra } from './idp-entra.ts'
 import { factorCase, providerCase } from './provider.case.ts'
-import { signer, type Outcome } from './walk.ts'
+import { signInAt, type Outcome } from './walk.ts'
 
 const domain = 'corp.example'
 const atHome = { ...entra, authenticate: (context: TestContext['context']) => entra.authenticate(within(context)) }
@@ -34,7 +34,7 @@ function within<C extends TestContext['context']>(context: C): C {
   return { ...context, settings: { ...context.settings, domain } }
 }
 
-const signIn = signer(entra, startEntra, { domain })
+const signIn = signInAt(entra, startEntra, { domain })
 
 async function succeeds(options: EntraOptions, context?: TestContextOptions): Promise<Outcome<SimulatedEntra>> {
   const outcome = await signIn(options, context)

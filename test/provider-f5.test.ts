@@ -8,7 +8,7 @@ import { testContext } from './context.ts'
 import { page, redirect, responsePage, type Step } from './fake-idp.ts'
 import { startF5, type F5Options, type SimulatedF5 } from './idp-f5.ts'
 import { factorCase, providerCase } from './provider.case.ts'
-import { signer, walker } from './walk.ts'
+import { signInAt, walker } from './walk.ts'
 
 providerCase('N09 f5', f5, () => startF5())
 providerCase('N09 f5 with a webtop', f5, () => startF5({ webtop: true, bounces: 2 }))
@@ -23,7 +23,7 @@ factorCase('N09 f5', f5, {
 })
 
 /** `address` in the place of the app's. */
-const signIn = signer(
+const signIn = signInAt(
   f5,
   async ({ address, ...options }: F5Options & { readonly address?: (idp: SimulatedF5) => string }) => {
     const idp = await startF5(options)

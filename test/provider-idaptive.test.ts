@@ -8,11 +8,11 @@ import { idaptive } from '../src/provider-idaptive.ts'
 import { testContext } from './context.ts'
 import { startIdaptive } from './idp-idaptive.ts'
 import { factorCase, providerCase } from './provider.case.ts'
-import { signer } from './walk.ts'
+import { signInAt } from './walk.ts'
 
 providerCase('idaptive', idaptive, () => startIdaptive())
 
-const signIn = signer(idaptive, startIdaptive, { tenantId: 'ABC1234' })
+const signIn = signInAt(idaptive, startIdaptive, { tenantId: 'ABC1234' })
 
 const radius = { Name: 'RADIUS', AnswerType: 'Text', PromptSelectMech: '3rd Party RADIUS', UiPrompt: 'DUO' }
 const oath = { Name: 'OATH', AnswerType: 'Text', PromptSelectMech: 'OATH OTP Client' }

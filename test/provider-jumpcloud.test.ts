@@ -6,11 +6,11 @@ import { jumpcloud } from '../src/provider-jumpcloud.ts'
 import { page } from './fake-idp.ts'
 import { startJumpcloud, type JumpcloudOptions } from './idp-jumpcloud.ts'
 import { factorCase, providerCase } from './provider.case.ts'
-import { signer } from './walk.ts'
+import { signInAt } from './walk.ts'
 
 providerCase('N12 jumpcloud', jumpcloud, () => startJumpcloud())
 
-const signIn = signer(jumpcloud, startJumpcloud)
+const signIn = signInAt(jumpcloud, startJumpcloud)
 
 const available = (...types: string[]): NonNullable<JumpcloudOptions['factors']> =>
   types.map(type => ({ type, status: 'available' }))

@@ -6,12 +6,12 @@ import { netiq } from '../src/provider-netiq.ts'
 import { testContext } from './context.ts'
 import { startNetiq } from './idp-netiq.ts'
 import { factorCase, providerCase } from './provider.case.ts'
-import { signer } from './walk.ts'
+import { signInAt } from './walk.ts'
 
 providerCase('N10 netiq', netiq, () => startNetiq())
 factorCase('N10 netiq', netiq, { code: () => startNetiq({ token: true }) })
 
-const signIn = signer(netiq, startNetiq)
+const signIn = signInAt(netiq, startNetiq)
 
 test('N10 the script is followed past twelve cards; the token is typed unseen, and is not the password', async () => {
   const { error, idp, made } = await signIn(

@@ -8,10 +8,10 @@ import { samlResponse } from './fake-idp.ts'
 import { jsonReply } from './idp-okta.ts'
 import { startOneLogin, type OneLoginOptions, type SimulatedOneLogin } from './idp-onelogin.ts'
 import { factorCase } from './provider.case.ts'
-import { signer, type Outcome } from './walk.ts'
+import { signInAt, type Outcome } from './walk.ts'
 
 const client = { appId: '4242', clientId: 'client', clientSecret: 'client-secret' }
-const run = signer(onelogin, startOneLogin, client)
+const run = signInAt(onelogin, startOneLogin, client)
 
 async function signIn(
   options: OneLoginOptions,

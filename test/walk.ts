@@ -6,7 +6,6 @@ import { isFailure, type Failure } from '../src/errors.ts'
 import type { Provider } from '../src/provider.ts'
 import { testContext, type TestContext, type TestContextOptions } from './context.ts'
 import { samlResponse, withFakeIdp, type Step } from './fake-idp.ts'
-import type { SimulatedIdp } from './provider.case.ts'
 
 export interface Run extends TestContextOptions {
   readonly script: readonly Step[]
@@ -42,37 +41,40 @@ export function walker(provider: Provider, password: string): Walker {
   }
 }
 
-export interface Outcome<Idp> {
+export interface Outcome<I> {
   readonly made: TestContext
-  /** `undefined` after a success. */
-  readonly error: unknown
-  /** Stopped, with all that it saw. */
-  readonly idp: Idp
+  /** `undefined`: the response that every simulator sends came home. */
+  readonly error: Failure | undefined
+  readonly idp: I
 }
 
-/** One sign-in with a simulator, as `jane` with the right password. A request that did not fit fails it. */
-export function signer<
-  Options,
-  Idp extends Pick<SimulatedIdp, 'stop'> & { readonly url: string; readonly problems: readonly string[] },
->(
+interface Simulator {
+  readonly url: string
+  /** Requests that did not fit. */
+  readonly problems: readonly string[]
+  stop(): Promise<void>
+}
+
+/** One sign-in at a simulator of its own, which may have seen nothing that it did not expect. */
+export function signInAt<O, I extends Simulator>(
   provider: Provider,
-  start: (options: Options) => Promise<Idp>,
+  start: (options: O) => Promise<I>,
   usual: TestContextOptions['settings'] = {},
-): (options: Options, context?: TestContextOptions) => Promise<Outcome<Idp>> {
+): (options: O, context?: TestContextOptions) => Promise<Outcome<I>> {
   return async (options, context = {}) => {
     const idp = await start(options)
-    const settings = { url: idp.url, ...usual, ...context.settings }
-    const made = await testContext({ password: 'correct horse', ...context, settings })
-    const error = await provider
-      .authenticate(made.context)
-      .then(
-        assertion => expect(assertion).toEqual({ kind: 'saml', response: samlResponse() }),
-        (thrown: unknown) => thrown,
-      )
-      .finally(() => idp.stop())
-    // It explains whatever else went wrong.
-    expect(idp.problems).toEqual([])
-    if (error !== undefined && !isFailure(error)) throw error
-    return { made, error, idp }
+    try {
+      const settings = { url: idp.url, ...usual, ...context.settings }
+      const made = await testContext({ password: 'correct horse', ...context, settings })
+      const outcome = await provider.authenticate(made.context).catch((thrown: unknown) => thrown)
+      // A request that did not fit explains whatever else went wrong.
+      expect(idp.problems).toEqual([])
+      if (isFailure(outcome)) return { made, error: outcome, idp }
+      if (outcome instanceof Error) throw outcome
+      expect(outcome).toEqual({ kind: 'saml', response: samlResponse() })
+      return { made, error: undefined, idp }
+    } finally {
+      await idp.stop()
+    }
   }
 }
