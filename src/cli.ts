@@ -2,9 +2,8 @@
  * From words to a command and its exit code. Failures end here, as `error` and `hint`.
  */
 import process from 'node:process'
-import { defineCommand, runCommand } from 'citty'
 import pkg from '../package.json' with { type: 'json' }
-import { argsOf, flagsIn, flagsOf, normaliseArgv } from './argv.ts'
+import { flagsIn, normaliseArgv, wordsIn } from './argv.ts'
 import type { Command } from './command.ts'
 import { bare, commands } from './commands.ts'
 import { exitCodes, failure, isFailure, messageOf } from './errors.ts'
@@ -37,25 +36,19 @@ async function dispatch(words: readonly string[], print: (line: string) => void)
   const [first] = given
   const named = first !== undefined && /^[a-z]/.test(first) ? first : undefined
   if (named === 'version') return answer(print, `cloudtoken ${pkg.version}`)
+  if (named === 'session' && process.connected) {
+    const { sessionCommand } = await import('./command-session.ts')
+    return await sessionCommand()
+  }
   const wanted = named === 'help' ? given[1] : named
   const command = wanted === undefined ? undefined : findCommand(wanted)
   const typed = named === 'help' ? ['--help'] : command ? given.slice(1) : given
   const { options, plugins } = await withPlugins(typed, command?.options ?? coreOptions)
   const argv = normaliseArgv(typed, options, command?.positionals)
-  let code: number = exitCodes.unexpected
-  await runCommand(
-    defineCommand({
-      args: argsOf(options),
-      async run({ args }) {
-        const flags = flagsOf(args, options)
-        if (flags['help']) code = answer(print, command ? commandHelp(command, options) : helpText(commands, plugins))
-        else if (flags['version']) code = answer(print, `cloudtoken ${pkg.version}`)
-        else code = await (command?.run ?? bare)({ flags, words: args._, typed, argv, handover })
-      },
-    }),
-    { rawArgs: argv },
-  )
-  return code
+  const flags = flagsIn(argv, options)
+  if (flags['help']) return answer(print, command ? commandHelp(command, options) : helpText(commands, plugins))
+  if (flags['version']) return answer(print, `cloudtoken ${pkg.version}`)
+  return await (command?.run ?? bare)({ flags, words: wordsIn(argv), typed, argv, handover })
 }
 
 function findCommand(name: string): Command {

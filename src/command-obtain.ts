@@ -119,7 +119,8 @@ export async function chooseAtTerminal(
   return await terminal.choose('Enter number of role you want: ', choices)
 }
 
-function isNamed({ role, filter, roleNumber }: Context['settings']): boolean {
+/** Whether an option says which role. */
+export function isNamed({ role, filter, roleNumber }: Context['settings']): boolean {
   return Boolean(role || filter || roleNumber)
 }
 

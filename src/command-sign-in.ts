@@ -5,7 +5,7 @@ import { roleLines, chooseRole, filterRoles, offeredRoles } from './roles.ts'
 import { accountOf } from './arn.ts'
 import type { SamlResponse } from './assertion.ts'
 import { sessionOf, type Context } from './command-context.ts'
-import { chooseAtTerminal } from './command-obtain.ts'
+import { chooseAtTerminal, isNamed } from './command-obtain.ts'
 import { failure } from './errors.ts'
 import type { Log } from './log.ts'
 import type { Session } from './session.ts'
@@ -59,25 +59,36 @@ async function consoleUrlOf(context: Context, credentials: Credentials): Promise
 }
 
 /** Signs in, settles the role with the transcript's words, and assumes it. */
-export async function takeRole(context: Context, session: Session, signal: AbortSignal): Promise<Taken> {
-  const signedIn = await session.signIn('login', signal)
+export async function takeRole(
+  context: Context,
+  session: Session,
+  signal: AbortSignal,
+  mode: 'login' | 'refresh' = 'login',
+): Promise<Taken> {
+  const signedIn = await session.signIn(mode, signal)
   if (signedIn.kind === 'credentials') {
     const { credentials } = signedIn
     context.log.print(`Using role ${credentials.roleArn}`)
     const { sourceRole, roleArn, samlProvider } = credentials
     return { credentials, role: sourceRole ?? { roleArn, providerArn: samlProvider ?? '' } }
   }
-  const role = await settleRole(context, session, signedIn.assertion)
-  const credentials = await session.assume(role, signedIn.assertion, 'login', signal)
+  const role = await settleRole(context, session, signedIn.assertion, mode)
+  const credentials = await session.assume(role, signedIn.assertion, mode, signal)
   session.rememberRole(role)
   context.log.print(`Using role ${role.roleArn}`)
   if (credentials.roleArn !== role.roleArn) context.log.print(`Using role ${credentials.roleArn}`)
   return { credentials, role, assertion: signedIn.assertion }
 }
 
-async function settleRole(context: Context, session: Session, assertion: SamlResponse): Promise<Role> {
+async function settleRole(
+  context: Context,
+  session: Session,
+  assertion: SamlResponse,
+  mode: 'login' | 'refresh',
+): Promise<Role> {
   const { settings, log, terminal } = context
-  const last = settings.refresh ? session.lastRole() : undefined
+  const again = settings.refresh || (mode === 'refresh' && !isNamed(settings))
+  const last = again ? session.lastRole() : undefined
   if (settings.refresh && !last) throw failure('role', 'there is no last role to take again', { hint: 'cloudtoken' })
   const wanted = { last, role: settings.role, roleNumber: settings.roleNumber, filter: settings.filter }
   for (const warning of assertion.warnings) log.debug(warning)
@@ -86,6 +97,7 @@ async function settleRole(context: Context, session: Session, assertion: SamlRes
     if (choice.auto) log.print(`Auto selecting matching role: ${choice.role.roleArn}`)
     return choice.role
   }
+  if (mode === 'refresh') throw failure('person', 'a role has to be chosen', { hint: 'cloudtoken' })
   log.print('Available roles to choose from:')
   const piped = await readNumber(context, choice.menu)
   if (piped) return piped

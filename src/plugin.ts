@@ -53,6 +53,8 @@ export interface ProviderPlugin extends About {
   entry?(settings: Settings): string
   /** Each sign-in proves anew who this is: nothing of it may serve another process. */
   readonly ephemeral?: true
+  /** Its pages are shown in the person's own browser. */
+  readonly inBrowser?: true
   authenticate(context: ProviderContext & PluginContext): Promise<Assertion>
   forget?(context: ForgetContext): Promise<void>
 }

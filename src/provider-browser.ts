@@ -10,6 +10,7 @@ import type { Settings } from './options.ts'
 export const browser: Provider = {
   name: 'browser',
   summary: 'your own browser: Chrome, Edge, Chromium or Brave',
+  inBrowser: true,
   entry,
   authenticate: context => browserLogin(context, new URL(entry(context.settings))),
   async forget({ store }) {

@@ -17,6 +17,8 @@ export interface Provider {
   readonly options?: OptionTable
   /** Each sign-in proves anew who this is, as a job of CI does: nothing of it may serve another process. */
   readonly ephemeral?: true
+  /** Its pages are shown in the person's own browser, whatever `--browser` says. */
+  readonly inBrowser?: true
   /** The page that a browser opens to sign in; fails with `config` when the settings do not say. Absent: there is none. */
   entry?(settings: Settings): string
   /** Rejects with a `Failure`; never prompts but through `ask`. */
