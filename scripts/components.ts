@@ -90,6 +90,14 @@ async function knowsTokenFiles(): Promise<boolean> {
   return major > 2 || (major === 2 ? minor >= 14 : minor >= 30)
 }
 
+/** Debian's; a newer one on PATH may be of version 1. */
+export const awsCli2 = '/usr/bin/aws'
+
+async function isVersion2(): Promise<boolean> {
+  if (!existsSync(awsCli2)) return false
+  return (await shell(awsCli2, ['--version'], { quiet: true })).output.includes('aws-cli/2.')
+}
+
 /** The tests of amazon-ec2-metadata-mock come with its source. */
 export const aemm = 'github.com/aws/amazon-ec2-metadata-mock@v1.13.0'
 
@@ -130,6 +138,7 @@ export const components = {
     packages: ['python3-venv'],
     python: ['awscli==1.45.11'],
   },
+  cli2: { name: 'version 2 of the AWS CLI', present: isVersion2, packages: ['awscli'] },
   curl: { name: 'curl', present: program('curl'), packages: ['curl'] },
   ip: { name: 'ip', present: sbin('ip'), packages: ['iproute2'] },
   nftables: {

@@ -100,7 +100,7 @@ export function startSession(flags: Flags, log: Log): FarSession {
     export: async credentials => await ask('export', credentials),
     lastRole: () => files()?.role(),
     rememberRole: role => files()?.keepRole(role),
-    lastSignIn: () => files()?.signedIn(),
+    lastSignIn: () => files()?.signedIn(carried?.elsewhere),
     idpSessionEnd: () => files()?.idpSessionEnd(),
     goOn: from => void (carried = from),
     close: async () => void (await Promise.all([...workers].map(each => each.end()))),

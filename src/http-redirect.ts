@@ -57,7 +57,7 @@ export function redirected(from: Outgoing, status: number, location: string): Ou
   const headers = Object.entries(from.headers ?? {}).flatMap(([name, value]) => {
     const lower = name.toLowerCase()
     if (method !== from.method && /^(?:content-|origin$)/.test(lower)) return []
-    if (abroad && /^(?:authorization|cookie|origin)$/.test(lower)) return []
+    if (abroad && /^(?:authorization|cookie|origin|x-amz-.*)$/.test(lower)) return []
     return [[name, abroad && lower === 'referer' ? `${source.origin}/` : value] as const]
   })
   const { body, sensitive, timeoutMs } = from

@@ -73,6 +73,7 @@ export function openEntrance(options: SignInOptions): Entrance {
     await pipeline.afterSignIn(answer, last, folder)
     skew = http.skewMs() ?? 0
     if (mode === 'login') files.keepSignedIn(new Date(clock.now()))
+    if (answer.kind === 'roles') files.keepIdpSessionEnd(answer.sessionEnd)
     if (answer.kind !== 'saml') return answer
     const assertion = readAssertion(answer.response)
     keepSecret(assertion.response)

@@ -102,6 +102,8 @@ export async function testContext(options: TestContextOptions = {}): Promise<Tes
     mode,
     signal: new AbortController().signal,
     clock: {
+      now: () => Date.now() + waited,
+      random: () => 0.5,
       elapsed: () => waited,
       async sleep(ms) {
         waited += ms
