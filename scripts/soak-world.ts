@@ -15,7 +15,7 @@ type Weather = 'fair' | 'refuse' | 'silent' | 'cut' | 'slow'
 const rough: readonly Weather[] = ['refuse', 'silent', 'cut', 'slow']
 /** Shorter than what is left of a session when it is renewed. */
 const longestStorm = 6000
-const sessionSeconds = 60
+const sessionSeconds = 120
 
 export const roles: readonly string[] = Array.from({ length: 20 }, (_, index) => {
   return `arn:aws:iam::123456789012:role/soak-${index}`

@@ -1,6 +1,8 @@
 /**
- * The command line against the option table: every word is checked, and one `--name=value` for each option comes of it.
+ * The command line against the option table. citty takes unknown names, forgets all but the last of a repeated option and
+ * reads a missing value as an empty one; so every word is checked first, and citty gets one `--name=value` for each option.
  */
+import type { ArgsDef } from 'citty'
 import { parseValue } from './config.ts'
 import { failure } from './errors.ts'
 import { nearest } from './names.ts'
@@ -16,7 +18,8 @@ export function normaliseArgv(
   positionals = 0,
   onUnknown?: (word: string) => void,
 ): string[] {
-  const own = beforeDashes(argv)
+  const split = argv.indexOf('--')
+  const own = split < 0 ? argv : argv.slice(0, split)
   const names = spellings(table)
   const values = new Map<string, string>()
   const words: string[] = []
@@ -54,29 +57,55 @@ export function normaliseArgv(
   const surplus = words[positionals]
   if (surplus !== undefined && !onUnknown)
     throw failure('usage', `unexpected argument "${surplus}"`, { hint: 'cloudtoken --help' })
-  const flags = [...values].map(([name, value]) => `--${name}=${value}`)
-  return [...flags, ...words, ...argv.slice(own.length)]
+  const flags = [...values].map(([name, value]) => (isNegative(name) ? negative(name, value) : `--${name}=${value}`))
+  return [...flags.filter(flag => flag !== ''), ...words, ...(split < 0 ? [] : argv.slice(split))]
 }
 
-/** The options of words in that form, typed; only those that were given. */
-export function flagsIn(argv: readonly string[], table: OptionTable): Record<string, OptionValue> {
+/** The table as citty declares arguments. Defaults stay out: an absent option may still come from elsewhere. */
+export function argsOf(table: OptionTable): ArgsDef {
+  const args: ArgsDef = {}
+  for (const [name, option] of Object.entries(table)) {
+    args[isNegative(name) ? name.slice(3) : name] = {
+      type: option.type === 'boolean' ? 'boolean' : 'string',
+      description: option.summary,
+      ...(option.value && { valueHint: option.value }),
+    }
+  }
+  return args
+}
+
+/** What citty parsed, typed; only the options that were given. */
+export function flagsOf(args: Readonly<Record<string, unknown>>, table: OptionTable): Record<string, OptionValue> {
   const flags: Record<string, OptionValue> = {}
-  for (const word of beforeDashes(argv)) {
-    const [, name = '', value] = /^--([^=]+)=(.*)$/s.exec(word) ?? []
+  for (const [name, option] of Object.entries(table)) {
+    if (isNegative(name)) {
+      if (args[name.slice(3)] === false) flags[name] = true
+    } else if (args[name] !== undefined) {
+      flags[name] = parseValue(option, args[name], `--${name}`, 'usage')
+    }
+  }
+  return flags
+}
+
+/** The options of words in long form, without the words and without what follows `--`. */
+export function flagsIn(words: readonly string[], table: OptionTable): Record<string, OptionValue> {
+  const flags: Record<string, OptionValue> = {}
+  for (const word of words) {
+    if (word === '--') break
+    const [, name = '', value = 'true'] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? []
     const option = table[name]
     if (option) flags[name] = parseValue(option, value, `--${name}`, 'usage')
   }
   return flags
 }
 
-/** What is no option in them. */
-export function wordsIn(argv: readonly string[]): string[] {
-  return beforeDashes(argv).filter(word => !word.startsWith('--'))
+/** citty reads every `--no-x` as "x is false", whatever the table says. */
+function isNegative(name: string): boolean {
+  return name.startsWith('no-')
 }
 
-function beforeDashes(argv: readonly string[]): readonly string[] {
-  const split = argv.indexOf('--')
-  return split < 0 ? argv : argv.slice(0, split)
+function negative(name: string, value: string): string {
+  return value === 'true' ? `--${name}` : ''
 }
 
 /** `-u` and `--username` to `username`. */

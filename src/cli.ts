@@ -2,8 +2,9 @@
  * From words to a command and its exit code. Failures end here, as `error` and `hint`.
  */
 import process from 'node:process'
+import { defineCommand, runCommand } from 'citty'
 import pkg from '../package.json' with { type: 'json' }
-import { flagsIn, normaliseArgv, wordsIn } from './argv.ts'
+import { argsOf, flagsIn, flagsOf, normaliseArgv } from './argv.ts'
 import type { Command } from './command.ts'
 import { bare, commands } from './commands.ts'
 import { exitCodes, failure, isFailure, messageOf } from './errors.ts'
@@ -45,10 +46,20 @@ async function dispatch(words: readonly string[], print: (line: string) => void)
   const typed = named === 'help' ? ['--help'] : command ? given.slice(1) : given
   const { options, plugins } = await withPlugins(typed, command?.options ?? coreOptions)
   const argv = normaliseArgv(typed, options, command?.positionals)
-  const flags = flagsIn(argv, options)
-  if (flags['help']) return answer(print, command ? commandHelp(command, options) : helpText(commands, plugins))
-  if (flags['version']) return answer(print, `cloudtoken ${pkg.version}`)
-  return await (command?.run ?? bare)({ flags, words: wordsIn(argv), typed, argv, handover })
+  let code: number = exitCodes.unexpected
+  await runCommand(
+    defineCommand({
+      args: argsOf(options),
+      async run({ args }) {
+        const flags = flagsOf(args, options)
+        if (flags['help']) code = answer(print, command ? commandHelp(command, options) : helpText(commands, plugins))
+        else if (flags['version']) code = answer(print, `cloudtoken ${pkg.version}`)
+        else code = await (command?.run ?? bare)({ flags, words: args._, typed, argv, handover })
+      },
+    }),
+    { rawArgs: argv },
+  )
+  return code
 }
 
 function findCommand(name: string): Command {

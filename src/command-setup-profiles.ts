@@ -12,7 +12,7 @@ import { chainOptions, roleOptions } from './options-role.ts'
 import { networkOptions } from './options-network.ts'
 import { signInOptions } from './options-sign-in.ts'
 import { nameProfiles, placeProfiles, removeProfiles, type Placed, type Profile } from './profiles.ts'
-import { filterRoles, offeredRoles } from './roles.ts'
+import { filterRoles } from './roles.ts'
 import { selfCommand } from './runtime.ts'
 
 export async function setupProfilesCommand(context: Context): Promise<number> {
@@ -28,10 +28,11 @@ export async function setupProfilesCommand(context: Context): Promise<number> {
   const signedIn = await session.signIn('login', new AbortController().signal)
   if (signedIn.kind === 'credentials')
     throw failure('role', 'this sign-in brings one set of credentials, not a list of roles')
-  const all = offeredRoles(signedIn.assertion)
+  const { offer } = signedIn
+  const all = await offer.roles()
   const roles = settings.filter ? filterRoles(all, settings.filter) : all
   const named = settings.profileName.includes('{name}')
-  const names = named ? await session.accountNames(signedIn.assertion, config.accounts) : new Map<string, string>()
+  const names = named ? await offer.names(config.accounts) : new Map<string, string>()
   const profiles = nameProfiles(roles, settings.profileName, names)
   const words = [...ownWords(), 'credential-process', ...identityWords(context)]
   const command = (profile: Profile): string => [...words, '--role', profile.role.roleArn].map(quoted).join(' ')

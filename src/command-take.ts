@@ -2,12 +2,12 @@
  * The sign-in of a daemon: the current role, and those beside it on the container endpoint.
  */
 import { isSamlProviderArn } from './arn.ts'
-import type { SamlResponse } from './assertion.ts'
 import type { Taken } from './background.ts'
 import type { Context } from './command-context.ts'
 import { takeRole } from './command-sign-in.ts'
 import { failure } from './errors.ts'
-import { chooseRole, offeredRoles } from './roles.ts'
+import { chooseRole } from './roles.ts'
+import type { Offer } from './session-offer.ts'
 import type { Session } from './session.ts'
 import type { Credentials, Role } from './types.ts'
 
@@ -18,9 +18,9 @@ export async function takeRoles(
   signal: AbortSignal,
   mode: 'login' | 'refresh' = 'login',
 ): Promise<Taken> {
-  const { credentials, role, assertion } = await takeRole(context, session, signal, mode)
-  const current = { role, ...(assertion && { assertion }) }
-  const others = await takeOthers(context.settings.alsoRole, current, session, signal, mode)
+  const { credentials, role, offer } = await takeRole(context, session, signal, mode)
+  const current = { role, ...(offer && { offer }) }
+  const others = await takeOthers(context.settings.alsoRole, current, signal, mode)
   return { credentials, role, others }
 }
 
@@ -31,24 +31,23 @@ export async function takeAndExport(context: Context, session: Session, signal: 
   return taken
 }
 
-/** The roles of `--also-role`, with the assertion of the sign-in that has just been. */
+/** The roles of `--also-role`, from what the sign-in that has just been offers. */
 async function takeOthers(
   wishes: readonly string[],
-  current: { readonly role: Role; readonly assertion?: SamlResponse },
-  session: Session,
+  current: { readonly role: Role; readonly offer?: Offer },
   signal: AbortSignal,
   mode: 'login' | 'refresh',
 ): Promise<Credentials[]> {
-  const { role, assertion } = current
+  const { role, offer } = current
   if (wishes.length === 0) return []
-  if (!assertion) throw failure('role', 'this sign-in brings one set of credentials, so there is no other role')
+  if (!offer) throw failure('role', 'this sign-in brings one set of credentials, so there is no other role')
   const others = new Map<string, Role>()
   for (const wish of joinPairs(wishes)) {
-    const other = chooseRole(offeredRoles(assertion, { role: wish }), { role: wish }).role
+    const other = chooseRole(await offer.roles({ role: wish }), { role: wish }).role
     if (other && other.roleArn !== role.roleArn) others.set(other.roleArn, other)
   }
   const sets: Credentials[] = []
-  for (const other of others.values()) sets.push(await session.assume(other, assertion, mode, signal))
+  for (const other of others.values()) sets.push(await offer.take(other, mode, signal))
   return sets
 }
 

@@ -58,11 +58,13 @@ export async function openGate({ listen, ipv6 = false, force, log, accessLog }: 
   }
   const mark = `cloudtoken-${randomBytes(8).toString('hex')}`
   let handler: Handler = () => waiting(mark)
+  // Our own look at ourselves is none of the log's business.
+  let logged = false
   const open = async (where: Listen): Promise<MetadataServer> => {
     const server = await serveMetadata({
       listen: where,
       handler: (request, target, caller) => handler(request, target, caller),
-      ...(accessLog && { onAccess: accessLog.note }),
+      ...(accessLog && { onAccess: access => logged && accessLog.note(access) }),
     })
     undo.push(() => server.stop())
     if (isMetadataAddress(where.hostname)) await selfTest(server, mark, force, log)
@@ -81,6 +83,7 @@ export async function openGate({ listen, ipv6 = false, force, log, accessLog }: 
         const onRefuse = (reason: string, hint?: string): void => log.warn(reason, hint)
         for (const each of servers) each.restrict({ allowFrom, allowHosts: allowHost, onRefuse })
         handler = next
+        logged = true
       },
       close,
     }

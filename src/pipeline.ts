@@ -7,6 +7,8 @@ import type { Stage } from './config.ts'
 import { failure, isFailure, messageOf } from './errors.ts'
 import { findExporter, isExporter } from './exporters.ts'
 import type { Paths } from './files.ts'
+import { createHttp } from './http.ts'
+import { openNetwork } from './http-network.ts'
 import type { Plan } from './identity.ts'
 import type { Log } from './log.ts'
 import { unknownName } from './names.ts'
@@ -108,10 +110,18 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
         ...[...before, provider, ...after].map(plugin => ['auth', () => Promise.resolve(plugin)] as const),
         ...plan.exporters.map(name => ['post_auth', async () => (await handler(name)).plugin] as const),
       ]
+      // Whoever ends a session elsewhere does so without the cookies of its pages.
+      const http = createHttp({
+        network: openNetwork(settings, env, () => clock.now()),
+        timeoutMs: 15_000,
+        signal: attempt.signal,
+        log,
+      })
       for (const [stage, load] of steps) {
         try {
           const plugin = await load()
-          const context = { ...pipeline.contextOf(plugin.name, stage, attempt, folder), paths, env, daemon: false }
+          const plain = pipeline.contextOf(plugin.name, stage, attempt, folder)
+          const context = { ...plain, paths, env, daemon: false, http, clock }
           await plugin.forget?.(plugin === provider ? { ...context, store: identityStore } : context)
         } catch (error) {
           if (isFailure(error) && error.kind === 'cancelled') throw error
@@ -194,7 +204,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   async function shown(provider: ProviderPlugin): Promise<ProviderPlugin> {
     const { browser, throughBrowser } = await import('./provider-browser.ts')
     const { name, summary, entry } = provider
-    if (name === browser.name) return provider
+    if (provider.inBrowser) return provider
     const { authenticate, forget } = throughBrowser({
       name,
       summary,

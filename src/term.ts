@@ -76,7 +76,7 @@ export function createTerminal(options: TerminalOptions): Terminal {
 type Clack = typeof import('@clack/prompts')
 type Cancelled = Extract<Awaited<ReturnType<Clack['text']>>, symbol>
 
-/** Type to search; digits pick the entry of that number first. */
+/** Type to search; in a numbered list a number finds its entry. */
 async function pick<T>(
   on: Streams,
   clack: Clack,
@@ -104,10 +104,11 @@ async function pick<T>(
   return choice.value
 }
 
-/** Every word must occur; a bare number means the entry so numbered. */
+/** Every word must occur. A number of up to four digits, longer ones being accounts, means the entry `N. …`, and no other. */
 function matches(search: string, text: string): boolean {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean)
-  if (words.length === 1 && /^\d{1,4}$/.test(words[0] ?? '')) return text.trimStart().startsWith(words[0] ?? '')
+  const number = /^\d+(?=\. )/.exec(text)?.[0]
+  if (number !== undefined && words.length === 1 && /^\d{1,4}$/.test(words[0] ?? '')) return number === words[0]
   return words.every(word => text.toLowerCase().includes(word))
 }
 
