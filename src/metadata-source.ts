@@ -6,10 +6,9 @@ import path from 'node:path'
 import type { Config } from './config.ts'
 import { failure } from './errors.ts'
 import { readText, type Paths } from './files.ts'
-import type { MetadataSource, Page } from './metadata-document.ts'
+import type { MetadataSource } from './metadata-document.ts'
 import { isMockConfig, readMockConfig, type MockConfig } from './metadata-mock.ts'
-import { versionRoots } from './metadata-overlay.ts'
-import { readProxyConfig } from './metadata-proxy.ts'
+import { changeVersions } from './metadata-overlay.ts'
 import { createTree } from './metadata-tree.ts'
 import { placeValues, readValues, type MetadataValues } from './metadata-values.ts'
 import type { Settings } from './options.ts'
@@ -28,7 +27,7 @@ export interface Source {
 }
 
 /** Fails with `config` for a file or a value that is not understood. */
-export function sourceOf({ settings, config, paths }: SourceOptions, seed: string): Source {
+export async function sourceOf({ settings, config, paths }: SourceOptions, seed: string): Promise<Source> {
   const { metadataConfig, metadataProfile, region } = settings
   const values = readValues(config.metadata, `${config.file ?? 'config.yaml'}: metadata`)
   const file = metadataConfig ?? path.join(paths.config, 'proxy.yaml')
@@ -45,6 +44,12 @@ export function sourceOf({ settings, config, paths }: SourceOptions, seed: strin
     const source = createTree({ seed, region, profile: 'ec2', values: new Map([...mock.values, ...values]) })
     return { ...mock, source }
   }
+  const vague = [...values.keys()].find(name => name.includes('{mac}'))
+  if (vague !== undefined) {
+    const hint = `name the network card of ${file} in place of {mac}`
+    throw failure('config', `${config.file}: metadata: ${vague} does not go with ${file}`, { hint })
+  }
+  const { readProxyConfig } = await import('./metadata-proxy.ts')
   const { source, warnings } = readProxyConfig(text, file)
   const unused = metadataProfile === 'ec2' ? [`${file} says what is served: --metadata-profile ec2 has no meaning`] : []
   return { source: over(source, values), warnings: [...warnings, ...unused] }
@@ -53,9 +58,9 @@ export function sourceOf({ settings, config, paths }: SourceOptions, seed: strin
 function over(source: MetadataSource, values: MetadataValues): MetadataSource {
   if (values.size === 0) return source
   const modified = new Date()
-  return snapshot => {
-    const pages = new Map<string, Page>(source(snapshot))
-    for (const root of versionRoots(pages)) placeValues(pages, root, values, { modified })
-    return pages
-  }
+  const whole: MetadataSource = snapshot =>
+    changeVersions(source(snapshot), version => placeValues(version, values, { modified }))
+  // What cannot be served fails here, not at a request.
+  whole({})
+  return whole
 }

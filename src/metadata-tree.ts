@@ -4,7 +4,7 @@
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html
  */
 import { createHash } from 'node:crypto'
-import { createDirectory, createPage, place, toJson, toTimestamp } from './metadata-document.ts'
+import { createDirectory, createPage, place, roleOf, toJson, toTimestamp } from './metadata-document.ts'
 import type { Directory, MetadataSource, Page } from './metadata-document.ts'
 import { fullDocument, fullValues } from './metadata-ec2.ts'
 import { placeIam } from './metadata-iam.ts'
@@ -33,11 +33,11 @@ export function createTree(options: TreeOptions): MetadataSource {
     const tree = new Map<string, Page>()
     tree.set('', createPage('dynamic\nmeta-data', { modified: since }))
     place(tree, '/dynamic', dynamicTree(instance, options), since)
-    place(tree, '/meta-data', metadataTree(instance, since, snapshot.credentials !== undefined), since)
+    place(tree, '/meta-data', metadataTree(instance, since, roleOf(snapshot) !== undefined), since)
     placeIam(tree, '/meta-data', snapshot)
     const more = [...(options.profile === 'ec2' ? fullValues(instance) : []), ...(options.values ?? [])]
     const rest = new Map(more.filter(([path, value]) => path !== documentPath || value === null))
-    placeValues(tree, '', rest, { mac: instance.mac, modified: since })
+    placeValues(tree, rest, { mac: instance.mac, modified: since })
     const pages = new Map<string, Page>()
     pages.set('/', createPage(versions.join('\n'), { modified: since }))
     for (const version of versions) for (const [path, page] of tree) pages.set(`/${version}${path}`, page)
@@ -62,7 +62,7 @@ function metadataTree(instance: Instance, modified: Date, hasRole: boolean): Dir
     mac,
     'owner-id': instance.account,
     'security-group-ids': id('sg'),
-    'security-groups': 'default',
+    'security-groups': instance.securityGroups,
     'subnet-id': id('subnet'),
     'subnet-ipv4-cidr-block': instance.subnet,
     'vpc-id': id('vpc'),
@@ -90,7 +90,7 @@ function metadataTree(instance: Instance, modified: Date, hasRole: boolean): Dir
     profile: leaf('default-hvm'),
     'public-keys': createDirectory({ '0=cloudtoken': leaves({ 'openssh-key': publicKey(instance) }) }),
     'reservation-id': leaf(id('r')),
-    'security-groups': leaf('default'),
+    'security-groups': leaf(instance.securityGroups),
     services: leaves({ domain: instance.dnsSuffix, partition: instance.partition }),
   })
 }

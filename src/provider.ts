@@ -17,12 +17,16 @@ export interface Provider {
   readonly options?: OptionTable
   /** Each sign-in proves anew who this is, as a job of CI does: nothing of it may serve another process. */
   readonly ephemeral?: true
+  /** Its pages are shown in the person's own browser, whatever `--browser` says. */
+  readonly inBrowser?: true
+  /** Of a session that other programs share: the file that changes when somebody signs in with one of them. */
+  signInFile?(settings: Settings): string | undefined
   /** The page that a browser opens to sign in; fails with `config` when the settings do not say. Absent: there is none. */
   entry?(settings: Settings): string
   /** Rejects with a `Failure`; never prompts but through `ask`. */
   authenticate(context: ProviderContext): Promise<Assertion>
-  /** Drops what it keeps in `store`, beyond the cookies, which the host drops. */
-  forget?(context: Pick<ProviderContext, 'settings' | 'store' | 'log'>): Promise<void>
+  /** Drops what it keeps outside of `store`, and ends the session elsewhere; the host drops the files. */
+  forget?(context: Pick<ProviderContext, 'settings' | 'store' | 'http' | 'clock' | 'signal' | 'log'>): Promise<void>
 }
 
 export interface ProviderContext {
@@ -41,7 +45,7 @@ export interface ProviderContext {
   /** In `refresh` nothing prompts: `ask` rejects with kind `person`. */
   readonly mode: 'login' | 'refresh'
   readonly signal: AbortSignal
-  readonly clock: Pick<Clock, 'elapsed' | 'sleep'>
+  readonly clock: Clock
   readonly log: Log
 }
 

@@ -2,7 +2,7 @@
  * The loop that keeps one set of credentials fresh: at the latest 45 minutes after issue and 15 minutes before the end,
  * judged by the wall clock at least every 30 seconds, so that a laptop that slept or a clock that was set is noticed.
  */
-import { isFailure, messageOf } from './errors.ts'
+import { isFailure, messageOf, type Failure } from './errors.ts'
 import type { Clock, Credentials } from './types.ts'
 
 type Renew = (signal: AbortSignal) => Promise<Credentials>
@@ -16,7 +16,8 @@ const glance = 5 * second
 
 /** What the daemon shows of the loop; replaced as a whole. */
 export interface RenewalState {
-  readonly credentials: Credentials
+  /** Absent before the first sign-in. */
+  readonly credentials: Credentials | undefined
   /** When the next attempt is due, ms since the epoch. */
   readonly next: number
   /** Attempts that failed since the last success. */
@@ -86,17 +87,24 @@ export function dueAt(
   return issued + wait - Math.min(wait * 0.02, minute) * jitter
 }
 
-/** How long to wait after the n-th failure in a row: from the smaller of 15 s and a tenth of what is left, doubling up to 5 min. */
+/**
+ * How long to wait after the n-th failure in a row: from the smaller of 15 s and a tenth of what is left, doubling up to
+ * 5 min, and never more than a third of what is left.
+ */
 export function retryDelay(failures: number, left: number, jitter: number): number {
   const first = Math.max(second, Math.min(15 * second, left > 0 ? left / 10 : 15 * second))
-  const delay = Math.min(5 * minute, first * 2 ** Math.min(failures - 1, 20))
+  const most = left > 0 ? Math.max(first, Math.min(5 * minute, left / 3)) : 5 * minute
+  const delay = Math.min(most, first * 2 ** Math.min(failures - 1, 20))
   return delay * (1 - 0.2 * jitter)
 }
 
-/** Runs until the signal aborts. One attempt at a time; never more than one wait behind the wall clock. */
-export async function keepFresh(first: Credentials, options: RenewalOptions): Promise<void> {
+/**
+ * Runs until the signal aborts. One attempt at a time; never more than one wait behind the wall clock. Instead of
+ * credentials, `first` may be why there are none yet.
+ */
+export async function keepFresh(first: Credentials | Failure, options: RenewalOptions): Promise<void> {
   const { clock, signal } = options
-  let state: RenewalState = fresh(first)
+  let state = isFailure(first) ? failed({ credentials: undefined, failures: 0 }, first) : fresh(first)
   let timer = startTimer(clock, state.next)
   let seen = options.lastSignIn()
   options.onState(state)
@@ -148,9 +156,9 @@ export async function keepFresh(first: Credentials, options: RenewalOptions): Pr
     return { credentials, next, failures: 0, lastError: undefined, needsPerson: false }
   }
 
-  function failed(before: RenewalState, error: unknown): RenewalState {
+  function failed(before: Pick<RenewalState, 'credentials' | 'failures'>, error: unknown): RenewalState {
     const failures = before.failures + 1
-    const left = before.credentials.expiration.getTime() - clock.now()
+    const left = (before.credentials?.expiration.getTime() ?? 0) - clock.now()
     const next = clock.now() + retryDelay(failures, left, clock.random())
     return {
       credentials: before.credentials,

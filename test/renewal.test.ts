@@ -82,11 +82,13 @@ describe('dueAt', () => {
   })
 })
 
-test('retryDelay starts at the smaller of 15 s and a tenth of what is left, grows, and stops at 5 min', () => {
+test('retryDelay starts at the smaller of 15 s and a tenth of what is left, grows, and stops at 5 min or a third of it', () => {
   expect(retryDelay(1, 15 * minute, 0)).toBe(15_000)
   expect(retryDelay(1, 60_000, 0)).toBe(6000)
   expect(retryDelay(2, 15 * minute, 0)).toBe(30_000)
   expect(retryDelay(30, 15 * minute, 0)).toBe(5 * minute)
+  expect(retryDelay(30, 3 * minute, 0)).toBe(minute)
+  expect(retryDelay(30, -minute, 0)).toBe(5 * minute)
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 60 }), fc.integer({ min: -1e7, max: 1e7 }), (failures, left) => {
       expect(retryDelay(failures, left, 0.9)).toBeGreaterThanOrEqual(800)
@@ -104,7 +106,7 @@ describe('keepFresh', () => {
     expect(calls).toBe(0)
     await clock.pass(2 * minute)
     expect(calls).toBe(1)
-    expect(run.last?.credentials.accessKeyId).toBe('ASIA1')
+    expect(run.last?.credentials?.accessKeyId).toBe('ASIA1')
     await clock.pass(45 * minute)
     expect(calls).toBe(2)
     await run.stop()
@@ -122,13 +124,13 @@ describe('keepFresh', () => {
     })
     await clock.pass(46 * minute)
     expect(run.last).toMatchObject({ needsPerson: false, lastError: 'the identity provider is down' })
-    expect(run.last?.credentials.accessKeyId).toBe('ASIAone')
+    expect(run.last?.credentials?.accessKeyId).toBe('ASIAone')
     await clock.pass(60 * minute)
     expect(calls).toBeLessThan(25)
     down = false
     await clock.pass(6 * minute)
     expect(run.last).toMatchObject({ failures: 0, lastError: undefined })
-    expect(run.last?.credentials.accessKeyId).toBe('ASIAnew')
+    expect(run.last?.credentials?.accessKeyId).toBe('ASIAnew')
     await run.stop()
   })
 
@@ -233,7 +235,7 @@ describe('orders', () => {
     const both = Promise.all([orders.place(), orders.place(() => Promise.resolve(credentials(clock, 60, 'other')))])
     await clock.pass(1)
     expect((await both).map(set => set.accessKeyId)).toEqual(['ASIAown1', 'ASIAother'])
-    expect(run.last?.credentials.accessKeyId).toBe('ASIAother')
+    expect(run.last?.credentials?.accessKeyId).toBe('ASIAother')
     await clock.pass(44 * minute)
     expect(renewals).toBe(1)
     await clock.pass(2 * minute)

@@ -1,5 +1,5 @@
 /**
- * A sign-in with some provider against a strict script.
+ * A sign-in with some provider against a strict script, or a strict simulator.
  */
 import { expect } from 'bun:test'
 import { isFailure, type Failure } from '../src/errors.ts'
@@ -59,11 +59,12 @@ interface Simulator {
 export function signInAt<O, I extends Simulator>(
   provider: Provider,
   start: (options: O) => Promise<I>,
+  usual: TestContextOptions['settings'] = {},
 ): (options: O, context?: TestContextOptions) => Promise<Outcome<I>> {
   return async (options, context = {}) => {
     const idp = await start(options)
     try {
-      const settings = { url: idp.url, ...context.settings }
+      const settings = { url: idp.url, ...usual, ...context.settings }
       const made = await testContext({ password: 'correct horse', ...context, settings })
       const outcome = await provider.authenticate(made.context).catch((thrown: unknown) => thrown)
       // A request that did not fit explains whatever else went wrong.

@@ -12,7 +12,7 @@ let running: Running
 beforeAll(async () => {
   place = await makePlace()
   home = mkdtempSync(join(place.home, 'h-'))
-  base = await start()
+  base = await start(['--container-endpoint', '127.0.0.1:0'])
 })
 afterEach(async () => void (await ask('off')))
 afterAll(async () => {
@@ -36,6 +36,8 @@ const set = async (): Promise<Record<string, string>> =>
   JSON.parse(await text('meta-data/iam/security-credentials/Read-Only-Role'))
 const tokens = (): Record<string, string> =>
   JSON.parse(readFileSync(join(home, '.config/cloudtoken/tokens.json'), 'utf8'))
+
+const patience = 30_000
 
 describe('simulate', () => {
   test('a spot interruption: notice, time, life cycle; off takes all of it back', async () => {
@@ -94,11 +96,18 @@ describe('simulate', () => {
 
   test('expiry: an end that is near, then no keys, while the real ones live on', async () => {
     const real = tokens()
-    await ask('expiry', '--in', '3600000'.slice(0, 3))
+    const said = await running.seen(/TOKEN_FILE=(.*)\n/)
+    const url = /FULL_URI=(.*)/.exec(said)?.[1] ?? ''
+    const authorization = readFileSync(/TOKEN_FILE=(.*)/.exec(said)?.[1] ?? '', 'utf8')
+    const contained = async (): Promise<Record<string, string>> =>
+      (await fetch(url, { headers: { authorization } })).json() as Promise<Record<string, string>>
+    await ask('expiry', '--in', '360')
     const near = await set()
     expect([near['Code'], near['AccessKeyId']]).toEqual(['Success', real['AccessKeyId'] ?? ''])
     expect(Math.abs(Date.parse(near['Expiration'] ?? '') - Date.now() - 360_000)).toBeLessThan(10_000)
+    expect((await contained())['Expiration']).toBe(near['Expiration'] ?? '')
     await ask('expiry', '--in', '0')
+    expect((await contained())['code']).toBe('CredentialsExpired')
     const ended = await set()
     expect(ended).toMatchObject({
       Code: 'CredentialsExpired',
@@ -114,59 +123,69 @@ describe('simulate', () => {
     })
     await ask('off', 'expiry')
     expect(await set()).toMatchObject({ Code: 'Success', Expiration: real['Expiration'] })
+    expect((await contained())['Expiration']).toBe(real['Expiration'] ?? '')
   })
 
-  test('slow and error, for a time, for tokens too; status says both', async () => {
-    await ask('slow', '400')
-    const begin = performance.now()
-    expect((await get('meta-data/profile')).status).toBe(200)
-    expect(performance.now() - begin).toBeGreaterThanOrEqual(390)
-    await ask('off', 'slow')
-    await ask('error', '503', 'for', '3')
-    const { stdout } = await place.run(['status'], { env: { HOME: home } })
-    expect(stdout).toMatch(/^simulated: {4}every answer 503, until .*$/m)
-    const failed = await get('meta-data/profile')
-    expect([failed.status, await failed.text()]).toEqual([503, expect.stringContaining('503 - Service Unavailable')])
-    const put = { method: 'PUT', headers: { 'x-aws-ec2-metadata-token-ttl-seconds': '60' } }
-    expect((await fetch(`${base}/latest/api/token`, put)).status).toBe(503)
-    // Who may not ask is refused all the same.
-    expect((await fetch(`${base}/latest/`, { headers: { origin: 'http://x' } })).status).toBe(403)
-    await Bun.sleep(3000)
-    expect((await get('meta-data/profile')).status).toBe(200)
-    expect((await ask()).stdout).toBe('nothing is simulated\n')
-  })
+  test(
+    'slow and error, for a time, for tokens too; status says both',
+    async () => {
+      await ask('slow', '400')
+      const begin = performance.now()
+      expect((await get('meta-data/profile')).status).toBe(200)
+      expect(performance.now() - begin).toBeGreaterThanOrEqual(390)
+      await ask('off', 'slow')
+      await ask('error', '503', 'for', '3')
+      const { stdout } = await place.run(['status'], { env: { HOME: home } })
+      expect(stdout).toMatch(/^simulated: {4}every answer 503, until .*$/m)
+      const failed = await get('meta-data/profile')
+      expect([failed.status, await failed.text()]).toEqual([503, expect.stringContaining('503 - Service Unavailable')])
+      const put = { method: 'PUT', headers: { 'x-aws-ec2-metadata-token-ttl-seconds': '60' } }
+      expect((await fetch(`${base}/latest/api/token`, put)).status).toBe(503)
+      // Who may not ask is refused all the same.
+      expect((await fetch(`${base}/latest/`, { headers: { origin: 'http://x' } })).status).toBe(403)
+      await Bun.sleep(3000)
+      expect((await get('meta-data/profile')).status).toBe(200)
+      expect((await ask()).stdout).toBe('nothing is simulated\n')
+    },
+    patience,
+  )
 
   test('words that are wrong are exit code 2, without a daemon as well; no daemon is 3', async () => {
     const nobody = { env: { HOME: mkdtempSync(join(place.home, 'n-')) } }
-    for (const home of [nobody, { env: { HOME: mkdtempSync(join(place.home, 'n-')) } }]) {
-      expect((await place.run(['simulate', 'spot'], home)).code).toBe(2)
-      expect((await place.run(['simulate', 'slow', '--action', 'stop'], home)).code).toBe(2)
+    for (const each of [nobody, { env: { HOME: home } }]) {
+      expect((await place.run(['simulate', 'spot'], each)).code).toBe(2)
+      expect((await place.run(['simulate', 'slow', '--action', 'stop'], each)).code).toBe(2)
     }
     expect((await place.run(['simulate', 'rebalance'], nobody)).code).toBe(3)
   })
 
-  test('a simulation ends with its daemon; a file of amazon-ec2-metadata-mock begins some', async () => {
-    await ask('rebalance')
-    running.child.kill('SIGTERM')
-    await running.done
-    const file = join(home, 'aemm.json')
-    writeFileSync(
-      file,
-      JSON.stringify({
-        metadata: { values: { 'instance-type': 'm5.large' } },
-        spot: { action: 'stop' },
-        'mock-delay-sec': 2,
-      }),
-    )
-    mkdirSync(join(home, '.config/cloudtoken'), { recursive: true })
-    writeFileSync(join(home, '.config/cloudtoken/config.yaml'), 'metadata:\n  tags/instance/Name: from config\n')
-    base = await start(['--metadata-config', file])
-    expect(await text('meta-data/instance-type')).toBe('m5.large')
-    expect(await text('meta-data/tags/instance/Name')).toBe('from config')
-    expect((await get('meta-data/events/recommendations/rebalance')).status).toBe(404)
-    expect((await get('meta-data/spot/instance-action')).status).toBe(404)
-    for (let turn = 0; turn < 50 && !(await get('meta-data/spot/instance-action')).ok; turn += 1) await Bun.sleep(100)
-    expect(JSON.parse(await text('meta-data/spot/instance-action'))['action']).toBe('stop')
-    expect((await set())['AccessKeyId']).toBe(tokens()['AccessKeyId'])
-  })
+  test(
+    'a simulation ends with its daemon; a file of amazon-ec2-metadata-mock begins some',
+    async () => {
+      await ask('maintenance')
+      running.child.kill('SIGTERM')
+      await running.done
+      const file = join(home, 'aemm.json')
+      writeFileSync(
+        file,
+        JSON.stringify({
+          metadata: { values: { 'instance-type': 'm5.large' } },
+          spot: { action: 'stop' },
+          'mock-delay-sec': 2,
+        }),
+      )
+      mkdirSync(join(home, '.config/cloudtoken'), { recursive: true })
+      writeFileSync(join(home, '.config/cloudtoken/config.yaml'), 'metadata:\n  tags/instance/Name: from config\n')
+      base = await start(['--metadata-config', file])
+      expect(await text('meta-data/instance-type')).toBe('m5.large')
+      expect(await text('meta-data/tags/instance/Name')).toBe('from config')
+      expect(await text('meta-data/events/maintenance/scheduled')).toBe('[]')
+      expect((await get('meta-data/events/recommendations/rebalance')).status).toBe(200)
+      expect((await get('meta-data/spot/instance-action')).status).toBe(404)
+      for (let turn = 0; turn < 50 && !(await get('meta-data/spot/instance-action')).ok; turn += 1) await Bun.sleep(100)
+      expect(JSON.parse(await text('meta-data/spot/instance-action'))['action']).toBe('stop')
+      expect((await set())['AccessKeyId']).toBe(tokens()['AccessKeyId'])
+    },
+    patience,
+  )
 })

@@ -77,6 +77,8 @@ describe.skipIf(binary === undefined)('the binary', () => {
       expect.stringContaining(`cloudtoken 99.0.0 is there; this is ${pkg.version}, in ${bin}`),
       mine,
     ])
+    const asJson = await run(['--check', '--json', '--base-url', server.url, '--key', key.publicKey])
+    expect(JSON.parse(asJson.stdout)).toMatchObject({ version: pkg.version, release: '99.0.0', newer: true })
     const { code, stdout, stderr } = await run()
     expect([code, stdout]).toEqual([0, expect.stringContaining('Now cloudtoken 99.0.0.\n')])
     expect(stderr).toContain('downloading cloudtoken-99.0.0-')

@@ -24,6 +24,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   'sh install.sh': 'needs a release: test/install.test.ts, test/real/release.test.ts',
   'cloudtoken upgrade': 'needs a newer release: test/e2e/upgrade.test.ts',
   'cloudtoken -d --allow-from': 'the address itself: test/real/announcement.test.ts, containers.test.ts',
+  'docker build': 'needs an engine; the steps of the Dockerfile: test/real/release.test.ts',
+  'systemctl --user': 'needs systemd; test/real/service.test.ts',
   'docker run': 'needs an engine; the flags are tried in test/real/containers.test.ts',
   'cloudtoken exec --role User-Role -- \\\n  docker run': 'needs an engine',
   'cloudtoken exec --serve --role Sysadmin-Role -- terraform':
@@ -37,6 +39,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   'cloudtoken --url https://org.okta.com': 'test/provider-okta.test.ts',
   'cloudtoken console': 'needs the sign-in page of AWS: test/e2e/console.test.ts',
   'cloudtoken -r 1 -g': 'needs the sign-in page of AWS: test/e2e/console.test.ts',
+  'cloudtoken --sso-start-url': 'needs a browser: test/e2e/identity-center.test.ts',
+  'cloudtoken --device-code': 'needs a person at a terminal: test/e2e/identity-center.test.ts',
   'cloudtoken --browser': 'needs a browser: test/real/browser-command.test.ts',
 }
 

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import process from 'node:process'
+import { firstLine, openNamespace } from './namespace.ts'
 import { present } from './present.ts'
 
 const able = process.geteuid?.() === 0 && spawnSync('unshare', ['-n', '-m', 'true']).status === 0
@@ -16,22 +17,11 @@ const role = '/latest/meta-data/iam/security-credentials/Read-Only-Role'
 let namespace: ChildProcess
 let started: ChildProcess[]
 
-async function firstLine(source: ChildProcess): Promise<string> {
-  let text = ''
-  for await (const chunk of source.stdout ?? []) {
-    text += String(chunk)
-    if (text.includes('\n')) break
-  }
-  return text.trim()
-}
-
 beforeEach(async () => {
   if (!able) return
   started = []
   // Records of addresses are kept under /run.
-  const script = 'mount -t tmpfs none /run && ip link set lo up && echo up && exec sleep 60'
-  namespace = spawn('unshare', ['-n', '-m', 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] })
-  expect(await firstLine(namespace)).toBe('up')
+  namespace = await openNamespace(['-n', '-m'], 'mount -t tmpfs none /run && ip link set lo up')
 })
 
 afterEach(() => {
@@ -55,8 +45,16 @@ interface Opened {
   errors(): string
 }
 
-async function openGate(options: object = {}): Promise<Opened> {
-  const args = ['-t', String(namespace.pid), '-n', '-m', process.execPath, join(import.meta.dirname, 'gate-child.ts')]
+async function openGate(options: object = {}, as: readonly string[] = []): Promise<Opened> {
+  const args = [
+    '-t',
+    String(namespace.pid),
+    '-n',
+    '-m',
+    ...as,
+    process.execPath,
+    join(import.meta.dirname, 'gate-child.ts'),
+  ]
   const child = spawn('nsenter', [...args, JSON.stringify(options)], { stdio: 'pipe' })
   started.push(child)
   let errors = ''
@@ -135,6 +133,24 @@ describe.skipIf(!able)('IPv6', () => {
     const { errors } = await openGate()
     expect(addresses()).toEqual(['169.254.169.254/32'])
     expect(errors()).toContain('removed fd00:ec2::254, which an earlier cloudtoken had left behind')
+  })
+
+  test('prepared once by link up, nobody has to be root', async () => {
+    const link = (verb: string): string =>
+      run(`${process.execPath} ${join(import.meta.dirname, '../../src/main.ts')} link ${verb} --ipv6`).text
+    set('echo 80 > /proc/sys/net/ipv4/ip_unprivileged_port_start')
+    expect(link('up')).toBe('169.254.169.254 is now on lo\nfd00:ec2::254 is now on lo\n')
+    const { said, child } = await openGate({ ipv6: true }, ['setpriv', '--reuid', 'nobody', '--clear-groups'])
+    expect(said.url).toBe(four)
+    for (const base of [four, six]) expect(curl(base + page)).toBe('default-hvm 200')
+    const ended = new Promise(resolve => child.once('exit', resolve))
+    child.stdin?.end()
+    await ended
+    expect(link('status')).toBe(
+      '169.254.169.254: on lo, until cloudtoken link down\nfd00:ec2::254: on lo, until cloudtoken link down\n',
+    )
+    expect(link('down')).toBe('169.254.169.254 has been removed\nfd00:ec2::254 has been removed\n')
+    expect(addresses()).toEqual([])
   })
 
   test('--ipv6 with another address is refused', async () => {
