@@ -6,7 +6,6 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { cloudInit, goProgram, javaProgram, rustProgram, sources } from './client-programs.ts'
 import { components, imports, npmFolder, program, python, type Component } from './components.ts'
-import type { Env } from './tools.ts'
 
 /** The ways in: IMDSv1 is open, IMDSv2 alone, the container endpoint with its token. */
 export const modes = ['IMDSv1', 'IMDSv2', 'container'] as const
@@ -21,7 +20,7 @@ export interface Client {
   command(folder: string): readonly string[]
   /** Prints the version, where the command does not. */
   readonly version?: readonly string[]
-  readonly env?: Env
+  readonly env?: Readonly<Record<string, string>>
   /** What has to be in the output of a client that signs nothing. */
   readonly prints?: 'instance' | 'keys'
   /** Takes minutes to compile: not in CI, where every minute counts. */

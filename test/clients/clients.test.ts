@@ -52,16 +52,18 @@ function surroundings(client: Client): Record<string, string> {
     AWS_ENDPOINT_URL_STS: aws.origin,
     AWS_ENDPOINT_URL_S3: aws.origin,
     ...client.env,
-  } as Record<string, string>
+  }
 }
 
 async function run(command: readonly string[], env: Record<string, string>): Promise<string> {
   const [program = '', ...args] = command
   const child = spawn(program, args, { env, cwd: env['HOME'], stdio: ['ignore', 'pipe', 'pipe'] })
-  const [stdout, stderr] = [child.stdout, child.stderr].map(stream => new Response(stream as never).text())
+  let [stdout, stderr] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
   const [code] = await once(child, 'close')
-  if (code !== 0) throw new Error(`${program} ended with ${code}: ${await stderr}\n${await stdout}`)
-  return stdout ?? ''
+  if (code !== 0) throw new Error(`${program} ended with ${code}: ${stderr}\n${stdout}`)
+  return stdout
 }
 
 describe.each(modes)('%s', mode => {
@@ -95,7 +97,7 @@ describe.each(modes)('%s', mode => {
     if (client.prints === undefined) {
       const signers = aws.signers()
       expect(signers.length).toBeGreaterThan(0)
-      for (const signer of signers) expect(signer).toEqual({ key: served['AccessKeyId'], token: served['Token'] })
+      for (const signer of signers) expect(signer).toEqual({ key: served['AccessKeyId'] ?? '', token: served['Token'] ?? '' })
     } else {
       expect(output).toContain(instance)
       if (client.prints === 'keys') expect(output).toContain(served['AccessKeyId'] ?? '?')
