@@ -97,7 +97,8 @@ describe.each(modes)('%s', mode => {
     if (client.prints === undefined) {
       const signers = aws.signers()
       expect(signers.length).toBeGreaterThan(0)
-      for (const signer of signers) expect(signer).toEqual({ key: served['AccessKeyId'] ?? '', token: served['Token'] ?? '' })
+      for (const signer of signers)
+        expect(signer).toEqual({ key: served['AccessKeyId'] ?? '', token: served['Token'] ?? '' })
     } else {
       expect(output).toContain(instance)
       if (client.prints === 'keys') expect(output).toContain(served['AccessKeyId'] ?? '?')
