@@ -15,7 +15,7 @@ export function commandsPage(): string {
       '',
       `\`${['cloudtoken', name, usage].filter(Boolean).join(' ')}\``,
       '',
-      `${sentence(summary)}`,
+      sentence(summary),
       '',
     )
     const own = Object.fromEntries(Object.entries(options).filter(([option]) => !(option in coreOptions)))

@@ -37,9 +37,9 @@ function inside(text: string, page: string): string {
   return text.replaceAll(
     /\[([^\]\n]+)\]\((?![a-z]+:)([^)\s#]*)(#[^)\s]*)?\)/g,
     (whole, label: string, target: string) => {
-      if (target === '' || /\.md$/.test(target)) return whole.replace(/README\.md/, 'index.md')
+      if (target === '' || target.endsWith('.md')) return whole.replace(/README\.md/, 'index.md')
       const path = join(dirname(page), target)
-      return /\.json$/.test(path) ? `${label} (\`${path}\` in the repository)` : label
+      return path.endsWith('.json') ? `${label} (\`${path}\` in the repository)` : label
     },
   )
 }

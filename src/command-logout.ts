@@ -15,7 +15,7 @@ export async function logoutCommand(context: Context): Promise<number> {
     return undefined
   })
   // Where nobody can sign in there still is what the exporters wrote, and what was kept for anybody.
-  await (session ?? (await sessionOf(context, 'saml-response'))).forget()
+  await (session ?? (await sessionOf(context, { signer: 'saml-response' }))).forget()
   if (!session) remove(path.join(paths.state, 'identities'))
   log.info('removed the credentials, the session at the identity provider, and the stored password')
   return 0

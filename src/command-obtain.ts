@@ -105,7 +105,8 @@ async function askForRole(context: Context, session: Session, offer: Offer, role
   throw failure('person', message, { hint: 'name it with --role ARN, or run cloudtoken once and choose' })
 }
 
-function isNamed({ role, filter, roleNumber }: Context['settings']): boolean {
+/** Whether an option says which role. */
+export function isNamed({ role, filter, roleNumber }: Context['settings']): boolean {
   return Boolean(role || filter || roleNumber)
 }
 

@@ -2,25 +2,26 @@
  * What the daemon does in the foreground and in the background alike.
  */
 import process from 'node:process'
-import { sessionOf, type Context } from './command-context.ts'
-import { takeRole } from './command-sign-in.ts'
+import { isJob, type Context } from './command-context.ts'
 import type { Taken } from './background.ts'
-import { beside, openContainerEndpoint, serveOther, takeOthers } from './daemon-container.ts'
+import { beside, openContainerEndpoint, serveOther } from './daemon-container.ts'
 import { openControl } from './daemon-control.ts'
+import { startSession, type FarSession } from './daemon-session.ts'
 import { createSimulation, startWanted } from './daemon-simulation.ts'
 import { createService, createServing } from './daemon.ts'
+import { isFailure, type Failure } from './errors.ts'
 import type { Gate } from './gate.ts'
 import { isMetadataAddress, metadataAddress, metadataAddress6 } from './linklocal.ts'
 import { parseListen } from './serve.ts'
-import type { Session } from './session.ts'
+import type { Credentials } from './types.ts'
 
 /** What is open and waits for its first credentials. */
 export interface Prepared {
-  readonly session: Session
+  readonly session: FarSession
   /** Answers with the lines that clients of the container endpoint need. */
-  show(first: Taken): readonly string[]
+  show(first: Taken | Failure): readonly string[]
   /** Until the signal aborts. */
-  run(first: Taken): Promise<void>
+  run(first: Taken | Failure): Promise<void>
   close(): Promise<void>
 }
 
@@ -28,27 +29,40 @@ export interface Prepared {
 export async function prepare(context: Context, gate: Gate, ending: AbortController): Promise<Prepared> {
   const metadata = await createService(context, gate.listen)
   const endpoint = await openContainerEndpoint(context)
+  const session = startSession(context.flags, context.log)
+  const others: Promise<void>[] = []
+  const serveOthers = (sets: readonly Credentials[]): void => {
+    for (const set of sets) others.push(serveOther(set, session, endpoint, context, ending.signal))
+  }
   try {
     const simulation = createSimulation(beside(metadata, endpoint), context.clock)
     const { service } = simulation
-    const session = await sessionOf(context)
     const serving = createServing(session, service, context)
     gate.open(service.handler, context.settings)
     startWanted(simulation, metadata.wanted, context.clock, ending.signal)
     const control = await openControl({ ...context, gate, service, serving, simulation, end: () => ending.abort() })
     return {
       session,
-      show({ credentials, others }) {
-        service.show({ credentials })
-        for (const other of others) endpoint.show({ credentials: other })
+      show(first) {
+        if (!isFailure(first)) {
+          service.show({ credentials: first.credentials })
+          for (const other of first.others) endpoint.show({ credentials: other })
+        }
         return endpoint.lines()
       },
-      async run({ credentials, role, others }) {
-        const rest = others.map(other => serveOther(other, session, endpoint, context, ending.signal))
-        await Promise.all([serving.run(credentials, role, ending.signal), ...rest])
+      async run(first) {
+        if (!isFailure(first)) serveOthers(first.others)
+        async function begin(signal: AbortSignal): Promise<Taken> {
+          const taken = await session.begin(signal)
+          serveOthers(taken.others)
+          return taken
+        }
+        await serving.run(first, begin, ending.signal)
+        await Promise.all(others)
       },
       async close() {
         control?.close()
+        await session.close()
         await endpoint.close()
       },
     }
@@ -58,13 +72,16 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
   }
 }
 
-/** The sign-in with the transcript's words, and what it brings to the files. */
-export async function signInFor(context: Context, session: Session, signal: AbortSignal): Promise<Taken> {
-  const { credentials, role, offer } = await takeRole(context, session, signal)
-  const current = { role, ...(offer && { offer }) }
-  const others = await takeOthers(context.settings.alsoRole, current, signal)
-  await session.export(credentials, true)
-  return { credentials, role, others }
+/** Why there is no sign-in, where the daemon is to serve all the same: nobody can be asked now, and somebody may come. */
+export async function orWait({ settings, env, log }: Context, signIn: Promise<Taken>): Promise<Taken | Failure> {
+  try {
+    return await signIn
+  } catch (error) {
+    const waits = settings.noInput && !isJob(env) && isFailure(error)
+    if (!waits || !['person', 'refused', 'network'].includes(error.kind)) throw error
+    log.warn(`${error.message}; the daemon waits for a sign-in`, 'run cloudtoken in a terminal')
+    return error
+  }
 }
 
 export function announce({ settings, log }: Context, url: string, lines: readonly string[]): void {

@@ -4,6 +4,7 @@
 import { roleLines, chooseRole, filterRoles } from './roles.ts'
 import { accountOf } from './arn.ts'
 import { sessionOf, type Context } from './command-context.ts'
+import { isNamed } from './command-obtain.ts'
 import { chooseAtTerminal } from './command-picker.ts'
 import { failure } from './errors.ts'
 import type { Log } from './log.ts'
@@ -59,8 +60,13 @@ async function consoleUrlOf(context: Context, credentials: Credentials): Promise
 }
 
 /** Signs in, settles the role with the transcript's words, and assumes it. */
-export async function takeRole(context: Context, session: Session, signal: AbortSignal): Promise<Taken> {
-  const signedIn = await session.signIn('login', signal)
+export async function takeRole(
+  context: Context,
+  session: Session,
+  signal: AbortSignal,
+  mode: 'login' | 'refresh' = 'login',
+): Promise<Taken> {
+  const signedIn = await session.signIn(mode, signal)
   if (signedIn.kind === 'credentials') {
     const { credentials } = signedIn
     context.log.print(`Using role ${credentials.roleArn}`)
@@ -68,17 +74,18 @@ export async function takeRole(context: Context, session: Session, signal: Abort
     return { credentials, role: sourceRole ?? { roleArn, providerArn: samlProvider ?? '' } }
   }
   const { offer } = signedIn
-  const role = await settleRole(context, session, offer)
-  const credentials = await offer.take(role, 'login', signal)
+  const role = await settleRole(context, session, offer, mode)
+  const credentials = await offer.take(role, mode, signal)
   session.rememberRole(role)
   context.log.print(`Using role ${role.roleArn}`)
   if (credentials.roleArn !== role.roleArn) context.log.print(`Using role ${credentials.roleArn}`)
   return { credentials, role, offer }
 }
 
-async function settleRole(context: Context, session: Session, offer: Offer): Promise<Role> {
+async function settleRole(context: Context, session: Session, offer: Offer, mode: 'login' | 'refresh'): Promise<Role> {
   const { settings, log } = context
-  const last = settings.refresh ? session.lastRole() : undefined
+  const again = settings.refresh || (mode === 'refresh' && !isNamed(settings))
+  const last = again ? session.lastRole() : undefined
   if (settings.refresh && !last) throw failure('role', 'there is no last role to take again', { hint: 'cloudtoken' })
   const wanted = { last, role: settings.role, roleNumber: settings.roleNumber, filter: settings.filter }
   for (const warning of offer.warnings) log.debug(warning)
@@ -87,6 +94,7 @@ async function settleRole(context: Context, session: Session, offer: Offer): Pro
     if (choice.auto) log.print(`Auto selecting matching role: ${choice.role.roleArn}`)
     return choice.role
   }
+  if (mode === 'refresh') throw failure('person', 'a role has to be chosen', { hint: 'cloudtoken' })
   log.print('Available roles to choose from:')
   const piped = await readNumber(context, choice.menu)
   if (piped) return piped

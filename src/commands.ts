@@ -142,6 +142,19 @@ export const commands: readonly Command[] = [
     run: async ({ flags, words }) => (await import('./command-simulate.ts')).simulateCommand(flags, words),
   },
   {
+    name: 'service',
+    usage: 'install|uninstall|status',
+    summary: 'the daemon from the moment you log in (systemd, launchd, Windows)',
+    options: {
+      ...coreOptions,
+      'dry-run': { ...profileOptions['dry-run'], summary: 'show the service and the commands, and do nothing' },
+    },
+    positionals: 1,
+    run: withContext(async (context, { words }) =>
+      (await import('./command-service.ts')).serviceCommand(context, words[0]),
+    ),
+  },
+  {
     name: 'link',
     usage: 'up|down|status',
     summary: 'the link-local address alone (up and down need root)',

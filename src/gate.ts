@@ -159,3 +159,15 @@ async function takeAddress(address: string, force: boolean, log: Log, undo: (() 
   }
   if (hidden) log.warn(`a route to ${address} is hidden as long as cloudtoken has the address: ${hidden}`)
 }
+
+/** Tried, not guessed: with the address there and low ports free for all, nobody has to become root. */
+export async function couldOpen({ log, ...options }: Pick<GateOptions, 'listen' | 'ipv6' | 'log'>): Promise<boolean> {
+  try {
+    const gate = await openGate({ ...options, force: true, log: { ...log, write: () => {}, print: () => {} } })
+    await gate.close()
+    return true
+  } catch (error) {
+    if (isFailure(error) && error.kind === 'address') return false
+    throw error
+  }
+}

@@ -5,7 +5,7 @@
  * `cloudtoken: error: …`, then `cloudtoken: hint: …`: lower case, no full stop, and never a secret.
  */
 import { writeSync } from 'node:fs'
-import { createConsola, type LogObject } from 'consola'
+import { createConsola, type LogObject } from 'consola/core'
 
 export interface Log {
   /** A line of the result or of the transcript, to stdout, as it is. */

@@ -30,6 +30,14 @@ export interface PipelineOptions {
   readonly plugins: Plugins
   readonly clock: Clock
   readonly log: Log
+  readonly carried?: PipelineState | undefined
+}
+
+/** What a pipeline knows, for the process that goes on with it; JSON. */
+export interface PipelineState {
+  readonly data: readonly DataEntry[]
+  /** `pre_auth` has run. */
+  readonly checked: boolean
 }
 
 /** One attempt to sign in, or to renew. */
@@ -48,6 +56,7 @@ export interface Pipeline {
   /** Keeps the assertion for the stages between provider and role, and runs them. */
   afterSignIn(assertion: Assertion, attempt: Attempt, folder: string): Promise<void>
   handOn(credentials: Credentials, daemon: boolean, attempt: Attempt, folder: string): Promise<void>
+  state(): PipelineState
   /** Asks each to take back what it left; one that cannot is told and does not stop the others. */
   forget(attempt: Attempt, folder: string, identityStore: Store): Promise<void>
 }
@@ -55,8 +64,8 @@ export interface Pipeline {
 export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { settings, plan, username, paths, env, plugins, clock, log } = options
   const loaded = new Map<string, Plugin>()
-  const data: DataEntry[] = []
-  let checked = false
+  const data: DataEntry[] = [...(options.carried?.data ?? [])]
+  let checked = options.carried?.checked ?? false
   const { before, provider, after } = await signInSteps()
 
   const pipeline: Pipeline = {
@@ -94,6 +103,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
         })
       }
     },
+    state: () => ({ data, checked }),
     async forget(attempt, folder, identityStore) {
       const steps: (readonly [stage: Stage, load: () => Promise<Plugin['plugin']>])[] = [
         ...plan.preAuth.map(name => ['pre_auth', () => stage(name, 'pre_auth')] as const),

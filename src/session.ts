@@ -12,7 +12,7 @@ import { identityFolder, type Plan } from './identity.ts'
 import type { Keyring } from './keyring.ts'
 import type { Log } from './log.ts'
 import type { Settings } from './options.ts'
-import { openPipeline } from './pipeline.ts'
+import { openPipeline, type PipelineState } from './pipeline.ts'
 import type { Plugins } from './plugins.ts'
 import type { Ask, Store } from './provider.ts'
 import { chooseRole } from './roles.ts'
@@ -20,7 +20,7 @@ import { sessionFiles } from './session-files.ts'
 import { openOffers, sameRole, type SignedIn } from './session-offer.ts'
 import { openEntrance } from './session-sign-in.ts'
 import type { StsOptions } from './sts-call.ts'
-import { awsTime } from './tokens.ts'
+import { awsTime, revived } from './tokens.ts'
 import type { Clock, Credentials, Role } from './types.ts'
 
 export interface SessionOptions {
@@ -37,6 +37,16 @@ export interface SessionOptions {
   readonly plugins: Plugins
   readonly clock: Clock
   readonly log: Log
+  /** From the process that had this session before. */
+  readonly carried?: Carried | undefined
+}
+
+/** What a session knows, for the process that goes on with it; JSON. */
+export interface Carried extends PipelineState {
+  /** Of the identity, see `sessionFiles`. */
+  readonly folder: string
+  /** What a chain starts from. */
+  readonly source?: Credentials | undefined
 }
 
 export interface Session {
@@ -64,12 +74,14 @@ export interface Session {
   lastSignIn(): string | undefined
   /** When the session at the identity provider ends, where its last assertion said so. */
   idpSessionEnd(): Date | undefined
+  carried(): Carried
   /** What plugins and exporters left, the cookies, the cached credentials and the stored password. */
   forget(): Promise<void>
 }
 
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { settings, username, paths, env, clock, log } = options
+  const { carried } = options
   const pipeline = await openPipeline(options)
   const { provider } = pipeline
   const chain = planChain(settings, options.config.aliases)
@@ -80,7 +92,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   // STS gets no cookies of the identity provider, and keeps none.
   const http = createHttp({ network, timeoutMs: 15_000, log })
   /** What the chain starts from. */
-  let source: Credentials | undefined
+  let source = carried?.source && revived(carried.source)
 
   const offers = openOffers({
     ...{ settings, name: provider.name, username, chain, entrance, files, network, env, clock, log },
@@ -164,6 +176,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     export: (credentials, daemon) => pipeline.handOn(credentials, daemon, entrance.last(), folder),
     lastSignIn,
     idpSessionEnd: files.idpSessionEnd,
+    carried: () => ({ ...pipeline.state(), folder, source }),
     async forget() {
       await pipeline.forget(entrance.last(), folder, files.store)
       remove(folder)

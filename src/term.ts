@@ -83,17 +83,21 @@ async function pick<T>(
   message: string,
   choices: readonly Choice<T>[],
 ): Promise<T | Cancelled> {
-  const chosen = await clack.autocomplete<number>({
-    ...plain(on),
-    message: trimmed(message),
-    maxItems: Math.max(5, Math.min(15, (on.output.rows || 24) - 6)),
-    options: choices.map((choice, index) => ({
-      value: index,
-      label: choice.label,
-      ...(choice.hint && { hint: choice.hint }),
-    })),
-    filter: (search, option) => matches(search, `${option.label ?? ''} ${option.hint ?? ''}`),
-  })
+  const ask = (): Promise<number | Cancelled | undefined> =>
+    clack.autocomplete<number>({
+      ...plain(on),
+      message: trimmed(message),
+      maxItems: Math.max(5, Math.min(15, (on.output.rows || 24) - 6)),
+      options: choices.map((choice, index) => ({
+        value: index,
+        label: choice.label,
+        ...(choice.hint && { hint: choice.hint }),
+      })),
+      filter: (search, option) => matches(search, `${option.label ?? ''} ${option.hint ?? ''}`),
+    })
+  let chosen = await ask()
+  // Enter, where nothing matches what was typed.
+  while (chosen === undefined) chosen = await ask()
   if (typeof chosen !== 'number') return chosen
   const choice = choices[chosen]
   if (!choice) throw failure('unexpected', 'the menu answered with an entry that it does not have')
