@@ -100,7 +100,7 @@ export function startSession(flags: Flags, log: Log): FarSession {
     export: async credentials => await ask('export', credentials),
     lastRole: () => files()?.role(),
     rememberRole: role => files()?.keepRole(role),
-    lastSignIn: () => files()?.signedIn(),
+    lastSignIn: () => files()?.signedIn(carried?.elsewhere),
     idpSessionEnd: () => files()?.idpSessionEnd(),
     goOn: from => void (carried = from),
     close: async () => void (await Promise.all([...workers].map(each => each.end()))),
@@ -145,13 +145,15 @@ function startWorker(log: Log | undefined): Worker {
     async ask(request, signal) {
       clearTimeout(linger)
       const id = (ids += 1)
+      const cancel = (): void => waiting.get(id)?.reject(failure('cancelled', 'cancelled'))
+      signal?.addEventListener('abort', cancel)
       try {
         return await new Promise<Answer>((resolve, reject) => {
           waiting.set(id, { resolve, reject })
-          signal?.addEventListener('abort', () => reject(failure('cancelled', 'cancelled')), { once: true })
           child.send({ id, ...request }, error => error && reject(error))
         })
       } finally {
+        signal?.removeEventListener('abort', cancel)
         waiting.delete(id)
         if (waiting.size === 0) linger = setTimeout(end, lingerMs).unref()
       }

@@ -57,8 +57,8 @@ export interface ProviderPlugin extends About {
   readonly ephemeral?: true
   /** Its pages are shown in the person's own browser. */
   readonly inBrowser?: true
-  /** Of a session that other programs share: changes when somebody signed in with one of them. */
-  lastSignIn?(settings: Settings): string | undefined
+  /** Of a session that other programs share: the file that changes when somebody signs in with one of them. */
+  signInFile?(settings: Settings): string | undefined
   authenticate(context: ProviderContext & PluginContext): Promise<Assertion>
   forget?(context: ForgetContext): Promise<void>
 }

@@ -34,12 +34,11 @@ export function createIdentityCenter(machine: Machine): Provider {
     aliases: ['sso'],
     summary: 'AWS IAM Identity Center, with the session that the AWS CLI has too',
     inBrowser: true,
-    lastSignIn(settings) {
+    signInFile(settings) {
       try {
-        const { portal, file } = placeOf(settings)
-        return readToken(file, portal)?.expiresAt.toISOString()
+        return placeOf(settings).file
       } catch {
-        // ~/.aws/config, while somebody edits it.
+        // The sign-in says what is wrong.
         return undefined
       }
     },

@@ -19,8 +19,8 @@ export interface Provider {
   readonly ephemeral?: true
   /** Its pages are shown in the person's own browser, whatever `--browser` says. */
   readonly inBrowser?: true
-  /** Of a session that other programs share: changes when somebody signed in with one of them. */
-  lastSignIn?(settings: Settings): string | undefined
+  /** Of a session that other programs share: the file that changes when somebody signs in with one of them. */
+  signInFile?(settings: Settings): string | undefined
   /** The page that a browser opens to sign in; fails with `config` when the settings do not say. Absent: there is none. */
   entry?(settings: Settings): string
   /** Rejects with a `Failure`; never prompts but through `ask`. */

@@ -4,6 +4,7 @@
 import path from 'node:path'
 import type { HttpClient } from './http.ts'
 import type { Store } from './provider.ts'
+import { modified } from './quick.ts'
 import { folderStore } from './store.ts'
 import type { Role } from './types.ts'
 
@@ -20,8 +21,8 @@ export interface SessionFiles {
   /** Account id to name. */
   accountNames(): ReadonlyMap<string, string>
   keepAccountNames(names: ReadonlyMap<string, string>): void
-  /** When a person signed in last, ISO 8601. */
-  signedIn(): string | undefined
+  /** Changes when a person signs in; `elsewhere` is the file of another program with which they may. */
+  signedIn(elsewhere?: string): string | undefined
   keepSignedIn(at: Date): void
   /** When the session at the identity provider ends, as far as it said. */
   idpSessionEnd(): Date | undefined
@@ -59,7 +60,10 @@ export function sessionFiles(folder: string): SessionFiles {
     accountNames: () =>
       new Map(Object.entries(readObject(store.read(accountFile))).map(([id, name]) => [id, String(name)])),
     keepAccountNames: names => store.write(accountFile, JSON.stringify(Object.fromEntries(names))),
-    signedIn: () => store.read(signInFile),
+    signedIn(elsewhere) {
+      const here = store.read(signInFile)
+      return elsewhere === undefined ? here : `${here}, ${modified(elsewhere)}`
+    },
     keepSignedIn: at => store.write(signInFile, at.toISOString()),
     idpSessionEnd() {
       const time = Date.parse(store.read(idpSessionFile) ?? '')

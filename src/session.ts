@@ -45,6 +45,8 @@ export interface SessionOptions {
 export interface Carried extends PipelineState {
   /** Of the identity, see `sessionFiles`. */
   readonly folder: string
+  /** The file of another program with which a person may sign in. */
+  readonly elsewhere?: string | undefined
   /** What a chain starts from. */
   readonly source?: Credentials | undefined
 }
@@ -121,10 +123,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     return { region: settings.region, env, now: () => clock.now(), http, log, signal }
   }
 
-  function lastSignIn(): string | undefined {
-    const elsewhere = provider.lastSignIn?.(settings)
-    return elsewhere === undefined ? files.signedIn() : `${files.signedIn()}, ${elsewhere}`
-  }
+  const elsewhere = provider.signInFile?.(settings)
+  const lastSignIn = (): string | undefined => files.signedIn(elsewhere)
 
   let round: { at: number; person: string | undefined; roles: Set<string>; signedIn: Promise<SignedIn> } | undefined
 
@@ -176,7 +176,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     export: (credentials, daemon) => pipeline.handOn(credentials, daemon, entrance.last(), folder),
     lastSignIn,
     idpSessionEnd: files.idpSessionEnd,
-    carried: () => ({ ...pipeline.state(), folder, source }),
+    carried: () => ({ ...pipeline.state(), folder, elsewhere, source }),
     async forget() {
       await pipeline.forget(entrance.last(), folder, files.store)
       remove(folder)
