@@ -5,8 +5,9 @@ import process from 'node:process'
 import { sessionOf, type Context } from './command-context.ts'
 import { takeRole } from './command-sign-in.ts'
 import type { Taken } from './background.ts'
-import { beside, openContainerEndpoint, serveOther, takeOthers } from './daemon-container.ts'
+import { beside, openContainerEndpoint, serveOther, takeOthers, type ContainerEndpoint } from './daemon-container.ts'
 import { openControl } from './daemon-control.ts'
+import { createHolding } from './daemon-credentials.ts'
 import { createService, createServing } from './daemon.ts'
 import type { Gate } from './gate.ts'
 import { metadataAddress } from './linklocal.ts'
@@ -27,21 +28,28 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
   const metadata = await createService(context, gate.listen)
   const endpoint = await openContainerEndpoint(context)
   try {
-    const service = beside(metadata, endpoint)
     const session = await sessionOf(context)
+    const holding = createHolding(session, context.settings)
+    const service = beside(metadata, endpoint, holding)
+    const others: Pick<ContainerEndpoint, 'show'> = {
+      show(snapshot) {
+        endpoint.show(snapshot)
+        holding.showBeside(snapshot)
+      },
+    }
     const serving = createServing(session, service, context)
     gate.open(service.handler, context.settings)
-    const control = await openControl({ ...context, gate, service, serving, end: () => ending.abort() })
+    const control = await openControl({ ...context, gate, service, serving, holding, end: () => ending.abort() })
     return {
       session,
-      show({ credentials, others }) {
-        service.show({ credentials })
-        for (const other of others) endpoint.show({ credentials: other })
+      show(first) {
+        service.show({ credentials: first.credentials })
+        for (const other of first.others) others.show({ credentials: other })
         return endpoint.lines()
       },
-      async run({ credentials, role, others }) {
-        const rest = others.map(other => serveOther(other, session, endpoint, context, ending.signal))
-        await Promise.all([serving.run(credentials, role, ending.signal), ...rest])
+      async run(first) {
+        const rest = first.others.map(other => serveOther(other, session, others, context, ending.signal))
+        await Promise.all([serving.run(first.credentials, first.role, ending.signal), ...rest])
       },
       async close() {
         control?.close()

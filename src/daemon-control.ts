@@ -5,6 +5,7 @@ import process from 'node:process'
 import pkg from '../package.json' with { type: 'json' }
 import { controlFile, controlFiles } from './control-place.ts'
 import { askDaemon, noDaemon, readObject, startControl, type ControlServer } from './control.ts'
+import type { Holding } from './daemon-credentials.ts'
 import { timeOf, type MetadataService, type Serving, type ServingStatus } from './daemon.ts'
 import { failure, isFailure } from './errors.ts'
 import type { Paths } from './files.ts'
@@ -31,13 +32,14 @@ export interface Controlled {
   readonly gate: Gate
   readonly service: MetadataService
   readonly serving: Serving
+  readonly holding: Holding
   /** Ends the daemon. */
   end(): void
 }
 
 /** `undefined` where there can be no socket, which is told and no reason not to serve. */
 export async function openControl(daemon: Controlled): Promise<ControlServer | undefined> {
-  const { env, paths, log, gate, service, serving } = daemon
+  const { env, paths, log, gate, service, serving, holding } = daemon
   const started = new Date()
   const status = (): DaemonStatus => ({
     pid: process.pid,
@@ -50,6 +52,7 @@ export async function openControl(daemon: Controlled): Promise<ControlServer | u
   try {
     return await startControl(controlFile(env, paths, gate.listen), {
       status,
+      credentials: holding.answer,
       refresh: async () => void (await serving.refresh()),
       use: async wish => void (await serving.use(wish ?? '')),
       stop: daemon.end,

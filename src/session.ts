@@ -49,6 +49,8 @@ export type SignedIn =
 export interface Session {
   /** Nothing of it may be kept for another process: whoever may sign in is decided anew each time. */
   readonly ephemeral: boolean
+  /** The same for each login with the same account at the same place. */
+  readonly identity: string
   /** Tells sets of the same role apart that differ in what follows it; empty where nothing does. */
   readonly variant: string
   /** Files beside the configuration that decide about the credentials. */
@@ -88,7 +90,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const pipeline = await openPipeline(options)
   const { provider } = pipeline
   const chain = planChain(settings, options.config.aliases)
-  const folder = path.join(paths.state, 'identities', identityFolder(provider.name, settings, username))
+  const identity = identityFolder(provider.name, settings, username)
+  const folder = path.join(paths.state, 'identities', identity)
   const store = folderStore(folder)
   // STS gets no cookies of the identity provider, and keeps none.
   const http = createHttp({ timeoutMs: 15_000, log })
@@ -220,6 +223,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 
   return {
     ephemeral: provider.ephemeral === true,
+    identity,
     variant: chain.hops.length > 0 || Object.keys(chain.scope).length > 0 ? JSON.stringify(chain) : '',
     dependsOn: settings.sessionPolicy,
     store,
