@@ -134,24 +134,19 @@ function required<T>(runtime: T | undefined): T {
  */
 function serveWithBun(runtime: BunRuntime, options: ServeOptions): Served {
   const answer =
-    (depth: number | undefined): BunHandler =>
+    (pathIn: (url: string) => string): BunHandler =>
     (request, server) => {
       const peer = server.requestIP(request)
-      return options.fetch(request, peer?.address ?? '', pathOf(request.url, depth), peer?.port ?? 0)
+      return options.fetch(request, peer?.address ?? '', pathIn(request.url), peer?.port ?? 0)
     }
   const routes: Record<string, BunHandler> = {}
-  for (const path of options.frequent ?? []) {
-    // The router compares with what was sent, so dots that lead here take another route.
-    routes[path] = (request, server) => {
-      const peer = server.requestIP(request)
-      return options.fetch(request, peer?.address ?? '', path, peer?.port ?? 0)
-    }
-  }
+  // The router compares with what was sent, so dots that lead here take another route.
+  for (const path of options.frequent ?? []) routes[path] = answer(() => path)
   let pattern = ''
   for (let depth = 1; depth <= deepestPath; depth += 1) {
     pattern += `/:s${depth}`
-    routes[pattern] = answer(depth)
-    routes[`${pattern}/`] = answer(depth + 1)
+    routes[pattern] = answer(url => pathOf(url, depth))
+    routes[`${pattern}/`] = answer(url => pathOf(url, depth + 1))
   }
   const server = runtime.serve({
     hostname: options.hostname,
@@ -163,7 +158,7 @@ function serveWithBun(runtime: BunRuntime, options: ServeOptions): Served {
     // Without this word, `development: false` lets a second program share the port in silence (Bun 1.4.5).
     reusePort: false,
     routes,
-    fetch: answer(undefined),
+    fetch: answer(url => pathOf(url)),
     error: options.onError,
   })
   return { hostname: server.hostname, port: server.port, stop: () => server.stop(true) }

@@ -2,29 +2,28 @@
  * One login: a provider, its cookies, the assertion, a role, and the credentials that came of them.
  */
 import path from 'node:path'
-import { fetchAccountNames } from './account-names.ts'
-import { accountOf, isRoleArn, partitionOf } from './arn.ts'
-import { checkFresh, checkStatus, readAssertion, type SamlResponse } from './assertion.ts'
+import { isRoleArn } from './arn.ts'
+import { checkFresh, type SamlResponse } from './assertion.ts'
 import { followChain, planChain, sessionNameFrom } from './chain.ts'
 import type { Config } from './config.ts'
-import { failure, isFailure, messageOf } from './errors.ts'
+import { failure, messageOf } from './errors.ts'
 import { remove, type Paths } from './files.ts'
-import { createHttp, type HttpClient } from './http.ts'
+import { createHttp } from './http.ts'
 import { identityFolder, type Plan } from './identity.ts'
 import type { Keyring } from './keyring.ts'
 import { keepSecret, type Log } from './log.ts'
 import type { Settings } from './options.ts'
-import { createPasswordSource, type PasswordSource } from './password.ts'
-import { openPipeline, type Attempt } from './pipeline.ts'
-import type { ProviderPlugin } from './plugin.ts'
+import { openPipeline } from './pipeline.ts'
 import type { Plugins } from './plugins.ts'
 import type { Ask, Store } from './provider.ts'
 import { chooseRole, offeredRoles } from './roles.ts'
-import { folderStore } from './store.ts'
+import { sessionFiles } from './session-files.ts'
+import { findAccountNames } from './session-names.ts'
+import { openEntrance, type Brought } from './session-sign-in.ts'
 import { assumeRoleWithSaml, assumeRoleWithWebIdentity, isExpiredAssertion } from './sts.ts'
 import type { StsOptions } from './sts-call.ts'
 import { awsTime } from './tokens.ts'
-import type { Assertion, Clock, Credentials, Role } from './types.ts'
+import type { Clock, Credentials, Role } from './types.ts'
 import { readClaims } from './web-token.ts'
 
 export interface SessionOptions {
@@ -79,12 +78,6 @@ export interface Session {
   forget(): Promise<void>
 }
 
-const cookieFile = 'cookies.json'
-const roleFile = 'last-role.json'
-const accountFile = 'accounts.json'
-const signInFile = 'signed-in'
-const idpSessionFile = 'idp-session-end'
-
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { settings, username, paths, env, clock, log } = options
   const pipeline = await openPipeline(options)
@@ -92,19 +85,17 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const chain = planChain(settings, options.config.aliases)
   const identity = identityFolder(provider.name, settings, username)
   const folder = path.join(paths.state, 'identities', identity)
-  const store = folderStore(folder)
+  const files = sessionFiles(folder)
+  const entrance = openEntrance({ ...options, pipeline, folder, files })
   // STS gets no cookies of the identity provider, and keeps none.
   const http = createHttp({ timeoutMs: 15_000, log })
-  /** How far the identity provider's clock is ahead of ours, ms: its assertions are judged by its own time. */
-  let skew = 0
-  let last: Attempt = { mode: 'login', ask: options.ask, signal: new AbortController().signal }
   /** What the chain starts from. */
   let source: Credentials | undefined
 
   async function signIn(mode: 'login' | 'refresh', signal: AbortSignal): Promise<SignedIn> {
-    const signedIn = await enter(mode, signal)
-    if (signedIn.kind === 'saml') return signedIn
-    return { kind: 'credentials', credentials: await follow(signedIn.credentials, signal) }
+    const brought = await entrance.enter(mode, signal)
+    if (brought.kind === 'saml') return brought
+    return { kind: 'credentials', credentials: await follow(await finished(brought, signal), signal) }
   }
 
   async function follow(first: Credentials, signal: AbortSignal): Promise<Credentials> {
@@ -124,29 +115,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     return { region: settings.region, env, now: () => clock.now(), http, log, signal }
   }
 
-  async function enter(mode: 'login' | 'refresh', signal: AbortSignal): Promise<SignedIn> {
-    const ask = mode === 'refresh' ? silent(options.ask) : options.ask
-    const password = createPasswordSource({ ...options, ask })
-    last = { mode, ask, signal }
-    await pipeline.beforeSignIn(last, folder)
-    const pages = createHttp({ cookies: store.read(cookieFile), signal, log })
-    const plugin = pipeline.contextOf(provider.name, 'auth', last, folder)
-    const context = { ...plugin, password: password.get, http: pages, store, clock }
-    const answer = await authenticate(provider, context, password).finally(() => keepCookies(pages, store))
-    await password.accepted()
-    await pipeline.afterSignIn(answer, last, folder)
-    skew = pages.skewMs() ?? 0
-    if (mode === 'login') store.write(signInFile, new Date(clock.now()).toISOString())
-    if (answer.kind === 'credentials') return { kind: 'credentials', credentials: answer.credentials }
-    if (answer.kind === 'oidc') {
-      return { kind: 'credentials', credentials: await exchangeToken(answer.token, answer.role, signal) }
-    }
-    const assertion = readAssertion(answer.response)
-    keepSecret(assertion.response)
-    checkStatus(assertion)
-    if (assertion.sessionNotOnOrAfter) store.write(idpSessionFile, assertion.sessionNotOnOrAfter.toISOString())
-    else store.remove(idpSessionFile)
-    return { kind: 'saml', assertion }
+  /** Credentials of who has no role to choose. */
+  async function finished(brought: Exclude<Brought, { kind: 'saml' }>, signal: AbortSignal): Promise<Credentials> {
+    return brought.kind === 'credentials'
+      ? brought.credentials
+      : await exchangeToken(brought.token, brought.role, signal)
   }
 
   async function assume(
@@ -170,14 +143,14 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       // The menu may have stayed open longer than an assertion lives. One that was given cannot be had anew.
       if (!isExpiredAssertion(error) || provider.name === 'saml-response') throw error
       log.debug('the assertion is too old; signing in again')
-      const again = await enter(mode, signal)
-      if (again.kind === 'credentials') return again.credentials
+      const again = await entrance.enter(mode, signal)
+      if (again.kind !== 'saml') return await finished(again, signal)
       return await exchange(sameRole(role, again.assertion), again.assertion, signal)
     }
   }
 
   async function exchange(role: Role, assertion: SamlResponse, signal: AbortSignal): Promise<Credentials> {
-    checkFresh(assertion, clock.now() + skew)
+    checkFresh(assertion, clock.now() + entrance.skew())
     return await assumeRoleWithSaml({
       ...stsOptions(signal),
       role,
@@ -214,7 +187,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
    */
   function shareSignIn(role: Role, signal: AbortSignal): Promise<SignedIn> {
     const at = clock.elapsed()
-    const person = store.read(signInFile)
+    const person = files.signedIn()
     if (!round || at - round.at > 60_000 || round.person !== person || round.roles.has(role.roleArn))
       round = { at, person, roles: new Set(), signedIn: signIn('refresh', signal) }
     round.roles.add(role.roleArn)
@@ -226,29 +199,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     identity,
     variant: chain.hops.length > 0 || Object.keys(chain.scope).length > 0 ? JSON.stringify(chain) : '',
     dependsOn: settings.sessionPolicy,
-    store,
+    store: files.store,
     signIn,
     assume,
-    async accountNames(assertion, known) {
-      const kept = readNames(store.read(accountFile))
-      const ids = [...new Set(assertion.roles.map(role => accountOf(role.roleArn)))]
-      const partition = partitionOf(assertion.roles[0]?.roleArn ?? '')
-      let names = new Map([...kept, ...Object.entries(known)])
-      if (partition && ids.length > 1 && ids.some(id => !names.has(id))) {
-        const { response, destination: acsUrl } = assertion
-        const found = await fetchAccountNames({
-          http: createHttp({ timeoutMs: 4000, log }),
-          response,
-          acsUrl,
-          partition,
-          env,
-          log,
-        })
-        if (found.size > 0) store.write(accountFile, JSON.stringify(Object.fromEntries([...kept, ...found])))
-        names = new Map([...kept, ...found, ...Object.entries(known)])
-      }
-      return names
-    },
+    accountNames: (assertion, known) => findAccountNames({ assertion, known, files, env, log }),
     async renew(role, signal) {
       try {
         const signedIn = await shareSignIn(role, signal)
@@ -271,14 +225,14 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       if (!role) throw failure('role', `${JSON.stringify(wish)} names no role`, { hint: 'cloudtoken roles' })
       return { role, credentials: await assume(role, assertion, 'refresh', signal) }
     },
-    lastRole: () => readRole(store.read(roleFile)),
-    lastRoleFile: path.join(folder, roleFile),
-    rememberRole: role => store.write(roleFile, JSON.stringify(role)),
-    export: (credentials, daemon) => pipeline.handOn(credentials, daemon, last, folder),
-    lastSignIn: () => store.read(signInFile),
-    idpSessionEnd: () => readDate(store.read(idpSessionFile)),
+    lastRole: files.role,
+    lastRoleFile: files.roleFile,
+    rememberRole: files.keepRole,
+    export: (credentials, daemon) => pipeline.handOn(credentials, daemon, entrance.last(), folder),
+    lastSignIn: files.signedIn,
+    idpSessionEnd: files.idpSessionEnd,
     async forget() {
-      await pipeline.forget(last, folder, store)
+      await pipeline.forget(entrance.last(), folder, files.store)
       remove(folder)
       if (!settings.skipKeyring) await options.keyring.remove(settings.keyringName, username)
     },
@@ -288,60 +242,4 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 /** Exactly this role, never a pattern. */
 function sameRole(role: Role, assertion: SamlResponse): Role {
   return chooseRole(offeredRoles(assertion, { last: role }), { last: role }).role ?? role
-}
-
-/** A password that the keyring kept may be an old one: say so, and ask the person once. */
-async function authenticate(
-  provider: ProviderPlugin,
-  context: Parameters<ProviderPlugin['authenticate']>[0],
-  password: PasswordSource,
-): Promise<Assertion> {
-  try {
-    return await provider.authenticate(context)
-  } catch (error) {
-    const stale =
-      isFailure(error) && error.code === 'password-refused' && password.wasStored() && context.mode === 'login'
-    if (!stale) throw error
-    const fresh = await password.get({ refused: true })
-    return await provider.authenticate({ ...context, password: () => Promise.resolve(fresh) })
-  }
-}
-
-/** Also after a failure: what the identity provider set so far, such as a remembered device, is worth keeping. */
-async function keepCookies(http: HttpClient, store: Store): Promise<void> {
-  const cookies = await http.serializeCookies()
-  if (cookies !== undefined && cookies !== store.read(cookieFile)) store.write(cookieFile, cookies)
-}
-
-/** In the background nothing asks, and what would be told goes to the log. */
-function silent(ask: Ask): Ask {
-  const refuse = (): Promise<never> =>
-    Promise.reject(
-      failure('person', 'the identity provider wants a person to sign in again', { code: 'idp-session-ended' }),
-    )
-  return { text: refuse, secret: refuse, choose: refuse, confirm: refuse, tell: ask.tell }
-}
-
-function readRole(text: string | undefined): Role | undefined {
-  const { roleArn, providerArn } = readObject(text)
-  return typeof roleArn === 'string' && typeof providerArn === 'string' ? { roleArn, providerArn } : undefined
-}
-
-function readDate(text: string | undefined): Date | undefined {
-  const time = Date.parse(text ?? '')
-  return Number.isNaN(time) ? undefined : new Date(time)
-}
-
-function readNames(text: string | undefined): Map<string, string> {
-  return new Map(Object.entries(readObject(text)).map(([id, name]) => [id, String(name)]))
-}
-
-/** Our own small files; a damaged one counts as none. */
-function readObject(text: string | undefined): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text ?? '{}')
-    return typeof value === 'object' && value !== null ? { ...value } : {}
-  } catch {
-    return {}
-  }
 }

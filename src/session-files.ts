@@ -1,0 +1,73 @@
+/**
+ * What is kept of an identity between runs: small private files in its folder. A damaged one counts as none.
+ */
+import path from 'node:path'
+import type { HttpClient } from './http.ts'
+import type { Store } from './provider.ts'
+import { folderStore } from './store.ts'
+import type { Role } from './types.ts'
+
+export interface SessionFiles {
+  readonly store: Store
+  cookies(): string | undefined
+  keepCookies(http: HttpClient): Promise<void>
+  /** The role of the last run. */
+  role(): Role | undefined
+  readonly roleFile: string
+  keepRole(role: Role): void
+  /** Account id to name. */
+  accountNames(): ReadonlyMap<string, string>
+  keepAccountNames(names: ReadonlyMap<string, string>): void
+  /** When a person signed in last, ISO 8601. */
+  signedIn(): string | undefined
+  keepSignedIn(at: Date): void
+  /** When the session at the identity provider ends, as far as it said. */
+  idpSessionEnd(): Date | undefined
+  keepIdpSessionEnd(end: Date | undefined): void
+}
+
+const cookieFile = 'cookies.json'
+const roleFile = 'last-role.json'
+const accountFile = 'accounts.json'
+const signInFile = 'signed-in'
+const idpSessionFile = 'idp-session-end'
+
+export function sessionFiles(folder: string): SessionFiles {
+  const store = folderStore(folder)
+  return {
+    store,
+    cookies: () => store.read(cookieFile),
+    async keepCookies(http) {
+      const cookies = await http.serializeCookies()
+      if (cookies !== undefined && cookies !== store.read(cookieFile)) store.write(cookieFile, cookies)
+    },
+    role() {
+      const { roleArn, providerArn } = readObject(store.read(roleFile))
+      return typeof roleArn === 'string' && typeof providerArn === 'string' ? { roleArn, providerArn } : undefined
+    },
+    roleFile: path.join(folder, roleFile),
+    keepRole: role => store.write(roleFile, JSON.stringify(role)),
+    accountNames: () =>
+      new Map(Object.entries(readObject(store.read(accountFile))).map(([id, name]) => [id, String(name)])),
+    keepAccountNames: names => store.write(accountFile, JSON.stringify(Object.fromEntries(names))),
+    signedIn: () => store.read(signInFile),
+    keepSignedIn: at => store.write(signInFile, at.toISOString()),
+    idpSessionEnd() {
+      const time = Date.parse(store.read(idpSessionFile) ?? '')
+      return Number.isNaN(time) ? undefined : new Date(time)
+    },
+    keepIdpSessionEnd(end) {
+      if (end) store.write(idpSessionFile, end.toISOString())
+      else store.remove(idpSessionFile)
+    },
+  }
+}
+
+function readObject(text: string | undefined): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text ?? '{}')
+    return typeof value === 'object' && value !== null ? { ...value } : {}
+  } catch {
+    return {}
+  }
+}

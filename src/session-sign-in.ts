@@ -1,0 +1,94 @@
+/**
+ * From cookies or a password to what the provider brings home, with the stages of the pipeline around it.
+ */
+import { checkStatus, readAssertion, type SamlResponse } from './assertion.ts'
+import { failure, isFailure } from './errors.ts'
+import { createHttp } from './http.ts'
+import { keepSecret, type Log } from './log.ts'
+import { createPasswordSource, type PasswordOptions, type PasswordSource } from './password.ts'
+import type { Attempt, Pipeline } from './pipeline.ts'
+import type { ProviderPlugin } from './plugin.ts'
+import type { Ask } from './provider.ts'
+import type { SessionFiles } from './session-files.ts'
+import type { Assertion, Clock } from './types.ts'
+
+export interface SignInOptions extends PasswordOptions {
+  readonly pipeline: Pipeline
+  /** Of the identity. */
+  readonly folder: string
+  readonly files: SessionFiles
+  readonly ask: Ask
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** What the provider brought; a SAML response is read, and says success. */
+export type Brought =
+  | { readonly kind: 'saml'; readonly assertion: SamlResponse }
+  | Exclude<Assertion, { readonly kind: 'saml' }>
+
+export interface Entrance {
+  enter(mode: 'login' | 'refresh', signal: AbortSignal): Promise<Brought>
+  /** The last attempt; before the first, one that a person made. */
+  last(): Attempt
+  /** How far the identity provider's clock is ahead of ours, ms: its assertions are judged by its own time. */
+  skew(): number
+}
+
+export function openEntrance(options: SignInOptions): Entrance {
+  const { pipeline, folder, files, clock, log } = options
+  const { provider } = pipeline
+  let skew = 0
+  let last: Attempt = { mode: 'login', ask: options.ask, signal: new AbortController().signal }
+  return {
+    async enter(mode, signal) {
+      const ask = mode === 'refresh' ? silent(options.ask) : options.ask
+      const password = createPasswordSource({ ...options, ask })
+      last = { mode, ask, signal }
+      await pipeline.beforeSignIn(last, folder)
+      const http = createHttp({ cookies: files.cookies(), signal, log })
+      const plugin = pipeline.contextOf(provider.name, 'auth', last, folder)
+      const context = { ...plugin, password: password.get, http, store: files.store, clock }
+      // Also after a failure: what the identity provider set so far, such as a remembered device, is worth keeping.
+      const answer = await authenticate(provider, context, password).finally(() => files.keepCookies(http))
+      await password.accepted()
+      await pipeline.afterSignIn(answer, last, folder)
+      skew = http.skewMs() ?? 0
+      if (mode === 'login') files.keepSignedIn(new Date(clock.now()))
+      if (answer.kind !== 'saml') return answer
+      const assertion = readAssertion(answer.response)
+      keepSecret(assertion.response)
+      checkStatus(assertion)
+      files.keepIdpSessionEnd(assertion.sessionNotOnOrAfter)
+      return { kind: 'saml', assertion }
+    },
+    last: () => last,
+    skew: () => skew,
+  }
+}
+
+/** A password that the keyring kept may be an old one: say so, and ask the person once. */
+async function authenticate(
+  provider: ProviderPlugin,
+  context: Parameters<ProviderPlugin['authenticate']>[0],
+  password: PasswordSource,
+): Promise<Assertion> {
+  try {
+    return await provider.authenticate(context)
+  } catch (error) {
+    const stale =
+      isFailure(error) && error.code === 'password-refused' && password.wasStored() && context.mode === 'login'
+    if (!stale) throw error
+    const fresh = await password.get({ refused: true })
+    return await provider.authenticate({ ...context, password: () => Promise.resolve(fresh) })
+  }
+}
+
+/** In the background nothing asks, and what would be told goes to the log. */
+function silent(ask: Ask): Ask {
+  const refuse = (): Promise<never> =>
+    Promise.reject(
+      failure('person', 'the identity provider wants a person to sign in again', { code: 'idp-session-ended' }),
+    )
+  return { text: refuse, secret: refuse, choose: refuse, confirm: refuse, tell: ask.tell }
+}
