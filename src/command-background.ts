@@ -21,7 +21,7 @@ import { parseListen } from './serve.ts'
 /** In front: the sign-in, with the terminal. */
 export async function lead(context: Context, behind: Behind, ending: AbortController): Promise<number> {
   warnAboutShadows(context)
-  await behind.prepare({ ...context.env })
+  await behind.prepare({ ...context.env, ...(await context.vault.environment(context.terminal)) })
   const session = await sessionOf(context)
   const taken = await unlessEnded(signInFor(context, session, ending.signal), ending.signal)
   if (!taken) return 130

@@ -10,7 +10,7 @@ import { failure, messageOf } from './errors.ts'
 import { isExporter } from './exporters.ts'
 import { findPaths, readText, type Paths } from './files.ts'
 import { findIdentity, namesIn, planOf } from './identity.ts'
-import { createKeyring } from './keyring.ts'
+import { createKeyring, type Keyring } from './keyring.ts'
 import { createLog, keepSecret, redact, type Log, type LogOutput } from './log.ts'
 import { nearest } from './names.ts'
 import { camelCase, type OptionTable, type OptionValue } from './option.ts'
@@ -22,6 +22,7 @@ import { run } from './run.ts'
 import { openSession, type Session } from './session.ts'
 import { createTerminal, type Terminal } from './term.ts'
 import type { Clock } from './types.ts'
+import { createVault, type Vault } from './vault.ts'
 
 export type Flags = Readonly<Record<string, OptionValue>>
 type Env = Readonly<Record<string, string | undefined>>
@@ -37,6 +38,9 @@ export interface Context {
   readonly plugins: Plugins
   readonly log: Log
   readonly terminal: Terminal
+  readonly keyring: Keyring
+  /** One for the run, so that it is unlocked once. */
+  readonly vault: Vault
   readonly clock: Clock
   readonly username: string
 }
@@ -135,7 +139,10 @@ export async function createContext(flags: Flags, env: Env = process.env, output
     if (option.secret && typeof value === 'string') keepSecret(value)
   }
   if (settings.password !== undefined) keepSecret(settings.password)
+  if (settings.secretPassphrase !== undefined) keepSecret(settings.secretPassphrase)
   warnAbout({ ...coreOptions, ...extra }, settings, flags, env, log)
+  const { platform } = process
+  const keyring = createKeyring({ platform, run, env, note: reason => log.debug(`keyring: ${reason}`) })
   return {
     flags,
     env,
@@ -146,6 +153,8 @@ export async function createContext(flags: Flags, env: Env = process.env, output
     plugins,
     log,
     terminal,
+    keyring,
+    vault: createVault({ settings, paths, keyring, platform, run, log }),
     clock: systemClock,
     username: settings.username ?? userInfo().username,
   }
@@ -160,16 +169,16 @@ export function optionsOnly(flags: Flags, env: Env): Settings {
 export async function sessionOf(context: Context, signer?: string): Promise<Session> {
   const planned = planOf(context.config, context.settings)
   const plan = signer === undefined ? planned : { ...planned, auth: [], provider: signer }
-  const keyring = createKeyring({
-    platform: process.platform,
-    run,
-    env: context.env,
-    note: reason => context.log.debug(`keyring: ${reason}`),
-  })
-  return await openSession({ ...context, plan, ask: context.terminal, keyring })
+  return await openSession({ ...context, plan, ask: context.terminal })
 }
 
 function warnAbout(table: OptionTable, settings: Settings, flags: Flags, env: Env, log: Log): void {
+  if (flags['secret-passphrase'] !== undefined) {
+    log.warn(
+      'a passphrase on the command line can be read by other users of this machine',
+      'CLOUDTOKEN_SECRET_PASSPHRASE',
+    )
+  }
   if (flags['password'] !== undefined) {
     log.warn(
       'a password on the command line can be read by other users of this machine',

@@ -21,6 +21,7 @@ import type { Ask } from './provider.ts'
 import { folderStore } from './store.ts'
 import { toTokens } from './tokens.ts'
 import type { Credentials } from './types.ts'
+import { memorySecrets } from './vault.ts'
 
 /** Long enough for an interpreter on a busy machine. */
 const patienceMs = 20_000
@@ -196,7 +197,7 @@ async function answersOrFails(subject: Subject, mode: 'login' | 'refresh'): Prom
     if (isExecutable(subject)) return talk(subject, {}, [], mode)
     if (plugin.kind === 'provider') {
       const http = createHttp({ timeoutMs: 5000, signal: context.signal, log })
-      return plugin.plugin.authenticate({ ...context, password, http, clock: systemClock })
+      return plugin.plugin.authenticate({ ...context, password, http, secrets: memorySecrets(), clock: systemClock })
     }
     return plugin.kind === 'stage' ? plugin.plugin.run(context) : Promise.resolve()
   }

@@ -29,6 +29,8 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
   const endpoint = await openContainerEndpoint(context)
   try {
     const session = await sessionOf(context)
+    // Unlocked now, while somebody is there; a renewal asks nobody.
+    if (!session.ephemeral) await context.vault.holder(context.terminal)
     const holding = createHolding(session, context.settings)
     const service = beside(metadata, endpoint, holding)
     const others: Pick<ContainerEndpoint, 'show'> = {

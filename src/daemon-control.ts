@@ -12,6 +12,8 @@ import type { Paths } from './files.ts'
 import type { Gate } from './gate.ts'
 import type { Listen } from './guard.ts'
 import type { Log } from './log.ts'
+import type { Holder } from './vault-key.ts'
+import type { Vault } from './vault.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -23,6 +25,8 @@ export interface DaemonStatus extends ServingStatus {
   readonly url: string
   /** Requests of the metadata port that were answered. */
   readonly requests: number
+  /** Who holds the key of the secrets at rest; `null` while none was wanted. */
+  readonly secretStore: Holder | 'none' | null
 }
 
 export interface Controlled {
@@ -33,13 +37,14 @@ export interface Controlled {
   readonly service: MetadataService
   readonly serving: Serving
   readonly holding: Holding
+  readonly vault: Pick<Vault, 'keeps' | 'inUse'>
   /** Ends the daemon. */
   end(): void
 }
 
 /** `undefined` where there can be no socket, which is told and no reason not to serve. */
 export async function openControl(daemon: Controlled): Promise<ControlServer | undefined> {
-  const { env, paths, log, gate, service, serving, holding } = daemon
+  const { env, paths, log, gate, service, serving, holding, vault } = daemon
   const started = new Date()
   const status = (): DaemonStatus => ({
     pid: process.pid,
@@ -48,6 +53,7 @@ export async function openControl(daemon: Controlled): Promise<ControlServer | u
     url: gate.url,
     ...serving.status(),
     requests: service.requests(),
+    secretStore: vault.keeps ? (vault.inUse() ?? null) : 'none',
   })
   try {
     return await startControl(controlFile(env, paths, gate.listen), {

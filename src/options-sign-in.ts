@@ -53,7 +53,21 @@ export const signInOptions = {
   },
   'password-file': { type: 'string', value: 'FILE', summary: 'read the password from FILE (0600)' },
   'password-prompt': { type: 'boolean', act: true, summary: 'ask for the password even if one is stored' },
-  'skip-keyring': { type: 'boolean', summary: 'neither read nor save the password in the OS keyring' },
+  'secret-store': {
+    type: 'string',
+    value: 'WHERE',
+    values: ['auto', 'keyring', 'passphrase', 'machine', 'none'],
+    default: 'auto',
+    summary:
+      'what guards cookies and passwords at rest: keyring, passphrase, machine or none; default: keyring, else machine',
+  },
+  'secret-passphrase': {
+    type: 'string',
+    value: 'TEXT',
+    secret: true,
+    summary: 'passphrase of the secret store, where nobody can be asked; best as CLOUDTOKEN_SECRET_PASSPHRASE',
+  },
+  'skip-keyring': { type: 'boolean', summary: 'leave the OS keyring alone' },
   'keyring-name': {
     type: 'string',
     value: 'NAME',

@@ -38,6 +38,8 @@ export interface ProviderContext {
   readonly http: Http
   /** Small private files of this identity. */
   readonly store: Store
+  /** For what must not lie there in plain. */
+  readonly secrets: Secrets
   /** In `refresh` nothing prompts: `ask` rejects with kind `person`. */
   readonly mode: 'login' | 'refresh'
   readonly signal: AbortSignal
@@ -61,6 +63,17 @@ export interface Ask {
   tell(message: string): void
   /** False when nobody can answer; absent when that shows only with a question. */
   readonly interactive?: boolean
+}
+
+/** Sealed files, as `--secret-store` says; where it says `none`, they are kept as long as the program runs. */
+export interface Secrets {
+  /** `undefined` when there is none, or when it cannot be opened here and now. */
+  read(name: string): Promise<string | undefined>
+  /** False when it is not kept beyond this run. */
+  write(name: string, text: string): Promise<boolean>
+  remove(name: string): void
+  /** Good enough for what has no end of its own, such as a password or a long-term key. */
+  guarded(): Promise<boolean>
 }
 
 export interface Store {

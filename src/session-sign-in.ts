@@ -11,12 +11,14 @@ import type { ProviderPlugin } from './plugin.ts'
 import type { Ask } from './provider.ts'
 import type { SessionFiles } from './session-files.ts'
 import type { Assertion, Clock } from './types.ts'
+import { passwordPlace, sealedStore, type Vault } from './vault.ts'
 
 export interface SignInOptions extends PasswordOptions {
   readonly pipeline: Pipeline
   /** Of the identity. */
   readonly folder: string
   readonly files: SessionFiles
+  readonly vault: Vault
   readonly ask: Ask
   readonly clock: Clock
   readonly log: Log
@@ -40,17 +42,19 @@ export function openEntrance(options: SignInOptions): Entrance {
   const { provider } = pipeline
   let skew = 0
   let last: Attempt = { mode: 'login', ask: options.ask, signal: new AbortController().signal }
+  const secrets = sealedStore(files.store, options.vault, () => last.ask)
+  const keyring = passwordPlace(options.settings, options.keyring, secrets)
   return {
     async enter(mode, signal) {
       const ask = mode === 'refresh' ? silent(options.ask) : options.ask
-      const password = createPasswordSource({ ...options, ask })
       last = { mode, ask, signal }
+      const password = createPasswordSource({ ...options, keyring, ask })
       await pipeline.beforeSignIn(last, folder)
-      const http = createHttp({ cookies: files.cookies(), signal, log })
+      const http = createHttp({ cookies: await files.cookies(secrets), signal, log })
       const plugin = pipeline.contextOf(provider.name, 'auth', last, folder)
-      const context = { ...plugin, password: password.get, http, store: files.store, clock }
+      const context = { ...plugin, password: password.get, http, store: files.store, secrets, clock }
       // Also after a failure: what the identity provider set so far, such as a remembered device, is worth keeping.
-      const answer = await authenticate(provider, context, password).finally(() => files.keepCookies(http))
+      const answer = await authenticate(provider, context, password).finally(() => files.keepCookies(http, secrets))
       await password.accepted()
       await pipeline.afterSignIn(answer, last, folder)
       skew = http.skewMs() ?? 0

@@ -24,6 +24,7 @@ import { assumeRoleWithSaml, assumeRoleWithWebIdentity, isExpiredAssertion } fro
 import type { StsOptions } from './sts-call.ts'
 import { awsTime } from './tokens.ts'
 import type { Clock, Credentials, Role } from './types.ts'
+import type { Vault } from './vault.ts'
 import { readClaims } from './web-token.ts'
 
 export interface SessionOptions {
@@ -35,6 +36,7 @@ export interface SessionOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly ask: Ask
   readonly keyring: Keyring
+  readonly vault: Vault
   readonly plugins: Plugins
   readonly clock: Clock
   readonly log: Log

@@ -3,11 +3,14 @@ import { expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { startDemoIdp } from '../scripts/demo-idp.ts'
 import { startDemoSts } from '../scripts/demo-sts.ts'
 import { openPlugins } from '../src/plugins.ts'
 import { chooseRole, offeredRoles } from '../src/roles.ts'
 import { openSession } from '../src/session.ts'
+import { run } from '../src/run.ts'
+import { createVault } from '../src/vault.ts'
 import { testContext } from './context.ts'
 
 const role = 'arn:aws:iam::123456789012:role/Admin'
@@ -23,17 +26,19 @@ test('K15 an assertion that ended at the role menu: signed in again with cookies
     const now = (): number => Date.now() + (idp.assertions() === 1 ? 600_000 : 0)
     const paths = { home, config: home, state: home }
     const env = { AWS_ENDPOINT_URL_STS: sts.origin }
+    const keyring = {
+      read: async () => undefined,
+      write: async () => false,
+      remove: async () => true,
+      available: async () => false,
+    }
     const session = await openSession({
       ...{ settings, ask, log, username, paths, env },
       plan: { preAuth: [], auth: [], provider: 'simplesamlphp', guess: undefined, exporters: [] },
       plugins: openPlugins({ paths, env, ask, log, debug: false, timeoutSeconds: 60 }),
       config: { aliases: {} },
-      keyring: {
-        read: async () => undefined,
-        write: async () => false,
-        remove: async () => true,
-        available: async () => false,
-      },
+      keyring,
+      vault: createVault({ settings, paths, keyring, platform: process.platform, run, log }),
       clock: { now, elapsed: now, sleep: async () => {}, random: () => 0 },
     })
     const signedIn = await session.signIn('login', signal)
