@@ -113,7 +113,9 @@ function regionVariables(region: string): Env {
  * `cleared` names those of AWS.
  */
 function withoutCredentials(env: Env): { kept: Env; cleared: readonly string[] } {
-  const cleared = Object.keys(env).filter(name => credentialVariable.test(name))
+  const cleared = Object.keys(env)
+    .filter(name => credentialVariable.test(name))
+    .toSorted()
   const kept = Object.entries(withoutSecrets(env)).filter(([name]) => !cleared.includes(name))
   return { kept: Object.fromEntries(kept), cleared }
 }

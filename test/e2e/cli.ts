@@ -11,10 +11,11 @@ import { startDemoSts, type DemoSts } from '../../scripts/demo-sts.ts'
 
 const main = join(import.meta.dir, '../../src/main.ts')
 const binary = process.env['CLOUDTOKEN_BIN']
-const deno = [join(import.meta.dir, '../../node_modules/.bin/deno'), 'run', '--quiet', '-A', main]
+/** The program itself: its launcher does not pass signals on. */
+const deno = [join(import.meta.dir, '../../node_modules/deno/deno'), 'run', '--quiet', '-A', main]
+export const isDeno = binary === undefined && process.env['CLOUDTOKEN_RUN'] === 'deno'
 /** The binary, the source under Deno (CLOUDTOKEN_RUN=deno), or the source under Bun. */
-export const command =
-  binary === undefined ? (process.env['CLOUDTOKEN_RUN'] === 'deno' ? deno : [process.execPath, main]) : [binary]
+export const command = binary === undefined ? (isDeno ? deno : [process.execPath, main]) : [binary]
 
 export interface Result {
   readonly code: number | null
