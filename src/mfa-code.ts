@@ -12,6 +12,10 @@ import type { ProviderContext } from './provider.ts'
 import { run } from './run.ts'
 import { splitWords } from './words.ts'
 
+export interface CodeContext extends Pick<ProviderContext, 'settings' | 'ask' | 'signal'> {
+  readonly log: Pick<ProviderContext['log'], 'debug'>
+}
+
 export interface CodeQuestion {
   readonly host: string
   /** What the page calls it; empty where it does not say. */
@@ -32,7 +36,7 @@ export function hasCode({ settings }: Pick<ProviderContext, 'settings'>): boolea
 }
 
 /** Rejects with `mfa-refused` when there is none, with `config` and `mfa-command` when the command fails. */
-export async function codeFor(context: ProviderContext, question: CodeQuestion): Promise<string> {
+export async function codeFor(context: CodeContext, question: CodeQuestion): Promise<string> {
   const { settings, ask } = context
   if (settings.mfaCode && !spent.has(settings)) {
     spent.add(settings)
@@ -55,7 +59,7 @@ export async function codeFor(context: ProviderContext, question: CodeQuestion):
 }
 
 /** The first line that the command prints. */
-async function made({ log, signal }: ProviderContext, command: string): Promise<string> {
+async function made({ log, signal }: CodeContext, command: string): Promise<string> {
   const [program = '', ...args] = splitWords(command)
   log.debug(`running ${program} for a one-time code`)
   const { code, stdout, stderr } = await run(program, args, {

@@ -8,7 +8,7 @@ export const signInOptions = {
     type: 'string',
     value: 'TYPE',
     summary:
-      'kind of identity provider: simplesamlphp, shibboleth, adfs, keycloak, okta, entra, onelogin, jumpcloud, authentik, auth0, idaptive, shell, browser, form, web-identity',
+      'kind of identity provider: simplesamlphp, shibboleth, adfs, keycloak, okta, entra, onelogin, jumpcloud, authentik, auth0, idaptive, shell, browser, form, web-identity, keys, profile, environment',
   },
   url: {
     type: 'string',
@@ -113,6 +113,16 @@ export const signInOptions = {
     summary: 'one-time code for this sign-in',
   },
   'mfa-command': { type: 'string', value: 'COMMAND', summary: 'program that prints the one-time code' },
+  'mfa-serial': {
+    type: 'string',
+    value: 'ARN',
+    summary: 'MFA device whose codes go with the access key, for --provider keys, profile or environment',
+  },
+  'source-profile': {
+    type: 'string',
+    value: 'NAME',
+    summary: 'profile under ~/.aws to begin with, for --provider profile; default: default',
+  },
   consent: {
     type: 'string',
     value: 'ask|accept|refuse',

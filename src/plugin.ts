@@ -51,6 +51,8 @@ interface About {
 export interface ProviderPlugin extends About {
   /** The page that a browser opens to sign in. */
   entry?(settings: Settings): string
+  dependsOn?(settings: Settings): readonly string[]
+  variant?(settings: Settings): string
   /** Each sign-in proves anew who this is: nothing of it may serve another process. */
   readonly ephemeral?: true
   authenticate(context: ProviderContext & PluginContext): Promise<Assertion>

@@ -17,6 +17,10 @@ export interface Provider {
   readonly options?: OptionTable
   /** Each sign-in proves anew who this is, as a job of CI does: nothing of it may serve another process. */
   readonly ephemeral?: true
+  /** Files whose change may mean other credentials. */
+  dependsOn?(settings: Settings): readonly string[]
+  /** Tells apart what such a file may say; empty where it says nothing. */
+  variant?(settings: Settings): string
   /** The page that a browser opens to sign in; fails with `config` when the settings do not say. Absent: there is none. */
   entry?(settings: Settings): string
   /** Rejects with a `Failure`; never prompts but through `ask`. */

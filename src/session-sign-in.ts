@@ -8,7 +8,7 @@ import { keepSecret, type Log } from './log.ts'
 import { createPasswordSource, type PasswordOptions, type PasswordSource } from './password.ts'
 import type { Attempt, Pipeline } from './pipeline.ts'
 import type { ProviderPlugin } from './plugin.ts'
-import type { Ask } from './provider.ts'
+import type { Ask, Secrets } from './provider.ts'
 import type { SessionFiles } from './session-files.ts'
 import type { Assertion, Clock } from './types.ts'
 import { passwordPlace, sealedStore, type Vault } from './vault.ts'
@@ -33,6 +33,7 @@ export interface Entrance {
   enter(mode: 'login' | 'refresh', signal: AbortSignal): Promise<Brought>
   /** The last attempt; before the first, one that a person made. */
   last(): Attempt
+  readonly secrets: Secrets
   /** How far the identity provider's clock is ahead of ours, ms: its assertions are judged by its own time. */
   skew(): number
 }
@@ -67,6 +68,7 @@ export function openEntrance(options: SignInOptions): Entrance {
       return { kind: 'saml', assertion }
     },
     last: () => last,
+    secrets,
     skew: () => skew,
   }
 }

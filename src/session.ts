@@ -18,9 +18,10 @@ import type { Plugins } from './plugins.ts'
 import type { Ask, Store } from './provider.ts'
 import { chooseRole, offeredRoles } from './roles.ts'
 import { sessionFiles } from './session-files.ts'
+import { beginWithKeys, type Beginning } from './session-keys.ts'
 import { findAccountNames } from './session-names.ts'
 import { openEntrance, type Brought } from './session-sign-in.ts'
-import { assumeRoleWithSaml, assumeRoleWithWebIdentity, isExpiredAssertion } from './sts.ts'
+import { assumeRoleWithSaml, assumeRoleWithWebIdentity, isExpiredAssertion, type CallerIdentity } from './sts.ts'
 import type { StsOptions } from './sts-call.ts'
 import { awsTime } from './tokens.ts'
 import type { Clock, Credentials, Role } from './types.ts'
@@ -85,14 +86,17 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const pipeline = await openPipeline(options)
   const { provider } = pipeline
   const chain = planChain(settings, options.config.aliases)
+  const further = chain.hops.length > 0 || Object.keys(chain.scope).length > 0 ? JSON.stringify(chain) : ''
+  const variant = `${further}${provider.variant?.(settings) ?? ''}`
   const identity = identityFolder(provider.name, settings, username)
   const folder = path.join(paths.state, 'identities', identity)
   const files = sessionFiles(folder)
   const entrance = openEntrance({ ...options, pipeline, folder, files })
   // STS gets no cookies of the identity provider, and keeps none.
   const http = createHttp({ timeoutMs: 15_000, log })
-  /** What the chain starts from. */
-  let source: Credentials | undefined
+  const keys = { settings, chain, secrets: entrance.secrets, known: new Map<string, CallerIdentity>() }
+  /** What the last chain started from. */
+  let source: Beginning | undefined
 
   async function signIn(mode: 'login' | 'refresh', signal: AbortSignal): Promise<SignedIn> {
     const brought = await entrance.enter(mode, signal)
@@ -100,17 +104,18 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     return { kind: 'credentials', credentials: await follow(await finished(brought, signal), signal) }
   }
 
-  async function follow(first: Credentials, signal: AbortSignal): Promise<Credentials> {
-    if (chain.hops.length === 0) return first
-    source = first
+  async function follow(beginning: Beginning, signal: AbortSignal): Promise<Credentials> {
+    const { first } = beginning
+    if (beginning.chain.hops.length === 0) return first
+    source = beginning
     const { roleArn, samlProvider: providerArn = '' } = first
-    const last = await followChain(first, { ...stsOptions(signal), chain, username })
+    const last = await followChain(first, { ...stsOptions(signal), chain: beginning.chain, username })
     return { ...last, sourceRole: { roleArn, providerArn } }
   }
 
-  /** The source of the chain, as long as it is any good. */
-  function remaining(): Credentials | undefined {
-    return source && source.expiration.getTime() > clock.now() + 60_000 ? source : undefined
+  /** What the last chain started from, as long as it is any good. */
+  function remaining(): Beginning | undefined {
+    return source && source.first.expiration.getTime() > clock.now() + 60_000 ? source : undefined
   }
 
   function stsOptions(signal: AbortSignal): StsOptions {
@@ -118,10 +123,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   }
 
   /** Credentials of who has no role to choose. */
-  async function finished(brought: Exclude<Brought, { kind: 'saml' }>, signal: AbortSignal): Promise<Credentials> {
-    return brought.kind === 'credentials'
-      ? brought.credentials
-      : await exchangeToken(brought.token, brought.role, signal)
+  async function finished(brought: Exclude<Brought, { kind: 'saml' }>, signal: AbortSignal): Promise<Beginning> {
+    if (brought.kind === 'keys') return await beginWithKeys(brought, keys, entrance.last(), stsOptions(signal))
+    const first =
+      brought.kind === 'credentials' ? brought.credentials : await exchangeToken(brought.token, brought.role, signal)
+    return { first, chain }
   }
 
   async function assume(
@@ -130,7 +136,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     mode: 'login' | 'refresh',
     signal: AbortSignal,
   ): Promise<Credentials> {
-    return await follow(await assumeFirst(role, assertion, mode, signal), signal)
+    return await follow({ first: await assumeFirst(role, assertion, mode, signal), chain }, signal)
   }
 
   async function assumeFirst(
@@ -146,7 +152,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       if (!isExpiredAssertion(error) || provider.name === 'saml-response') throw error
       log.debug('the assertion is too old; signing in again')
       const again = await entrance.enter(mode, signal)
-      if (again.kind !== 'saml') return await finished(again, signal)
+      if (again.kind !== 'saml') return (await finished(again, signal)).first
       return await exchange(sameRole(role, again.assertion), again.assertion, signal)
     }
   }
@@ -199,8 +205,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   return {
     ephemeral: provider.ephemeral === true,
     identity,
-    variant: chain.hops.length > 0 || Object.keys(chain.scope).length > 0 ? JSON.stringify(chain) : '',
-    dependsOn: settings.sessionPolicy,
+    variant,
+    dependsOn: [...settings.sessionPolicy, ...(provider.dependsOn?.(settings) ?? [])],
     store: files.store,
     signIn,
     assume,
@@ -214,7 +220,9 @@ export async function openSession(options: SessionOptions): Promise<Session> {
         // Sessions of a chain are short: its source may be good for more of them.
         const rest = signal.aborted ? undefined : remaining()
         if (!rest) throw error
-        log.warn(`${messageOf(error)}; the chain goes on from ${rest.roleArn}, until ${awsTime(rest.expiration)}`)
+        log.warn(
+          `${messageOf(error)}; the chain goes on from ${rest.first.roleArn}, until ${awsTime(rest.first.expiration)}`,
+        )
         return await follow(rest, signal)
       }
     },

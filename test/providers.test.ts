@@ -19,6 +19,9 @@ test('every name finds the provider of that name', async () => {
     'browser',
     'form',
     'web-identity',
+    'keys',
+    'profile',
+    'environment',
     'saml-response',
   ])
 })
