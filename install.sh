@@ -172,13 +172,8 @@ find_release() {
     fail 1 'nothing here can verify a checksum' 'install one of sha256sum, shasum, openssl'
   fi
   lists=$(mktemp -d) || fail 1 'cannot make a temporary folder'
-  if [ -n "$release_key" ] && has minisign; then
-    download "$folder/SHA256SUMS.minisig" "$lists/SHA256SUMS.minisig"
-  fi
   download "$folder/SHA256SUMS" "$lists/SHA256SUMS"
-  if [ -f "$lists/SHA256SUMS.minisig" ]; then
-    minisign -Vqm "$lists/SHA256SUMS" -P "$release_key" >&2 || fail 1 'the signature of the release is not good'
-  fi
+  if [ -n "$release_key" ]; then verify_signature "$folder" "$lists/SHA256SUMS"; fi
   sum='' file=''
   for format in xz zst gz; do
     can_unpack "$format" || continue
@@ -196,6 +191,23 @@ find_release() {
     version=${version%"-$platform.$format"}
   fi
   source=$base/download/v$version/$file
+}
+
+# By minisign, or by an OpenSSL that takes Ed25519; where neither is, the checksums have to do.
+verify_signature() {
+  if has minisign; then
+    download "$1/SHA256SUMS.minisig" "$2.minisig"
+    minisign -Vqm "$2" -P "$release_key" >&2 || fail 1 'the signature of the release is not good'
+  elif has openssl && openssl pkeyutl -help 2>&1 | grep -q -e -rawin; then
+    download "$1/SHA256SUMS.minisig" "$2.minisig"
+    # A key is two letters, eight bytes of a number and the key itself; in front of it goes the head of its DER form (RFC 8410).
+    printf '%s\n' '-----BEGIN PUBLIC KEY-----' \
+      "MCowBQYDK2VwAyEA$(printf '%s' "$release_key" | openssl base64 -d -A | tail -c 32 | openssl base64)" \
+      '-----END PUBLIC KEY-----' >"$2.pem"
+    sed -n 2p "$2.minisig" | openssl base64 -d -A | tail -c 64 >"$2.signature"
+    openssl pkeyutl -verify -pubin -inkey "$2.pem" -rawin -in "$2" -sigfile "$2.signature" >/dev/null 2>&1 ||
+      fail 1 'the signature of the release is not good'
+  fi
 }
 
 # Is this file name of SHA256SUMS the build for here, of the version asked for?

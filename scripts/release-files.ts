@@ -71,13 +71,44 @@ export function zip(name: string, bytes: Uint8Array): Buffer {
   return Buffer.concat([local, central, end])
 }
 
+/** An archive of these files, each of mode 0755 and dated 1970-01-01. (POSIX pax, ustar) */
+export function tar(files: Readonly<Record<string, string | Uint8Array>>): Buffer {
+  const blocks = Object.entries(files).flatMap(([name, content]) => {
+    const bytes = Buffer.from(content)
+    const head = Buffer.alloc(512)
+    const octal = (value: number, at: number, length: number): number =>
+      head.write(`${value.toString(8).padStart(length - 1, '0')}\0`, at, 'latin1')
+    head.write(name, 'latin1')
+    octal(0o755, 100, 8)
+    octal(0, 108, 8)
+    octal(0, 116, 8)
+    octal(bytes.length, 124, 12)
+    octal(0, 136, 12)
+    // The checksum counts its own field as blanks.
+    head.write('        0', 148, 'latin1')
+    head.write('ustar\u000000', 257, 'latin1')
+    octal(
+      head.reduce((sum, byte) => sum + byte, 0),
+      148,
+      7,
+    )
+    return [head, bytes, Buffer.alloc(-bytes.length & 511)]
+  })
+  return Buffer.concat([...blocks, Buffer.alloc(1024)])
+}
+
 export function sha256(bytes: Uint8Array | string): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
+/** SHA-256 of each file in the folder, by name. */
+export function digestsOf(folder: string): Map<string, string> {
+  const names = readdirSync(folder).toSorted()
+  return new Map(names.map(name => [name, sha256(readFileSync(join(folder, name)))]))
+}
+
 /** Writes SHA256SUMS of every file in the folder, as `sha256sum` prints it. */
 export function writeSums(folder: string): void {
-  const names = readdirSync(folder).filter(name => !name.startsWith('SHA256SUMS'))
-  const lines = names.toSorted().map(name => `${sha256(readFileSync(join(folder, name)))}  ${name}\n`)
-  writeFileSync(join(folder, 'SHA256SUMS'), lines.join(''))
+  const files = [...digestsOf(folder)].filter(([name]) => !name.startsWith('SHA256SUMS'))
+  writeFileSync(join(folder, 'SHA256SUMS'), files.map(([name, sum]) => `${sum}  ${name}\n`).join(''))
 }

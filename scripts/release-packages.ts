@@ -1,5 +1,6 @@
 /**
- * Packages for Linux distributions, by nfpm (https://nfpm.goreleaser.com). No capabilities, no services, no scripts: files only.
+ * Packages for Linux distributions, by nfpm (https://nfpm.goreleaser.com). Files only: no capabilities, no scripts, and a unit that
+ * nobody but its user enables.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,9 +22,9 @@ export interface Packaging {
 }
 
 const kinds = [
-  { packager: 'deb', libc: '', depends: ['libc6 (>= 2.17)'] },
-  { packager: 'rpm', libc: '', depends: ['glibc >= 2.17'] },
-  { packager: 'apk', libc: '-musl', depends: ['libstdc++'] },
+  { packager: 'deb', libc: '', systemd: true, depends: ['libc6 (>= 2.17)'] },
+  { packager: 'rpm', libc: '', systemd: true, depends: ['glibc >= 2.17'] },
+  { packager: 'apk', libc: '-musl', systemd: false, depends: ['libstdc++'] },
 ] as const
 
 const processors = { x64: 'amd64', arm64: 'arm64' } as const
@@ -34,14 +35,14 @@ export async function makePackages(packaging: Packaging): Promise<string[] | und
   if (command === undefined) return undefined
   mkdirSync(packaging.work, { recursive: true })
   const made: string[] = []
-  for (const { packager, libc, depends } of kinds) {
+  for (const { packager, libc, systemd, depends } of kinds) {
     for (const [processor, arch] of Object.entries(processors)) {
       const program = packaging.programOf(`linux-${processor}${libc}`)
       if (program === undefined) continue
       const name = `cloudtoken-${packaging.version}-${processor}.${packager}`
       const config = join(packaging.work, `${name}.json`)
       // nfpm reads YAML, and every JSON document is one.
-      writeFileSync(config, JSON.stringify(configuration(packaging, { arch, depends, program }), undefined, 2))
+      writeFileSync(config, JSON.stringify(configuration(packaging, { arch, systemd, depends, program }), undefined, 2))
       const args = ['package', '--config', config, '--packager', packager, '--target', join(packaging.out, name)]
       const { code, output } = await shell(command, args, { quiet: true })
       if (code !== 0) throw new Error(`nfpm cannot make ${name}\n${output}`)
@@ -53,11 +54,12 @@ export async function makePackages(packaging: Packaging): Promise<string[] | und
 
 interface Contents {
   readonly arch: string
+  readonly systemd: boolean
   readonly depends: readonly string[]
   readonly program: string
 }
 
-function configuration({ version, date, texts }: Packaging, { arch, depends, program }: Contents): object {
+function configuration({ version, date, texts }: Packaging, { arch, systemd, depends, program }: Contents): object {
   const file = (src: string, dst: string, mode = 0o644): object => ({ src, dst, file_info: { mode, mtime: date } })
   return {
     name: 'cloudtoken',
@@ -78,6 +80,9 @@ function configuration({ version, date, texts }: Packaging, { arch, depends, pro
       file(join(texts, 'cloudtoken.fish'), '/usr/share/fish/vendor_completions.d/cloudtoken.fish'),
       file(join(texts, 'cloudtoken.1.gz'), '/usr/share/man/man1/cloudtoken.1.gz'),
       file(join(root, 'LICENSE'), '/usr/share/doc/cloudtoken/copyright'),
+      ...(systemd
+        ? [file(join(root, 'packaging', 'cloudtoken.service'), '/usr/lib/systemd/user/cloudtoken.service')]
+        : []),
     ],
     rpm: { buildhost: 'localhost' },
   }

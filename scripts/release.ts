@@ -2,8 +2,8 @@
  * `bun run release`: everything a release has, in dist/releases, laid out as a web server has to serve it. The same commit
  * gives the same bytes; each program is compiled twice to see that.
  *
- * `--targets linux-x64,…` makes some builds only, `--fast` packs badly, without xz, and compiles once, `--out DIR` goes elsewhere. The
- * secret key is the file that CLOUDTOKEN_RELEASE_KEY names.
+ * `--targets linux-x64,…` makes some builds only, `--fast` packs badly, without xz, and compiles once, `--out DIR` goes elsewhere, `--url
+ * URL` is where the releases will be served. The secret key is the file that CLOUDTOKEN_RELEASE_KEY names.
  */
 import { Buffer } from 'node:buffer'
 import {
@@ -11,7 +11,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -19,7 +18,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
@@ -32,7 +31,9 @@ import { compile, flags, targets } from './build.ts'
 import { components, goTool, installGoTool } from './components.ts'
 import { checkSignature, signAdHoc } from './macho.ts'
 import { manualPage } from './manual.ts'
-import { buildName, compress, formats, sha256, writeSums, zip } from './release-files.ts'
+import { buildName, compress, digestsOf, formats, writeSums, zip } from './release-files.ts'
+import { writeFeature } from './release-feature.ts'
+import { writeManifests } from './release-manifests.ts'
 import { makePackages } from './release-packages.ts'
 import { readKey, signatureOf, type ReleaseKey } from './release-sign.ts'
 import { billOfMaterials, provenance, type Origin } from './release-statements.ts'
@@ -42,15 +43,25 @@ interface Plan {
   readonly targets: readonly string[]
   readonly fast: boolean
   readonly out: string
+  /** Where the releases will be served. */
+  readonly address: string
   readonly key: ReleaseKey | undefined
 }
 
 const { version } = pkg
 
+/** As long as package.json has no address: dist behind a server on this machine, as docs/install.md starts one. */
+const localAddress = 'http://127.0.0.1:8000/releases'
+
 function planOf(argv: readonly string[]): Plan {
   const { values } = parseArgs({
     args: [...argv],
-    options: { targets: { type: 'string' }, fast: { type: 'boolean' }, out: { type: 'string' } },
+    options: {
+      targets: { type: 'string' },
+      fast: { type: 'boolean' },
+      out: { type: 'string' },
+      url: { type: 'string' },
+    },
   })
   const wanted = values.targets?.split(',') ?? targets
   const unknown = wanted.find(target => !targets.some(known => known === target))
@@ -63,6 +74,7 @@ function planOf(argv: readonly string[]): Plan {
     targets: wanted,
     fast: values.fast ?? false,
     out: values.out ?? join(root, 'dist', 'releases'),
+    address: (values.url ?? (pkg.releases.url || localAddress)).replace(/\/+$/, ''),
     key,
   }
 }
@@ -136,7 +148,8 @@ function writeTexts(folder: string, origin: Origin): void {
     [`cloudtoken-${version}.cdx.json`]: billOfMaterials(origin),
   }
   for (const [name, text] of Object.entries(texts)) writeFileSync(join(folder, name), text)
-  cpSync(join(root, 'install.sh'), join(folder, 'install.sh'))
+  for (const file of ['install.sh', 'install.ps1', 'packaging/Dockerfile'])
+    cpSync(join(root, file), join(folder, basename(file)))
 }
 
 /** Which of the programs run on this machine, and how long they take to say their version. */
@@ -213,12 +226,10 @@ async function release(plan: Plan, work: string): Promise<void> {
       : 'no deb, rpm and apk: that takes Go or nfpm',
   )
 
-  const digests = new Map(
-    readdirSync(folder)
-      .toSorted()
-      .map(name => [name, sha256(readFileSync(join(folder, name)))]),
-  )
-  writeFileSync(join(folder, `cloudtoken-${version}.intoto.json`), provenance(origin, digests))
+  writeFeature(folder, version, plan.address)
+  const manifests = writeManifests(folder, { version, date: origin.date, address: plan.address }, digestsOf(folder))
+  say(`manifests: ${manifests.join(', ') || 'none, for want of builds'}; they point to ${plan.address}`)
+  writeFileSync(join(folder, `cloudtoken-${version}.intoto.json`), provenance(origin, digestsOf(folder)))
   writeSums(folder)
   signSums(plan, folder, origin)
   const latest = join(plan.out, 'latest')

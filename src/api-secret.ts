@@ -2,6 +2,7 @@
  * Passwords and codes for APIs, by the rules of the pages: to approved hosts alone, a password once, a code never twice.
  */
 import { formFailure } from './form-failure.ts'
+import { readMemory, remember } from './form-memory.ts'
 import { place } from './form-text.ts'
 import { allowHost, hide, passwordOf, type Walk } from './form-walk.ts'
 import type { Page } from './html.ts'
@@ -11,7 +12,10 @@ const maxCodes = 3
 
 /** The password, to be sent to `target` now; `page` is the one that asks for it, if any. */
 export async function passwordFor(walk: Walk, page: Page | undefined, target: URL): Promise<string> {
-  if (walk.passwords.has(target.host)) throw passwordRefused(target.host)
+  if (walk.passwords.has(target.host)) throw refusedAgain(walk, target.host)
+  if (walk.context.mode === 'refresh' && readMemory(walk.context.store).choices[pushKey(target.host)]) {
+    throw formFailure('idp-session-ended', `${target.host} sends a push as soon as it has the password`)
+  }
   await allowHost(walk, target)
   const password = await passwordOf(walk)
   walk.context.log.debug(`${place(target.href)}: credentials`)
@@ -20,8 +24,22 @@ export async function passwordFor(walk: Walk, page: Page | undefined, target: UR
   return password
 }
 
+const pushKey = (host: string): string => `${host} push`
+
+/** Keeps in mind that the password alone makes a phone ring here: in the background it is not sent again. */
+export function pushFollows({ context: { store } }: Walk, host: string): void {
+  if (readMemory(store).choices[pushKey(host)]) return
+  remember(store, memory => ({ choices: { ...memory.choices, [pushKey(host)]: 'at once' } }))
+}
+
 export function passwordRefused(host: string, said = ''): Error {
   return formFailure('password-refused', `${host} refused the user name or the password${said && `: ${said}`}`)
+}
+
+/** What it means that the password is asked for again. */
+export function refusedAgain({ last }: Walk, host: string, said = ''): Error {
+  if (last !== 'code') return passwordRefused(host, said)
+  return formFailure('mfa-refused', `${host} refused the second factor, and begins again${said && `: ${said}`}`)
 }
 
 /** In the background nobody is there for a second factor, and none is begun. */

@@ -1,6 +1,7 @@
 /**
  * Which browser this person has: one table for every system, in the order of preference.
  */
+import { accessSync, constants, statSync } from 'node:fs'
 import path from 'node:path'
 import { failure } from './errors.ts'
 
@@ -94,4 +95,13 @@ export function findBrowser(wish: string | undefined, { platform, env, isProgram
     code: 'browser-missing',
     hint: 'install one of them, or say where it is: --browser-path FILE',
   })
+}
+
+export function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return statSync(file).isFile()
+  } catch {
+    return false
+  }
 }

@@ -2,13 +2,12 @@
  * Signing in through the browser that the person already has. It shows the identity provider's own pages, so everything
  * that works in a browser works here; the SAMLResponse is taken from the request to AWS, which never leaves the browser.
  */
-import { accessSync, constants, statSync } from 'node:fs'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { catchResponse } from './browser-capture.ts'
 import { forgetSessionCookies, keepSessionCookies, restoreSessionCookies } from './browser-cookies.ts'
 import { busy, closed, crashed, overdue, sessionEnded, stuck, unreachable } from './browser-failure.ts'
-import { findBrowser, type InstalledBrowser } from './browser-find.ts'
+import { findBrowser, isProgram, type InstalledBrowser } from './browser-find.ts'
 import { asFields, type DevTools, type Fields } from './browser-pipe.ts'
 import { startBrowser } from './browser-process.ts'
 import { watchPage } from './browser-watch.ts'
@@ -156,13 +155,4 @@ function checkScreen({ env, platform }: BrowserMachine): void {
     code: 'browser-no-screen',
     hint: 'sign in where there is a screen, or hand over the response: cloudtoken --saml-response FILE',
   })
-}
-
-function isProgram(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return statSync(file).isFile()
-  } catch {
-    return false
-  }
 }

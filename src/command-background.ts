@@ -43,7 +43,8 @@ export async function behind(flags: Flags): Promise<number> {
   try {
     const user = isRoot() ? await findUser({ systemUsername: settings.systemUsername, env: process.env }) : undefined
     const accessLog = settings.quiet ? undefined : createAccessLog(log.access)
-    const gate = await openGate({ listen: parseListen(settings.listen), force: settings.force, log, accessLog })
+    const { ipv6, force } = settings
+    const gate = await openGate({ listen: parseListen(settings.listen), ipv6, force, log, accessLog })
     return await closing(gate, async () => {
       front.send({ step: 'open', url: gate.url })
       const env = await unlessEnded(front.environment(), ending.signal)

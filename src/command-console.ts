@@ -9,6 +9,7 @@ import { withoutSecrets } from './config.ts'
 import { obtainCredentials } from './command-obtain.ts'
 import { consoleUrl, destinationOf } from './federation.ts'
 import { createHttp } from './http.ts'
+import { openNetwork } from './http-network.ts'
 import { run } from './run.ts'
 import type { Credentials } from './types.ts'
 
@@ -31,7 +32,7 @@ export async function makeUrl({ settings, env, log }: Context, credentials: Cred
     issuer: url !== undefined && URL.canParse(url) ? new URL(url).origin : 'cloudtoken',
     region,
     env,
-    http: createHttp({ timeoutMs: 15_000, log }),
+    http: createHttp({ network: openNetwork(settings, env), timeoutMs: 15_000, log }),
     log,
   })
 }

@@ -9,6 +9,7 @@ import { checkNames, emptyConfig, loadConfig, resolveSettings, variableOf, type 
 import { failure, messageOf } from './errors.ts'
 import { isExporter } from './exporters.ts'
 import { findPaths, readText, type Paths } from './files.ts'
+import type { OnWait } from './http.ts'
 import { findIdentity, namesIn, planOf } from './identity.ts'
 import { createKeyring, type Keyring } from './keyring.ts'
 import { createLog, keepSecret, redact, type Log, type LogOutput } from './log.ts'
@@ -20,6 +21,7 @@ import type { Ask } from './provider.ts'
 import { findProvider, providerNames } from './providers.ts'
 import { run } from './run.ts'
 import { openSession, type Session } from './session.ts'
+import { canShowWait, showWait } from './term-wait.ts'
 import { createTerminal, type Terminal } from './term.ts'
 import type { Clock } from './types.ts'
 import { createVault, type Vault } from './vault.ts'
@@ -169,7 +171,15 @@ export function optionsOnly(flags: Flags, env: Env): Settings {
 export async function sessionOf(context: Context, signer?: string): Promise<Session> {
   const planned = planOf(context.config, context.settings)
   const plan = signer === undefined ? planned : { ...planned, auth: [], provider: signer }
-  return await openSession({ ...context, plan, ask: context.terminal })
+  return await openSession({ ...context, plan, ask: context.terminal, onWait: onWaitOf(context) })
+}
+
+/** Under `--debug` every request has lines of its own. */
+function onWaitOf({ settings, env, log, clock }: Context): OnWait | undefined {
+  if (settings.quiet || settings.debug || settings.noInput || !canShowWait(env)) return undefined
+  const { columns } = process.stderr
+  const elapsed = (): number => clock.elapsed()
+  return (host, waitedMs) => showWait(host, { write: log.access, columns, elapsed, waitedMs })
 }
 
 function warnAbout(table: OptionTable, settings: Settings, flags: Flags, env: Env, log: Log): void {

@@ -5,6 +5,7 @@ import process from 'node:process'
 import { optionsOnly, type Flags } from './command-context.ts'
 import { askDaemon } from './control.ts'
 import { findDaemon, type DaemonStatus, type FoundDaemon } from './daemon-control.ts'
+import type { SimulationStatus } from './daemon-simulation.ts'
 import { failure } from './errors.ts'
 import { findPaths } from './files.ts'
 import { createLog } from './log.ts'
@@ -46,7 +47,7 @@ async function change(flags: Flags, command: 'refresh' | 'use', argument?: strin
   return 0
 }
 
-async function meant(flags: Flags, file?: string): Promise<FoundDaemon> {
+export async function meant(flags: Flags, file?: string): Promise<FoundDaemon> {
   const settings = optionsOnly(flags, process.env)
   const listen = typeof flags['listen'] === 'string' ? parseListen(flags['listen']) : undefined
   const paths = findPaths(process.env, settings.configDir)
@@ -66,10 +67,27 @@ export function statusLines(status: DaemonStatus, now: number): string[] {
     ['IdP session', status.idpSessionEnd === null ? undefined : `until ${when(status.idpSessionEnd, now)}`],
     ['last error', status.lastError ?? undefined],
     ['secrets', status.secretStore ? `kept ${placeNames[status.secretStore]}` : undefined],
+    ['simulated', simulatedTexts(status.simulated ?? null, now).join('; ') || undefined],
     ['requests', String(status.requests)],
     ['process', `${status.pid}, since ${when(status.started, now)}, version ${status.version}`],
   ]
   return rows.flatMap(([name, value]) => (value === undefined ? [] : [`${`${name}:`.padEnd(14)}${value}`]))
+}
+
+/** One text for each thing that is made up. */
+export function simulatedTexts(simulated: SimulationStatus | null, now: number): string[] {
+  const { 'spot-interruption': spot, rebalance, maintenance, expiry, slow, error, tags } = simulated ?? {}
+  const userData = simulated?.['user-data']
+  return [
+    spot && `spot interruption, ${spot.action} at ${when(spot.time, now)}`,
+    rebalance && `rebalance recommendation of ${when(rebalance.time, now)}`,
+    maintenance && `maintenance event ${maintenance.code}, from ${when(maintenance.from, now)}`,
+    expiry && `credentials that end at ${when(expiry.time, now)}`,
+    slow && `every answer ${slow.milliseconds} ms later`,
+    error && `every answer ${error.status}${error.until === undefined ? '' : `, until ${when(error.until, now)}`}`,
+    userData && `user data of ${userData.bytes} bytes`,
+    tags && `tags ${Object.keys(tags).join(', ')}`,
+  ].filter(text => text !== undefined)
 }
 
 const states: Readonly<Record<DaemonStatus['state'], string>> = {

@@ -11,7 +11,7 @@ import { respectOther } from './daemon-control.ts'
 import { isFailure } from './errors.ts'
 import { findPaths } from './files.ts'
 import { openGate, type Gate } from './gate.ts'
-import { metadataAddress } from './linklocal.ts'
+import { isMetadataAddress } from './linklocal.ts'
 import { createLog } from './log.ts'
 import type { OptionTable } from './option.ts'
 import { coreOptions } from './options.ts'
@@ -51,7 +51,7 @@ async function asRoot({ flags, argv, handover }: DaemonStart): Promise<number> {
       })
     }
     const accessLog = settings.quiet ? undefined : createAccessLog(log.access)
-    const gate = await openGate({ listen, force: settings.force, log, accessLog })
+    const gate = await openGate({ listen, ipv6: settings.ipv6, force: settings.force, log, accessLog })
     return await closing(gate, async () => {
       becomePerson()
       return await serve(await createContext(flags), gate, ending)
@@ -76,8 +76,8 @@ async function asPerson({ flags, argv }: DaemonStart): Promise<number> {
   const { settings, log, paths, terminal, env } = context
   const listen = parseListen(settings.listen)
   await respectOther(env, paths, listen)
-  if (listen.hostname === metadataAddress && !(await couldListen(context))) {
-    log.info(`root is needed to put ${metadataAddress} on this machine and to listen there; it is given up right after`)
+  if (isMetadataAddress(listen.hostname) && !(await couldListen(context))) {
+    log.info(`root is needed to put ${listen.hostname} on this machine and to listen there; it is given up right after`)
     const words = [...argv.filter(word => !/^--(listen|config-dir)=/.test(word)), `--listen=${settings.listen}`]
     const chosen = settings.configDir === undefined ? [] : [`--config-dir=${paths.config}`]
     const sudo = sudoCommand(selfCommand(), [...words, ...chosen], process.env, {
@@ -98,7 +98,7 @@ async function asPerson({ flags, argv }: DaemonStart): Promise<number> {
     return await closing(started, () => lead(context, started, ending))
   }
   const accessLog = settings.quiet ? undefined : createAccessLog(log.access)
-  const gate = await openGate({ listen, force: settings.force, log, accessLog })
+  const gate = await openGate({ listen, ipv6: settings.ipv6, force: settings.force, log, accessLog })
   return await closing(gate, () => serve(context, gate, ending))
 }
 
@@ -126,6 +126,7 @@ async function couldListen({ settings, log }: Context): Promise<boolean> {
   try {
     const gate = await openGate({
       listen: parseListen(settings.listen),
+      ipv6: settings.ipv6,
       force: true,
       log: { ...log, write: () => {}, print: () => {} },
     })

@@ -1,29 +1,41 @@
 /**
- * `link up|down|status`: the link-local address alone, to be set up once for daemons that then need no root.
+ * `link up|down|status`: the link-local addresses alone, to be set up once for daemons that then need no root.
  */
+import type { Flags } from './command-context.ts'
 import { failure } from './errors.ts'
-import { addAddress, linkStatus, metadataAddress, removeAddress, repair, type LinkStatus } from './linklocal.ts'
+import {
+  addAddress,
+  linkStatus,
+  metadataAddress,
+  metadataAddress6,
+  removeAddress,
+  repair,
+  type LinkStatus,
+} from './linklocal.ts'
 import { createLog } from './log.ts'
 
-export async function linkCommand(verb: string | undefined): Promise<number> {
+export async function linkCommand(verb: string | undefined, flags: Flags): Promise<number> {
+  const work = verb !== undefined && Object.hasOwn(verbs, verb) ? verbs[verb] : undefined
+  if (!work) throw failure('usage', 'link wants up, down or status', { hint: 'cloudtoken link status' })
   const log = createLog()
-  if (verb === 'up') {
-    const { added, device } = await addAddress(metadataAddress, undefined, { keep: true })
-    log.print(added ? `${metadataAddress} is now on ${device}` : `${metadataAddress} was on ${device} already`)
-    return 0
+  const repaired = verb === 'down' ? await repair() : []
+  for (const address of flags['ipv6'] ? [metadataAddress, metadataAddress6] : [metadataAddress]) {
+    log.print(await work(address, repaired))
   }
-  if (verb === 'down') {
-    const repaired = await repair()
-    const { removed } = await removeAddress(metadataAddress)
-    const gone = removed || repaired.includes(metadataAddress)
-    log.print(gone ? `${metadataAddress} has been removed` : `${metadataAddress} is not ours to remove, or not there`)
-    return 0
-  }
-  if (verb === 'status') {
-    log.print(describe(await linkStatus(metadataAddress)))
-    return 0
-  }
-  throw failure('usage', 'link wants up, down or status', { hint: 'cloudtoken link status' })
+  return 0
+}
+
+const verbs: Readonly<Record<string, (address: string, repaired: readonly string[]) => Promise<string>>> = {
+  async up(address) {
+    const { added, device } = await addAddress(address, undefined, { keep: true })
+    return added ? `${address} is now on ${device}` : `${address} was on ${device} already`
+  },
+  async down(address, repaired) {
+    const { removed } = await removeAddress(address)
+    const gone = removed || repaired.includes(address)
+    return gone ? `${address} has been removed` : `${address} is not ours to remove, or not there`
+  },
+  status: async address => describe(await linkStatus(address)),
 }
 
 function describe({ address, device, state, pid }: LinkStatus): string {

@@ -17,6 +17,7 @@ import { checkSafe, type Found } from './plugin-find.ts'
 import { loadModule } from './plugin-module.ts'
 import { addedOptions, type Plugins } from './plugins.ts'
 import { createHttp } from './http.ts'
+import { openNetwork } from './http-network.ts'
 import type { Ask } from './provider.ts'
 import { folderStore } from './store.ts'
 import { toTokens } from './tokens.ts'
@@ -196,7 +197,7 @@ async function answersOrFails(subject: Subject, mode: 'login' | 'refresh'): Prom
   const work = (): Promise<unknown> => {
     if (isExecutable(subject)) return talk(subject, {}, [], mode)
     if (plugin.kind === 'provider') {
-      const http = createHttp({ timeoutMs: 5000, signal: context.signal, log })
+      const http = createHttp({ network: openNetwork({}, context.env), timeoutMs: 5000, signal: context.signal, log })
       return plugin.plugin.authenticate({ ...context, password, http, secrets: memorySecrets(), clock: systemClock })
     }
     return plugin.kind === 'stage' ? plugin.plugin.run(context) : Promise.resolve()

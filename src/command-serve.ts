@@ -8,9 +8,11 @@ import type { Taken } from './background.ts'
 import { beside, openContainerEndpoint, serveOther, takeOthers, type ContainerEndpoint } from './daemon-container.ts'
 import { openControl } from './daemon-control.ts'
 import { createHolding } from './daemon-credentials.ts'
+import { createSimulation, startWanted } from './daemon-simulation.ts'
 import { createService, createServing } from './daemon.ts'
 import type { Gate } from './gate.ts'
-import { metadataAddress } from './linklocal.ts'
+import { isMetadataAddress, metadataAddress, metadataAddress6 } from './linklocal.ts'
+import { parseListen } from './serve.ts'
 import type { Session } from './session.ts'
 
 /** What is open and waits for its first credentials. */
@@ -28,11 +30,12 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
   const metadata = await createService(context, gate.listen)
   const endpoint = await openContainerEndpoint(context)
   try {
+    const simulation = createSimulation(beside(metadata, endpoint), context.clock)
     const session = await sessionOf(context)
     // Unlocked now, while somebody is there; a renewal asks nobody.
     if (!session.ephemeral) await context.vault.holder(context.terminal)
     const holding = createHolding(session, context.settings)
-    const service = beside(metadata, endpoint, holding)
+    const service = beside(simulation.service, holding)
     const others: Pick<ContainerEndpoint, 'show'> = {
       show(snapshot) {
         endpoint.show(snapshot)
@@ -41,7 +44,16 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
     }
     const serving = createServing(session, service, context)
     gate.open(service.handler, context.settings)
-    const control = await openControl({ ...context, gate, service, serving, holding, end: () => ending.abort() })
+    startWanted(simulation, metadata.wanted, context.clock, ending.signal)
+    const control = await openControl({
+      ...context,
+      gate,
+      service,
+      serving,
+      simulation,
+      holding,
+      end: () => ending.abort(),
+    })
     return {
       session,
       show(first) {
@@ -77,8 +89,10 @@ export function announce({ settings, log }: Context, url: string, lines: readonl
   log.print(`Metadata proxy now available on ${url}`)
   log.print('-'.repeat(54))
   for (const line of lines) log.print(line)
-  if (!settings.listen.startsWith(metadataAddress)) {
-    log.info(`for clients: AWS_EC2_METADATA_SERVICE_ENDPOINT=${url}/`)
+  const { hostname } = parseListen(settings.listen)
+  if (!isMetadataAddress(hostname)) log.info(`for clients: AWS_EC2_METADATA_SERVICE_ENDPOINT=${url}/`)
+  if (settings.ipv6 || hostname === metadataAddress6) {
+    log.info('for clients over IPv6: AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6')
   }
 }
 

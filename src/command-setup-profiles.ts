@@ -11,6 +11,7 @@ import { readSection } from './ini.ts'
 import { camelCase, type Option } from './option.ts'
 import { generalOptions } from './options-general.ts'
 import { chainOptions, roleOptions } from './options-role.ts'
+import { networkOptions } from './options-network.ts'
 import { signInOptions } from './options-sign-in.ts'
 import { nameProfiles, placeProfiles, removeProfiles, type Placed, type Profile } from './profiles.ts'
 import { filterRoles, offeredRoles } from './roles.ts'
@@ -70,6 +71,7 @@ function identityWords({ flags, env, settings }: Context): string[] {
     'config-dir': configDir,
     'config-file': file,
     ...signInOptions,
+    ...networkOptions,
     ...chainOptions,
     'session-duration': duration,
     region,

@@ -8,6 +8,7 @@ import type { Flags } from './command-context.ts'
 import { failure } from './errors.ts'
 import { replaceProgram } from './files.ts'
 import { createHttp } from './http.ts'
+import { openNetwork } from './http-network.ts'
 import { managerOf } from './installed-by.ts'
 import { createLog, type Log } from './log.ts'
 import { baseUrl, compareVersions, fetchProgram, findRelease, targetOf, type Release } from './release.ts'
@@ -32,7 +33,9 @@ export async function upgradeCommand(flags: Flags): Promise<number> {
   )
   const key = required(flags['key'] ?? pkg.releases.key, 'this build knows no key that signs releases', '--key')
   const version = flags['to'] === undefined ? undefined : String(flags['to']).replace(/^v/, '')
+  const caFile = flags['ca-file']
   const http = createHttp({
+    network: openNetwork({ ...(typeof caFile === 'string' && { caFile }) }, process.env),
     timeoutMs: downloadMs,
     maxBytes: largestProgram,
     userAgent: `cloudtoken/${pkg.version}`,
@@ -49,7 +52,7 @@ export async function upgradeCommand(flags: Flags): Promise<number> {
   if (flags['check'] === true) return 0
   if (process.platform === 'win32') {
     throw failure('config', 'a running program cannot be replaced on Windows', {
-      hint: 'take the .zip of the new release and replace cloudtoken.exe when none runs',
+      hint: 'install.ps1 of the new release does: docs/install.md',
     })
   }
   log.info(`downloading ${release.file}`)

@@ -6,6 +6,7 @@ import type { Context } from './command-context.ts'
 import { failure } from './errors.ts'
 import { readText } from './files.ts'
 import { createHttp } from './http.ts'
+import { openNetwork } from './http-network.ts'
 import { callerIdentity } from './sts.ts'
 import { awsTime, fromTokens } from './tokens.ts'
 
@@ -21,7 +22,7 @@ export async function whoamiCommand({ settings, paths, env, clock, log }: Contex
     region: settings.region,
     env,
     now: () => clock.now(),
-    http: createHttp({ log }),
+    http: createHttp({ network: openNetwork(settings, env), log }),
     log,
   })
   if (settings.json) log.print(JSON.stringify({ account, arn, userId, expiration: until }, undefined, 2))

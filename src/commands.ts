@@ -2,14 +2,22 @@
  * The one table of commands: help, completions and the man page come from it. What a command needs is loaded when it runs.
  */
 import { withContext, type Command, type Invocation } from './command.ts'
-import { daemonOptions } from './options-daemon.ts'
+import { daemonOptions, simulateOptions } from './options-daemon.ts'
 import { generalOptions, pluginOptions, upgradeOptions } from './options-general.ts'
+import { networkOptions } from './options-network.ts'
 import { consoleOptions, execOptions, exporterOptions, profileOptions, setupOptions } from './options-output.ts'
 import { coreOptions } from './options.ts'
 import { chainOptions, roleOptions } from './options-role.ts'
 import { signInOptions, tokenOptions } from './options-sign-in.ts'
 
-const signIn = { ...signInOptions, ...tokenOptions, ...roleOptions, ...chainOptions, ...generalOptions }
+const signIn = {
+  ...signInOptions,
+  ...tokenOptions,
+  ...networkOptions,
+  ...roleOptions,
+  ...chainOptions,
+  ...generalOptions,
+}
 
 const controlOptions = {
   listen: { ...daemonOptions.listen, summary: 'the daemon at this address, where several are running' },
@@ -74,7 +82,7 @@ export const commands: readonly Command[] = [
   {
     name: 'whoami',
     summary: 'whom AWS takes the credentials of the last run for',
-    options: { ...exporterOptions, ...generalOptions, region: roleOptions.region },
+    options: { ...networkOptions, ...exporterOptions, ...generalOptions, region: roleOptions.region },
     run: withContext(async context => (await import('./command-whoami.ts')).whoamiCommand(context)),
   },
   {
@@ -124,12 +132,20 @@ export const commands: readonly Command[] = [
     run: async ({ flags }) => (await import('./command-logs.ts')).logsCommand(flags),
   },
   {
+    name: 'simulate',
+    usage: 'WHAT|off',
+    summary: 'let the daemon make up a spot interruption, an event, slowness …; alone: what it makes up',
+    options: { ...simulateOptions, ...controlOptions },
+    positionals: Infinity,
+    run: async ({ flags, words }) => (await import('./command-simulate.ts')).simulateCommand(flags, words),
+  },
+  {
     name: 'link',
     usage: 'up|down|status',
     summary: 'the link-local address alone (up and down need root)',
-    options: generalOptions,
+    options: { ipv6: { ...daemonOptions.ipv6, summary: 'the IPv6 address as well' }, ...generalOptions },
     positionals: 1,
-    run: async ({ words }) => (await import('./command-link.ts')).linkCommand(words[0]),
+    run: async ({ flags, words }) => (await import('./command-link.ts')).linkCommand(words[0], flags),
   },
   {
     name: 'init',
@@ -154,8 +170,20 @@ export const commands: readonly Command[] = [
   {
     name: 'upgrade',
     summary: 'replace this program by the latest release, verified',
-    options: { ...upgradeOptions, quiet: generalOptions.quiet, debug: generalOptions.debug, help: generalOptions.help },
+    options: {
+      ...upgradeOptions,
+      'ca-file': networkOptions['ca-file'],
+      quiet: generalOptions.quiet,
+      debug: generalOptions.debug,
+      help: generalOptions.help,
+    },
     run: async ({ flags }) => (await import('./command-upgrade.ts')).upgradeCommand(flags),
+  },
+  {
+    name: 'doctor',
+    summary: 'what keeps clients from their credentials, or you from signing in',
+    options: { ...signInOptions, ...networkOptions, ...tokenOptions, ...generalOptions, region: roleOptions.region },
+    run: async ({ flags }) => (await import('./command-doctor.ts')).doctorCommand(flags),
   },
   {
     name: 'completion',

@@ -22,6 +22,8 @@ export interface Config {
   readonly accounts: Readonly<Record<string, string>>
   /** Short name to role ARN, for `--chain` and `--dest-role-alias`. */
   readonly aliases: Readonly<Record<string, string>>
+  /** What the metadata service serves in place of its own values, by path. */
+  readonly metadata: Values
 }
 
 export type Stage = 'pre_auth' | 'auth' | 'post_auth'
@@ -35,7 +37,7 @@ const olderKeys: Readonly<Record<string, readonly [provider: string, option: str
   'okta-url': ['okta', 'url'],
   gui: ['okta', 'gui'],
 }
-const topKeys = ['plugins', 'defaults', 'identities', 'accounts', 'aliases', ...Object.keys(olderKeys)]
+const topKeys = ['plugins', 'defaults', 'identities', 'accounts', 'aliases', 'metadata', ...Object.keys(olderKeys)]
 
 export const emptyConfig: Config = {
   file: undefined,
@@ -45,6 +47,7 @@ export const emptyConfig: Config = {
   identities: {},
   accounts: {},
   aliases: {},
+  metadata: {},
 }
 
 /** A missing file is an empty configuration; anything that cannot be understood is a failure that names the place. */
@@ -77,7 +80,9 @@ export function readConfig(value: unknown, file: string): Config {
   }
   const accounts = texts(top['accounts'], file, 'accounts')
   const aliases = texts(top['aliases'], file, 'aliases')
-  return { file, stages: readStages(top['plugins'], file), defaults, pluginDefaults, identities, accounts, aliases }
+  const metadata = raw(top['metadata'] ?? {}, file, 'metadata')
+  const stages = readStages(top['plugins'], file)
+  return { file, stages, defaults, pluginDefaults, identities, accounts, aliases, metadata }
 }
 
 function texts(value: unknown, file: string, where: string): Record<string, string> {

@@ -6,6 +6,7 @@ import pkg from '../package.json' with { type: 'json' }
 import { controlFile, controlFiles } from './control-place.ts'
 import { askDaemon, noDaemon, readObject, startControl, type ControlServer } from './control.ts'
 import type { Holding } from './daemon-credentials.ts'
+import { readOrder, type Simulation, type SimulationStatus } from './daemon-simulation.ts'
 import { timeOf, type MetadataService, type Serving, type ServingStatus } from './daemon.ts'
 import { failure, isFailure } from './errors.ts'
 import type { Paths } from './files.ts'
@@ -27,6 +28,8 @@ export interface DaemonStatus extends ServingStatus {
   readonly requests: number
   /** Who holds the key of the secrets at rest; `null` while none was wanted. */
   readonly secretStore: Holder | 'none' | null
+  /** What is made up, `null` for nothing. */
+  readonly simulated: SimulationStatus | null
 }
 
 export interface Controlled {
@@ -38,13 +41,14 @@ export interface Controlled {
   readonly serving: Serving
   readonly holding: Holding
   readonly vault: Pick<Vault, 'keeps' | 'inUse'>
+  readonly simulation: Simulation
   /** Ends the daemon. */
   end(): void
 }
 
 /** `undefined` where there can be no socket, which is told and no reason not to serve. */
 export async function openControl(daemon: Controlled): Promise<ControlServer | undefined> {
-  const { env, paths, log, gate, service, serving, holding, vault } = daemon
+  const { env, paths, log, gate, service, serving, simulation, holding, vault } = daemon
   const started = new Date()
   const status = (): DaemonStatus => ({
     pid: process.pid,
@@ -54,6 +58,7 @@ export async function openControl(daemon: Controlled): Promise<ControlServer | u
     ...serving.status(),
     requests: service.requests(),
     secretStore: vault.keeps ? (vault.inUse() ?? null) : 'none',
+    simulated: simulation.status(),
   })
   try {
     return await startControl(controlFile(env, paths, gate.listen), {
@@ -62,6 +67,10 @@ export async function openControl(daemon: Controlled): Promise<ControlServer | u
       refresh: async () => void (await serving.refresh()),
       use: async wish => void (await serving.use(wish ?? '')),
       stop: daemon.end,
+      simulate(order) {
+        simulation.order(readOrder(order))
+        return simulation.status()
+      },
     })
   } catch (error) {
     if (!isFailure(error) || error.kind !== 'config') throw error

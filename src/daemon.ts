@@ -5,15 +5,16 @@ import type { Buffer } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import process from 'node:process'
+import type { Config } from './config.ts'
 import { createAdmission } from './daemon-readers.ts'
 import { failure, isFailure, messageOf } from './errors.ts'
-import { readBytes, readText, writeFile, type Paths } from './files.ts'
+import { readBytes, writeFile, type Paths } from './files.ts'
 import type { Listen } from './guard.ts'
 import type { Log } from './log.ts'
 import type { MetadataSnapshot } from './metadata-document.ts'
-import { readProxyConfig } from './metadata-proxy.ts'
+import type { MockConfig } from './metadata-mock.ts'
+import { sourceOf } from './metadata-source.ts'
 import { createTokens } from './metadata-token.ts'
-import { createTree } from './metadata-tree.ts'
 import { createMetadata, type Handler } from './metadata.ts'
 import { notify } from './notify.ts'
 import type { Settings } from './options.ts'
@@ -24,6 +25,7 @@ import type { Clock, Credentials, Role } from './types.ts'
 
 export interface Served {
   readonly settings: Settings
+  readonly config: Pick<Config, 'file' | 'metadata'>
   readonly paths: Paths
   readonly log: Log
   readonly clock: Clock
@@ -35,24 +37,21 @@ export interface MetadataService {
   show(snapshot: MetadataSnapshot): void
   /** Requests answered so far. */
   requests(): number
+  /** What the metadata file wants to be simulated. */
+  readonly wanted?: MockConfig['wanted']
 }
 
-export async function createService({ settings, paths, log }: Served, listen: Listen): Promise<MetadataService> {
+export async function createService(served: Served, listen: Listen): Promise<MetadataService> {
+  const { settings, paths, log } = served
   let snapshot: MetadataSnapshot = {}
   const key = tokenKey(paths)
-  const proxyFile = settings.metadataConfig ?? path.join(paths.config, 'proxy.yaml')
-  const text = readText(proxyFile)
-  if (text === undefined && settings.metadataConfig !== undefined)
-    throw failure('config', `no metadata file ${proxyFile}`)
-  // As init writes it, all in comments, it asks for nothing.
-  const says = text?.split('\n').some(line => !/^\s*(#|$)/.test(line))
-  const proxy = says ? readProxyConfig(text ?? '', proxyFile) : undefined
-  for (const warning of proxy?.warnings ?? []) log.warn(warning)
+  const { source, warnings, requireToken, wanted } = sourceOf(served, key.toString('hex'))
+  for (const warning of warnings) log.warn(warning)
   const answer = createMetadata({
     snapshot: () => snapshot,
-    source: proxy?.source ?? createTree({ seed: key.toString('hex'), region: settings.region }),
+    source,
     tokens: createTokens(key),
-    requireToken: settings.requireImdsv2,
+    requireToken: settings.requireImdsv2 || requireToken === true,
     admit: await createAdmission(settings, listen, log),
   })
   let requests = 0
@@ -63,6 +62,7 @@ export async function createService({ settings, paths, log }: Served, listen: Li
     },
     show: next => void (snapshot = next),
     requests: () => requests,
+    ...(wanted && { wanted }),
   }
 }
 

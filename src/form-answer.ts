@@ -84,7 +84,7 @@ export async function answerChoice(walk: Walk, page: Page, kind: PageChoice): Pr
 }
 
 /** The configured way, the one there is, the one chosen last time when nobody can be asked, or the person's choice. */
-async function chooseWay(walk: Walk, page: Page, choice: PageChoice): Promise<Way> {
+export async function chooseWay(walk: Walk, page: Page, choice: Pick<PageChoice, 'about' | 'ways'>): Promise<Way> {
   const { ask, log, mode, settings, store } = walk.context
   const { host } = new URL(page.url)
   const byName = (name: string | undefined): Way | undefined =>

@@ -13,7 +13,7 @@ const typed = new Set(['text', 'password', 'tel', 'number', 'email'])
 const codeNames = new Set(
   (
     'otp totp otc code token mfatoken passcode nextcode challengequestionanswer securitycode verificationcode oathcode ' +
-    'safenetpassword tokencode mfasubmission mfacode ecomtoken pin duopasscode onetimecode onetimepassword'
+    'safenetpassword tokencode mfasubmission mfacode ecomtoken pin duopasscode f5challenge onetimecode onetimepassword'
   ).split(' '),
 )
 const userNames = new Set(
@@ -59,8 +59,9 @@ export function isCaptcha(control: Control): boolean {
   return captchaNames.has(plainName(control.name))
 }
 
-function isUserName(control: Control): boolean {
-  return userNames.has(plainName(control.name)) || /^(?:username|email)$/.test(control.autocomplete)
+function isUserName({ autocomplete, id, name }: Control): boolean {
+  // PingFederate calls it `subject`, and `identifierInput` beside that.
+  return [name, id].some(each => userNames.has(plainName(each))) || /^(?:username|email)$/.test(autocomplete)
 }
 
 /** All fields for passwords, codes left out: those of type password, else those with a password's name. */

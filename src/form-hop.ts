@@ -6,7 +6,13 @@ import { firstOf, named, typedControls } from './form-fields.ts'
 
 export type Hop =
   /** A form that a script sends by itself, with `values` as the script would set them. */
-  | { readonly kind: 'hop-form'; readonly form: Form; readonly values?: Readonly<Record<string, string>> }
+  | {
+      readonly kind: 'hop-form'
+      readonly form: Form
+      readonly values?: Readonly<Record<string, string>>
+      /** Where it leads, a person's phone may ring at once. */
+      readonly rings?: true
+    }
   | { readonly kind: 'hop'; readonly url: string }
 
 /** SAML request, WS-Federation, OpenID Connect form_post, Shibboleth's storage pages: sent on as they are. */
@@ -22,19 +28,35 @@ export function protocolHop(page: Page): Hop | undefined {
     if (named(form, /^shib_idp_ls_/)) return { kind: 'hop-form', form }
     // PingID asks whether the browser speaks WebAuthn; this one does not.
     const probe = named(form, 'isWebAuthnSupportedByBrowser')
-    return probe && { kind: 'hop-form', form, values: { [probe.name]: 'false' } }
+    if (probe) return { kind: 'hop-form', form, values: { [probe.name]: 'false' } }
+    if (isSilent(form) && named(form, 'ppm_request')?.value) return { kind: 'hop-form', form, rings: true }
+    return isBackFromPing(page, form) ? { kind: 'hop-form', form } : undefined
   })
 }
 
-/** Sent by a script as soon as the page is there: nothing in it that a person would see to. */
+/** From PingID to PingFederate, or to PingID's next page; scripts in files of their own send these. */
+function isBackFromPing({ forms }: Page, form: Form): boolean {
+  if (!isSilent(form)) return false
+  if (named(form, 'ppm_response')?.value) return true
+  if (form.id === 'form1' && named(form, 'csrfToken')) return !forms.some(({ id }) => /^res?ponseView$/.test(id))
+  // PingFederate goes on. A script that would fill something in has an empty field for it.
+  const whole = form.controls.every(({ type, value }) => type === 'hidden' && value !== '')
+  return whole && form.method === 'post' && named(form, 'RelayState') !== undefined && !named(form, 'SAMLResponse')
+}
+
+/** Sent by a script as soon as the page is there. */
 export function selfSent(page: Page): Hop | undefined {
   if (!page.submitsItself) return undefined
-  const silent = /^(?:hidden|submit|button|image|reset)$/
-  const quiet = page.forms.filter(({ controls }) => controls.every(c => silent.test(c.type)))
+  const quiet = page.forms.filter(isSilent)
   // Keycloak before Kerberos: a form with nothing in it but its address.
   const form =
     quiet.find(({ controls }) => controls.length > 0) ?? quiet.find(({ method, action }) => method === 'post' && action)
   return form && { kind: 'hop-form', form }
+}
+
+/** Nothing in it that a person would see to. */
+function isSilent({ controls }: Form): boolean {
+  return controls.every(({ type }) => /^(?:hidden|submit|button|image|reset)$/.test(type))
 }
 
 /** A refresh or a script, or the link of a page that waits for one. */

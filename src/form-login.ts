@@ -10,13 +10,14 @@ import { readPage, submit, type Page } from './html.ts'
 import type { Provider, ProviderContext } from './provider.ts'
 import type { Assertion } from './types.ts'
 import { answerChoice, answerConsent, answerCredentials, answerIdentifier } from './form-answer.ts'
-import { answerCode, answerMethod, answerPush } from './form-factor.ts'
+import { answerCode, answerMethod, answerPush, needPerson } from './form-factor.ts'
 import { formFailure, hostOf } from './form-failure.ts'
 import { forgetMemory } from './form-memory.ts'
 import { classify, type PageKind } from './form-page.ts'
 import { errorOf, leaveAwsAlone, noPage, tidy, unknownPage } from './form-stop.ts'
 import { clean, place } from './form-text.ts'
-import { beginWalk, onward, pressOnce, type FormRecipe, type Walk } from './form-walk.ts'
+import { allowSecret, beginWalk, onward, pressOnce, targetOf, type FormRecipe, type Walk } from './form-walk.ts'
+import type { DuoPage } from './mfa-duo.ts'
 
 const maxPages = 30
 
@@ -74,6 +75,7 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
     case 'response':
       return passOn(page, kind)
     case 'hop-form':
+      if (kind.rings) needPerson(walk, page)
       return onward(page, submit(page, kind.form, kind.values))
     case 'hop':
       if (/password.{0,40}\bexpir/i.test(page.text)) walk.context.log.warn(clean(page.text))
@@ -96,7 +98,9 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
     case 'method':
       return answerMethod(walk, page, kind)
     case 'duo':
-      return onward(page, await (await import('./mfa-duo-answer.ts')).answerDuo(walk.context, page, kind.duo))
+      return answerAnyDuo(walk, page, kind.duo)
+    case 'pingid':
+      return (await import('./form-pingid-answer.ts')).answerPingId(walk, page, kind.ping)
     case 'new-password':
       throw formFailure(
         'password-expired',
@@ -110,6 +114,18 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
     case 'unknown':
       throw unknownPage(walk, page)
   }
+}
+
+async function answerAnyDuo(walk: Walk, page: Page, duo: DuoPage): Promise<HttpRequest | HttpResponse> {
+  // Duo's own pages say whose they are; this one belongs to whoever shows it.
+  if (duo.stage === 'list') {
+    needPerson(walk, page)
+    await allowSecret(walk, duo.form, targetOf(page, duo.form))
+    walk.last = 'code'
+  }
+  const { answerDuo } = await import('./mfa-duo-answer.ts')
+  const step = await answerDuo(walk.context, page, duo)
+  return 'bytes' in step ? step : onward(page, step)
 }
 
 /** Done when the response is for AWS; else a chain: another service provider waits for it. */

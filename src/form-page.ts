@@ -17,6 +17,7 @@ import {
   wantsNewPassword,
 } from './form-fields.ts'
 import { adapterOf, formsWay, isKeyForm, offered, pushOf, waysOf, type Way } from './form-method.ts'
+import { pingIdOf, type PingIdPage } from './form-pingid.ts'
 import { duoOf, isDuo, type DuoPage } from './mfa-duo.ts'
 import { protocolHop, scriptHop, selfSent, type Hop } from './form-hop.ts'
 import { readSamlResponse, type SamlResponse } from './form-saml.ts'
@@ -35,6 +36,7 @@ export type PageKind =
   | Hop
   /** Duo's frame or one of Duo's own pages. */
   | { readonly kind: 'duo'; readonly duo: DuoPage }
+  | { readonly kind: 'pingid'; readonly ping: PingIdPage }
   /** Nothing to type: the form is sent again until somebody approved elsewhere. */
   | { readonly kind: 'push'; readonly form: Form; readonly name: string }
   /** A second factor that cannot be answered here, or none yet, and the ways to others; `forms` leads to the password. */
@@ -84,10 +86,12 @@ function response(page: Page): PageKind | undefined {
   })
 }
 
-/** The frame of Duo where it is in use, and Duo's own prompts; a key where nothing can be typed instead. */
+/** The frame of Duo where it is in use, the prompts of Duo and PingID; a key where nothing can be typed instead. */
 function otherFactor(page: Page): PageKind | undefined {
   const duo = duoOf(page)
   if (duo) return { kind: 'duo', duo }
+  const ping = pingIdOf(page)
+  if (ping) return { kind: 'pingid', ping }
   // Log-in pages offer a passkey beside the password.
   const typed = page.forms.some(
     form => !isKeyForm(form) && (codeControl(form) ?? passwordControls(form)[0] ?? userNameControl(form)),

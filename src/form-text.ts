@@ -35,6 +35,13 @@ export function inserted(before: string, after: string): string {
   return now.slice(head, now.length - tail).join(' ')
 }
 
+const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" }
+
+/** The text in a small piece of HTML. */
+export function textOf(html: string): string {
+  return html.replace(/<[^>]*>/g, ' ').replace(/&(amp|lt|gt|quot|#39);/g, (_, name: string) => entities[name] ?? '')
+}
+
 /** Scheme, host and path: what may be shown of a URL. Query, fragment and path parameters hold tokens. */
 export function place(url: string): string {
   if (!URL.canParse(url)) return clean(url.replace(/[?#;].*$/s, ''), 200)

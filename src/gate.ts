@@ -2,18 +2,28 @@
  * The address and the port: what the metadata service needs root for, and the way back, on which the machine is left as
  * it was found.
  */
+import { randomBytes } from 'node:crypto'
 import type { AccessLog } from './access-log.ts'
-import { failure } from './errors.ts'
+import { failure, isFailure } from './errors.ts'
 import type { Listen } from './guard.ts'
+import { findDiversion, findHiddenRoute } from './linklocal-check.ts'
 import { detectForeignMetadata } from './linklocal-foreign.ts'
 import { startGuardProcess } from './linklocal-guard.ts'
 import { deviceName } from './linklocal-platform.ts'
-import { addAddress, linkStatus, metadataAddress, removeAddress, repair } from './linklocal.ts'
+import {
+  addAddress,
+  isMetadataAddress,
+  linkStatus,
+  metadataAddress,
+  metadataAddress6,
+  removeAddress,
+  repair,
+} from './linklocal.ts'
 import type { Log } from './log.ts'
 import { errorPage, type Handler } from './metadata.ts'
 import type { Settings } from './options.ts'
 import { isRoot } from './privilege.ts'
-import { serveMetadata } from './serve.ts'
+import { formatListen, serveMetadata, type MetadataServer } from './serve.ts'
 
 /** The open port, behind which nothing is served yet. */
 export interface Gate {
@@ -28,6 +38,8 @@ export interface Gate {
 
 export interface GateOptions {
   readonly listen: Listen
+  /** Listen at the IPv6 address as well; goes with the metadata address alone. */
+  readonly ipv6?: boolean
   readonly force: boolean
   readonly log: Log
   /** Absent: requests are not logged. */
@@ -35,28 +47,39 @@ export interface GateOptions {
 }
 
 /** Does what needs root, and no more. Rejects with kind `address`, having undone what it did. */
-export async function openGate({ listen, force, log, accessLog }: GateOptions): Promise<Gate> {
+export async function openGate({ listen, ipv6 = false, force, log, accessLog }: GateOptions): Promise<Gate> {
+  if (ipv6 && listen.hostname !== metadataAddress) {
+    const hint = `--listen ${metadataAddress}:80, or --listen '[${metadataAddress6}]:80' without --ipv6`
+    throw failure('usage', `--ipv6 goes with the address ${metadataAddress}, not with ${listen.hostname}`, { hint })
+  }
   const undo: (() => Promise<void>)[] = []
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step()
   }
-  let handler: Handler = () => errorPage(503, 'Service Unavailable')
-  try {
-    if (listen.hostname === metadataAddress) await takeAddress(force, log, undo)
+  const mark = `cloudtoken-${randomBytes(8).toString('hex')}`
+  let handler: Handler = () => waiting(mark)
+  const open = async (where: Listen): Promise<MetadataServer> => {
     const server = await serveMetadata({
-      listen,
+      listen: where,
       handler: (request, target, caller) => handler(request, target, caller),
       ...(accessLog && { onAccess: accessLog.note }),
     })
-    undo.push(async () => {
-      await server.stop()
-      accessLog?.flush()
-    })
+    undo.push(() => server.stop())
+    if (isMetadataAddress(where.hostname)) await selfTest(server, mark, force, log)
+    return server
+  }
+  try {
+    undo.push(async () => accessLog?.flush())
+    if (isMetadataAddress(listen.hostname)) await takeAddress(listen.hostname, force, log, undo)
+    const server = await open(listen)
+    const servers = [server]
+    if (ipv6) servers.push(...(await openSecond({ ...listen, hostname: metadataAddress6 }, force, log, undo, open)))
     return {
       url: server.url,
       listen: { hostname: server.hostname, port: server.port },
       open(next, { allowFrom, allowHost }) {
-        server.restrict({ allowFrom, allowHosts: allowHost, onRefuse: (reason, hint) => log.warn(reason, hint) })
+        const onRefuse = (reason: string, hint?: string): void => log.warn(reason, hint)
+        for (const each of servers) each.restrict({ allowFrom, allowHosts: allowHost, onRefuse })
         handler = next
       },
       close,
@@ -67,22 +90,59 @@ export async function openGate({ listen, force, log, accessLog }: GateOptions): 
   }
 }
 
-async function takeAddress(force: boolean, log: Log, undo: (() => Promise<void>)[]): Promise<void> {
+/** A machine without IPv6 is served all the same. */
+async function openSecond(
+  listen: Listen,
+  force: boolean,
+  log: Log,
+  undo: (() => Promise<void>)[],
+  open: (listen: Listen) => Promise<MetadataServer>,
+): Promise<MetadataServer[]> {
+  const before = undo.length
+  try {
+    await takeAddress(listen.hostname, force, { ...log, write: () => {}, print: () => {} }, undo)
+    return [await open(listen)]
+  } catch (error) {
+    if (!isFailure(error) || error.kind !== 'address' || error.code === 'address-diverted') throw error
+    for (const step of undo.splice(before).reverse()) await step()
+    log.warn(`not served over IPv6: ${error.message}`, error.hint)
+    return []
+  }
+}
+
+function waiting(mark: string): Response {
+  const page = errorPage(503, 'Service Unavailable')
+  page.headers.set('Server', mark)
+  return page
+}
+
+/** While nothing is served yet: does the address lead to this process? */
+async function selfTest({ hostname, port }: Listen, mark: string, force: boolean, log: Log): Promise<void> {
+  const cause = await findDiversion(hostname, port, mark)
+  if (cause === undefined) return
+  const message = `${formatListen({ hostname, port })} does not lead to this process: ${cause}`
+  if (force) return log.warn(message)
+  const hint = 'cloudtoken -d --listen 127.0.0.1:9911, or --force to serve all the same'
+  throw failure('address', message, { hint, code: 'address-diverted' })
+}
+
+async function takeAddress(address: string, force: boolean, log: Log, undo: (() => Promise<void>)[]): Promise<void> {
   const device = deviceName()
   if (isRoot())
-    for (const address of await repair()) log.info(`removed ${address}, which an earlier cloudtoken had left behind`)
-  const { state } = await linkStatus(metadataAddress)
-  const foreign = await detectForeignMetadata(metadataAddress, { ours: state === 'kept' || state === 'in-use' })
+    for (const each of await repair()) log.info(`removed ${each}, which an earlier cloudtoken had left behind`)
+  const { state } = await linkStatus(address)
+  const foreign = await detectForeignMetadata(address, { ours: state === 'kept' || state === 'in-use' })
   if (foreign && !force) {
     const hint = 'cloudtoken -d --listen 127.0.0.1:9911, or --force to take the address all the same'
     throw failure('address', foreign, { hint, code: 'address-foreign' })
   }
+  const hidden = state === 'absent' ? await findHiddenRoute(address) : undefined
   log.write(`Configuring link-local address on ${device}...`)
   try {
-    const { added } = await addAddress(metadataAddress)
+    const { added } = await addAddress(address)
     if (added) {
-      undo.push(() => removeAddress(metadataAddress).then(() => {}))
-      const guard = await startGuardProcess(metadataAddress)
+      undo.push(() => removeAddress(address).then(() => {}))
+      const guard = await startGuardProcess(address)
       undo.splice(-1, 1, async () => {
         log.write(`Unconfiguring link-local address on ${device}...`)
         await guard.release()
@@ -94,4 +154,5 @@ async function takeAddress(force: boolean, log: Log, undo: (() => Promise<void>)
     log.print('failed.')
     throw error
   }
+  if (hidden) log.warn(`a route to ${address} is hidden as long as cloudtoken has the address: ${hidden}`)
 }

@@ -4,6 +4,7 @@
 import type { Option, OptionTable } from './option.ts'
 import { daemonOptions } from './options-daemon.ts'
 import { generalOptions } from './options-general.ts'
+import { networkOptions } from './options-network.ts'
 import { consoleOptions, exporterOptions, profileOptions } from './options-output.ts'
 import { chainOptions, roleOptions } from './options-role.ts'
 import { signInOptions, tokenOptions } from './options-sign-in.ts'
@@ -19,6 +20,7 @@ export interface CommandSummary {
 export const sections: readonly (readonly [title: string, table: OptionTable])[] = [
   ['Signing in', signInOptions],
   ['Signing in as a job (web-identity)', tokenOptions],
+  ['The network', networkOptions],
   ['The role', roleOptions],
   ['From role to role', chainOptions],
   ['Where credentials go', exporterOptions],

@@ -4,7 +4,7 @@
 import type { Tag } from './html-dom.ts'
 
 const ids =
-  /^(?:error|errortext|errortextoption|errormessage|errorarea|loginerror|input-error(?:-.*)?|.*errortextlabel)$/i
+  /^(?:error|errortext|errortextoption|errormessage|errorarea|loginerror|input-error(?:-.*)?|.*errortextlabel|credentials_table_postheader)$/i
 
 const classes = new Set(
   // Bootstrap and home-grown themes; Shibboleth from 4.1; Shibboleth 3 and 4.0; Keycloak; PingFederate; NetIQ.

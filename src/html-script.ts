@@ -14,16 +14,33 @@ export interface ScriptEffect {
 
 /** @param running code that runs on load; @param defined further code, whose functions may be called by it */
 export function effectOf(running: readonly string[], defined: readonly string[] = []): ScriptEffect {
-  const functions = new Map<string, string>()
   const strings: string[] = []
-  const flatten = (code: string): string => statements(withoutStrings(code, strings), functions)
-  for (const code of defined) flatten(code)
-  const queue = running.map(flatten)
   let submits = false
-  for (let code = queue.shift(); code !== undefined; code = queue.shift()) {
+  for (const code of runningCode(running, defined, strings)) {
     submits ||= /\.submit\s*(?:\.call\s*\(|\(\s*\))/.test(code)
     const target = targetOf(code, strings)
     if (target !== undefined) return { target, submits }
+  }
+  return { target: undefined, submits }
+}
+
+/** First arguments of the calls of `name` on load, where they are literal texts. */
+export function literalCalls(name: string, running: readonly string[]): string[] {
+  const strings: string[] = []
+  const call = new RegExp(String.raw`(?<!\bfunction\s)(?<![\w$.])${RegExp.escape(name)}\s*\(\s*"(\d+)"`, 'g')
+  return [...runningCode(running, [], strings)].flatMap(code =>
+    [...code.matchAll(call)].map(([, index]) => strings[Number(index)] ?? ''),
+  )
+}
+
+/** Code that runs for sure, with what it calls; the texts of its literals go to `strings`. */
+function* runningCode(running: readonly string[], defined: readonly string[], strings: string[]): Generator<string> {
+  const functions = new Map<string, string>()
+  const flatten = (code: string): string => statements(withoutStrings(code, strings), functions)
+  for (const code of defined) flatten(code)
+  const queue = running.map(flatten)
+  for (let code = queue.shift(); code !== undefined; code = queue.shift()) {
+    yield code
     for (const [, name = ''] of code.matchAll(/(?<!\bfunction\s)(?<![\w$.])([\w$]+)\s*\(/g)) {
       const body = functions.get(name)
       // Once each, or two functions that call one another never end.
@@ -35,7 +52,6 @@ export function effectOf(running: readonly string[], defined: readonly string[] 
       if (text !== undefined && Number(delay) <= patience && strings.length < 10_000) queue.push(flatten(text))
     }
   }
-  return { target: undefined, submits }
 }
 
 const literal = String.raw`"(\d+)"((?:\s*\+\s*"\d+")*)`

@@ -2,12 +2,14 @@
  * The only place that fetches pages. Redirects by hand, cookies kept, time limited.
  */
 import type { CookieJar } from 'tough-cookie'
+import process from 'node:process'
 import { failure, isFailure } from './errors.ts'
 import { charsetOf, decode } from './http-charset.ts'
 import { checkSafe, hostOf, isRedirect, redirected, refusal, stepOf, webUrl, type Outgoing } from './http-redirect.ts'
-import { networkFailure } from './http-trouble.ts'
+import { openNetwork, type Network } from './http-network.ts'
+import { networkFailure, proxyRefusal } from './http-trouble.ts'
 import type { Log } from './log.ts'
-import { fetchOnce } from './runtime.ts'
+import { fetchOptions } from './runtime.ts'
 import type { Clock } from './types.ts'
 
 export { isLoopback, sameOrigin } from './http-redirect.ts'
@@ -42,7 +44,15 @@ export interface Http {
   request(request: HttpRequest): Promise<HttpResponse>
 }
 
-export interface HttpClient extends Http {
+/** With the cookies of one sign-in. */
+export interface HttpSession extends Http {
+  /** The value of the cookie that goes to `url`, as a script on that page would read it. */
+  readCookie(url: string, name: string): Promise<string | undefined>
+  /** As a script on the page would set it: `name=value; Path=/`. */
+  writeCookie(url: string, cookie: string): Promise<void>
+}
+
+export interface HttpClient extends HttpSession {
   /** All cookies, those of the session included, as JSON to be kept private; `undefined` when there is none. */
   serializeCookies(): Promise<string | undefined>
   clearCookies(): Promise<void>
@@ -50,19 +60,23 @@ export interface HttpClient extends Http {
   skewMs(): number | undefined
 }
 
+export type OnWait = (host: string, waitedMs: number) => () => void
+
 export interface HttpOptions {
   /** What `serializeCookies` said in an earlier run; anything else counts as no cookies. */
   readonly cookies?: string | undefined
   readonly userAgent?: string | undefined
-  /** Limit of each exchange from connection to last byte; 60 s by default. */
+  /** Proxies, authorities, client certificate; by default what the environment says. */
+  readonly network?: Network
+  /** Limit of each exchange from connection to last byte, unless the network has one; 60 s by default. */
   readonly timeoutMs?: number
   /** Largest body accepted; 8 MB by default. */
   readonly maxBytes?: number
   readonly signal?: AbortSignal | undefined
   readonly clock?: Pick<Clock, 'now' | 'sleep'>
   readonly log?: Pick<Log, 'debug'>
-  /** In the place of the global one, such as one that trusts a certificate of its own. */
-  readonly fetch?: (url: string, init: RequestInit) => Promise<Response>
+  /** Called when an answer keeps a person waiting, with how long already, ms; what it answers is called when that is over. */
+  readonly onWait?: OnWait
 }
 
 /**
@@ -73,6 +87,8 @@ const defaultAgent = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 F
 
 const maxRedirects = 10
 const maxTries = 3
+/** How long nobody needs to be told that an answer takes its time. */
+const patienceOfPeople = 1500
 /** The longest wait that a server may ask for. */
 const longestPause = 30_000
 
@@ -93,8 +109,9 @@ const realClock: Pick<Clock, 'now' | 'sleep'> = {
 
 /** A client with a cookie jar of its own. */
 export function createHttp(options: HttpOptions = {}): HttpClient {
-  const { timeoutMs = 60_000, maxBytes = 8 * 1024 * 1024, signal, clock = realClock, log } = options
-  const fetchPage = options.fetch ?? fetch
+  const { maxBytes = 8 * 1024 * 1024, signal, clock = realClock, log, onWait } = options
+  const network = options.network ?? openNetwork({}, process.env)
+  const timeoutMs = network.timeoutMs ?? options.timeoutMs ?? 60_000
   let loading: Promise<CookieJar> | undefined
   let stored = options.cookies
   let skew: number | undefined
@@ -140,6 +157,7 @@ export function createHttp(options: HttpOptions = {}): HttpClient {
   async function exchange(outgoing: Outgoing): Promise<HttpResponse> {
     signal?.throwIfAborted()
     checkSafe(outgoing)
+    const way = network.way(outgoing.url)
     const jar = await cookieJar()
     const headers = new Headers({
       accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
@@ -159,16 +177,19 @@ export function createHttp(options: HttpOptions = {}): HttpClient {
       expired = true
       limit.abort()
     }, limitMs)
+    // A request with a limit of its own waits for a person, who knows.
+    const waiting = onWait && outgoing.timeoutMs === undefined && showWait(onWait, hostOf(outgoing))
     try {
-      const response = await fetchPage(outgoing.url, {
+      const response = await fetch(outgoing.url, {
         method: outgoing.method,
         headers,
         redirect: 'manual',
         signal: limit.signal,
-        ...(outgoing.method === 'POST' && fetchOnce()),
+        ...fetchOptions(way, outgoing.method === 'POST'),
         ...(outgoing.body !== undefined && { body: bodyOf(outgoing.body) }),
       })
       state = 'reading'
+      if (response.status === 407 && way.proxy) throw proxyRefusal(way.proxy, stepOf(outgoing))
       const date = Date.parse(response.headers.get('date') ?? '')
       if (!Number.isNaN(date)) skew = date - clock.now()
       for (const cookie of response.headers.getSetCookie()) {
@@ -183,18 +204,25 @@ export function createHttp(options: HttpOptions = {}): HttpClient {
     } catch (error) {
       signal?.throwIfAborted()
       if (isFailure(error)) throw error
-      if (!expired) throw networkFailure(error, hostOf(outgoing), stepOf(outgoing))
+      if (!expired) throw await networkFailure(error, outgoing.url, stepOf(outgoing), way)
       const missing = state === 'waiting' ? 'did not answer' : 'did not finish its answer'
       const message = `${hostOf(outgoing)} ${missing} within ${limitMs / 1000} s (${stepOf(outgoing)})`
-      throw failure('network', message, { code: 'timeout', hint: 'check the network and the VPN, then try again' })
+      throw failure('network', message, { code: 'timeout', hint: timeoutHint(limitMs) })
     } finally {
       clearTimeout(timer)
+      if (waiting) waiting()
       signal?.removeEventListener('abort', cancel)
     }
   }
 
   return {
     request,
+    async readCookie(url, name) {
+      return (await (await cookieJar()).getCookies(url)).find(cookie => cookie.key === name)?.value
+    },
+    async writeCookie(url, cookie) {
+      await (await cookieJar()).setCookie(cookie, url, { ignoreError: true, loose: true })
+    },
     async serializeCookies() {
       const kept = await (await cookieJar()).serialize()
       return kept.cookies.length === 0 ? undefined : JSON.stringify(kept)
@@ -205,6 +233,20 @@ export function createHttp(options: HttpOptions = {}): HttpClient {
     },
     skewMs: () => skew,
   }
+}
+
+/** Tells a person what is waited for, once it is worth telling. */
+function showWait(onWait: OnWait, host: string): () => void {
+  let hide: (() => void) | undefined
+  const timer = setTimeout(() => (hide = onWait(host, patienceOfPeople)), patienceOfPeople)
+  return () => {
+    clearTimeout(timer)
+    hide?.()
+  }
+}
+
+function timeoutHint(limitMs: number): string {
+  return `check the network and the VPN; for a slow server: cloudtoken --http-timeout ${Math.ceil(limitMs / 1000) * 2}`
 }
 
 /** The cookies of the text, but none of its flags. */

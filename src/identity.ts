@@ -82,7 +82,14 @@ function guess(url: string | undefined): string | undefined {
   if (/^https:\/\/sso\.(?:eu\.)?jumpcloud\.com\//i.test(url)) return 'jumpcloud'
   if (/^https:\/\/[^/]+\.onelogin\.com(?:\/|$)/i.test(url)) return 'onelogin'
   if (/^https:\/\/[^/]+\.auth0\.com\//i.test(url)) return 'auth0'
+  if (/^https:\/\/accounts\.google\.com\/o\/saml2\//i.test(url)) return 'google'
+  if (/\/saml\/idp\/res\?id=|\/my\.policy\b/i.test(url)) return 'f5'
+  if (/\/nidp\//i.test(url)) return 'netiq'
   if (/\/application\/saml\/[^/]+\/sso\//i.test(url)) return 'authentik'
+  if (/\/(?:idpssoinit|idpSSOInit\.jsp)\b|\/XUI\/|\/json\/realms\//.test(url)) return 'forgerock'
+  if (/\/startSSO\.ping\b/i.test(url)) return 'pingfederate'
+  if (/\/saml20\/idp\/startsso\b|^https:\/\/(?:(?:auth|apps)\.pingone\.|sso\.connect\.pingidentity\.com\/)/i.test(url))
+    return 'pingone'
   if (/\/adfs\//i.test(url)) return 'adfs'
   return /\/idp\/profile\//i.test(url) ? 'shibboleth' : 'form'
 }

@@ -21,6 +21,12 @@ const managers: readonly Row[] = [
   { name: 'Nix', upgrade: 'nix profile upgrade cloudtoken', path: /^\/nix\/store\// },
   { name: 'Scoop', upgrade: 'scoop update cloudtoken', path: /[\\/]scoop[\\/]apps[\\/]/i },
   { name: 'winget', upgrade: 'winget upgrade cloudtoken', path: /[\\/]WinGet[\\/]Packages[\\/]/i },
+  // Only an image made from nothing has a program at the very top.
+  {
+    name: 'the container image',
+    upgrade: 'docker pull the new image, or build it from the new release',
+    path: /^\/cloudtoken$/,
+  },
   { name: 'dpkg', upgrade: 'apt-get install cloudtoken', asks: ['dpkg-query', '-S'] },
   { name: 'rpm', upgrade: 'dnf upgrade cloudtoken', asks: ['rpm', '-qf'] },
   { name: 'apk', upgrade: 'apk upgrade cloudtoken', asks: ['apk', 'info', '-q', '--who-owns'] },

@@ -53,6 +53,8 @@ function isService(status: number): boolean {
 /** One PUT by hand: no proxy, no redirect, and no more than 4 KiB of whatever is there. */
 export function probeMetadata(address: string, timeoutMs: number, port = 80): Promise<ProbeAnswer | undefined> {
   return new Promise(resolve => {
+    const name = address.includes(':') ? `[${address}]` : address
+    const host = port === 80 ? name : `${name}:${port}`
     const socket = connect({ host: address, port })
     const timer = setTimeout(finish, timeoutMs)
     let text = ''
@@ -64,7 +66,7 @@ export function probeMetadata(address: string, timeoutMs: number, port = 80): Pr
     socket.setEncoding('latin1')
     socket.on('connect', () => {
       socket.write(
-        `PUT /latest/api/token HTTP/1.1\r\nHost: ${address}\r\nX-aws-ec2-metadata-token-ttl-seconds: 1\r\n` +
+        `PUT /latest/api/token HTTP/1.1\r\nHost: ${host}\r\nX-aws-ec2-metadata-token-ttl-seconds: 1\r\n` +
           'Content-Length: 0\r\nConnection: close\r\n\r\n',
       )
     })

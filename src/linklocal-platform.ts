@@ -3,6 +3,7 @@
  * All differences between systems are in the one table here; commands are argument lists, never lines for a shell.
  */
 import { existsSync, readFileSync } from 'node:fs'
+import { isIPv6 } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
@@ -56,10 +57,10 @@ const platforms: Readonly<Partial<Record<NodeJS.Platform, Platform>>> = {
     path: ['/usr/sbin', '/usr/bin', '/sbin', '/bin', '/run/current-system/sw/bin'],
     install: `install iproute2, ${withoutRoot}`,
     privilege: `sudo cloudtoken -d, ${withoutRoot}`,
-    add: address => ['ip', 'addr', 'replace', `${address}/32`, 'dev', 'lo'],
-    remove: address => ['ip', 'addr', 'del', `${address}/32`, 'dev', 'lo'],
+    add: address => ['ip', 'addr', 'replace', hostRoute(address), 'dev', 'lo'],
+    remove: address => ['ip', 'addr', 'del', hostRoute(address), 'dev', 'lo'],
     // The runtime leaves out devices that are down.
-    look: address => ['ip', '-o', 'addr', 'show', 'to', `${address}/32`],
+    look: address => ['ip', '-o', 'addr', 'show', 'to', hostRoute(address)],
   },
   darwin: {
     device: 'lo0',
@@ -67,8 +68,12 @@ const platforms: Readonly<Partial<Record<NodeJS.Platform, Platform>>> = {
     path: ['/usr/sbin', '/usr/bin', '/sbin', '/bin'],
     install: `repair the system, ${withoutRoot}`,
     privilege: `sudo cloudtoken -d, ${withoutRoot}`,
-    add: address => ['ifconfig', 'lo0', 'alias', address, '255.255.255.255'],
-    remove: address => ['ifconfig', 'lo0', '-alias', address],
+    add: address =>
+      isIPv6(address)
+        ? ['ifconfig', 'lo0', 'inet6', 'alias', hostRoute(address)]
+        : ['ifconfig', 'lo0', 'alias', address, '255.255.255.255'],
+    remove: address =>
+      isIPv6(address) ? ['ifconfig', 'lo0', 'inet6', '-alias', address] : ['ifconfig', 'lo0', '-alias', address],
     started: pid => ['ps', '-o', 'lstart=', '-p', String(pid)],
   },
   win32: {
@@ -78,8 +83,11 @@ const platforms: Readonly<Partial<Record<NodeJS.Platform, Platform>>> = {
     install: `repair the system, ${withoutRoot}`,
     privilege: `run it in a window opened with "Run as administrator", ${withoutRoot}`,
     // Gone with the next boot, like the others.
-    add: address => [...netsh('add'), address, '255.255.255.255', 'store=active'],
-    remove: address => [...netsh('delete'), address, 'store=active'],
+    add: address =>
+      isIPv6(address)
+        ? [...netsh('ipv6', 'add'), hostRoute(address), 'store=active']
+        : [...netsh('ipv4', 'add'), address, '255.255.255.255', 'store=active'],
+    remove: address => [...netsh(isIPv6(address) ? 'ipv6' : 'ipv4', 'delete'), address, 'store=active'],
     started: pid => [
       'powershell.exe',
       '-NoProfile',
@@ -90,8 +98,12 @@ const platforms: Readonly<Partial<Record<NodeJS.Platform, Platform>>> = {
   },
 }
 
-function netsh(verb: string): [string, ...string[]] {
-  return ['netsh.exe', 'interface', 'ipv4', verb, 'address', loopback]
+function netsh(family: string, verb: string): [string, ...string[]] {
+  return ['netsh.exe', 'interface', family, verb, 'address', loopback]
+}
+
+function hostRoute(address: string): string {
+  return `${address}/${isIPv6(address) ? 128 : 32}`
 }
 
 export function platformOf(platform: NodeJS.Platform): Platform {

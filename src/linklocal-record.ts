@@ -3,7 +3,7 @@
  * can put the machine right after a power cut or a SIGKILL, and so that nobody else's address is ever touched.
  */
 import { lstatSync, readdirSync, readFileSync } from 'node:fs'
-import { isIPv4 } from 'node:net'
+import { isIP, isIPv4 } from 'node:net'
 import path from 'node:path'
 import process from 'node:process'
 import { failure } from './errors.ts'
@@ -19,8 +19,9 @@ export interface LinkRecord {
   readonly started?: string
 }
 
+/** Without colons, which Windows takes for something else. */
 export function recordFile(address: string, deps: LinkDeps): string {
-  return path.join(deps.folder, `${address}.json`)
+  return path.join(deps.folder, `${address.replaceAll(':', '-')}.json`)
 }
 
 /** One line, so that a shell can compare it. */
@@ -50,7 +51,10 @@ export function readRecord(address: string, deps: LinkDeps): LinkRecord | undefi
 export function recordedAddresses(deps: LinkDeps): string[] {
   try {
     const names = readdirSync(deps.folder).filter(name => name.endsWith('.json'))
-    return names.map(name => name.slice(0, -'.json'.length)).filter(name => isIPv4(name))
+    return names
+      .map(name => name.slice(0, -'.json'.length))
+      .map(name => (isIPv4(name) ? name : name.replaceAll('-', ':')))
+      .filter(name => isIP(name) !== 0)
   } catch {
     return []
   }

@@ -1,9 +1,9 @@
 /**
- * The link-local address of the instance metadata service: 169.254.169.254 on the loopback device, with the machine
- * left as it was found. Linux forgets it at the next boot, and so do macOS and `store=active` on Windows.
+ * The addresses of the instance metadata service, 169.254.169.254 and fd00:ec2::254, on the loopback device, with the
+ * machine left as it was found. Linux forgets it at the next boot, and so do macOS and `store=active` on Windows.
  */
 import { accessSync, constants } from 'node:fs'
-import { isIPv4 } from 'node:net'
+import { isIP } from 'node:net'
 import { codeOf, failure, isFailure, messageOf } from './errors.ts'
 import { withLock } from './files.ts'
 import {
@@ -28,6 +28,12 @@ import {
 } from './linklocal-record.ts'
 
 export const metadataAddress = '169.254.169.254'
+/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html */
+export const metadataAddress6 = 'fd00:ec2::254'
+
+export function isMetadataAddress(hostname: string): boolean {
+  return hostname === metadataAddress || hostname === metadataAddress6
+}
 
 export interface Added {
   /** True when it is ours to remove: added now, or left behind by a cloudtoken that is gone. */
@@ -47,7 +53,9 @@ export async function addAddress(
   deps: LinkDeps = linkDeps(),
   options: { keep?: boolean } = {},
 ): Promise<Added> {
-  if (!isIPv4(address)) throw failure('address', `${JSON.stringify(address)} is not an IPv4 address`)
+  if (isIP(address) === 0 || address.includes('%')) {
+    throw failure('address', `${JSON.stringify(address)} is not an address`)
+  }
   await guardDone(address, deps)
   return await locked(address, deps, async () => {
     const device = await findDevice(address, deps)

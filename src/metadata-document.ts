@@ -1,6 +1,7 @@
 /**
  * What the metadata service serves: pages under paths, and the forms EC2 gives to listings, JSON and dates.
  */
+import type { Simulated } from './metadata-simulated.ts'
 import type { Credentials } from './types.ts'
 
 /** What the service knows at one moment; replaced as a whole, never changed. */
@@ -9,6 +10,7 @@ export interface MetadataSnapshot {
   readonly credentials?: Credentials | undefined
   /** What is said once the credentials have ended, such as `{code: 'SignInRequired', message: '…; run: cloudtoken'}`. */
   readonly trouble?: { readonly code: string; readonly message: string } | undefined
+  readonly simulated?: Simulated
 }
 
 /** All pages by path: `/`, `/latest/meta-data/ami-id`; without a slash at the end. */
@@ -85,7 +87,7 @@ function isDirectory(node: Page | Directory): node is Directory {
 }
 
 /** Two spaces, `"Key" : "value"`. */
-export function toJson(value: Readonly<Record<string, string | null>>): string {
+export function toJson(value: Readonly<Record<string, unknown>>): string {
   const lines = Object.entries(value).map(([key, item]) => `  ${JSON.stringify(key)} : ${JSON.stringify(item)}`)
   return `{\n${lines.join(',\n')}\n}`
 }

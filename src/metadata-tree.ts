@@ -1,23 +1,19 @@
 /**
- * The built-in tree: an instance of the year 2017, as its listing always looked, with values that agree with each
- * other. They are placeholders: the same on one machine at all times, and they tell nothing about it.
+ * The built-in tree: an instance of the year 2017, as its listing always looked, or with `ec2` all that one of today has.
  *
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html
  */
 import { createHash } from 'node:crypto'
-import { parseArn, partitionOf, regionFor } from './arn.ts'
-import { failure } from './errors.ts'
 import { createDirectory, createPage, place, toJson, toTimestamp } from './metadata-document.ts'
-import type { Directory, MetadataSnapshot, MetadataSource, Page } from './metadata-document.ts'
+import type { Directory, MetadataSource, Page } from './metadata-document.ts'
+import { fullDocument, fullValues } from './metadata-ec2.ts'
 import { placeIam } from './metadata-iam.ts'
+import { createInstance, type Instance, type InstanceOptions } from './metadata-instance.ts'
+import { placeValues } from './metadata-values.ts'
 
-export interface TreeOptions {
-  /** What the placeholder ids are derived from, such as a random text kept with the token key. */
-  readonly seed: string
-  /** Where the instance seems to be; without it, or where it does not fit the role's partition, that one's default. */
-  readonly region?: string | undefined
-  /** Raw bytes, at most 16 KiB; empty is none. */
-  readonly userData?: Uint8Array | undefined
+export interface TreeOptions extends InstanceOptions {
+  /** `classic`: 21 entries, the default. `ec2`: every category that makes sense. */
+  readonly profile?: 'classic' | 'ec2'
   /** When the instance seems to have started; the default is now. */
   readonly since?: Date | undefined
 }
@@ -32,79 +28,24 @@ export const versions: readonly string[] = [
 
 export function createTree(options: TreeOptions): MetadataSource {
   const since = options.since ?? new Date()
-  const { userData } = options
-  if (userData && userData.length > 16 * 1024) throw failure('config', 'the user data has more than 16 KiB')
-  // A word that is no region fails here, not at a request.
-  placeOf({}, options.region)
-  return snapshot => {
+  const source: MetadataSource = snapshot => {
+    const instance = createInstance(options, snapshot, since)
+    const tree = new Map<string, Page>()
+    tree.set('', createPage('dynamic\nmeta-data', { modified: since }))
+    place(tree, '/dynamic', dynamicTree(instance, options), since)
+    place(tree, '/meta-data', metadataTree(instance, since, snapshot.credentials !== undefined), since)
+    placeIam(tree, '/meta-data', snapshot)
+    const more = [...(options.profile === 'ec2' ? fullValues(instance) : []), ...(options.values ?? [])]
+    const rest = new Map(more.filter(([path, value]) => path !== documentPath || value === null))
+    placeValues(tree, '', rest, { mac: instance.mac, modified: since })
     const pages = new Map<string, Page>()
     pages.set('/', createPage(versions.join('\n'), { modified: since }))
-    const instance = createInstance(options, snapshot, since)
-    const top = ['dynamic', 'meta-data']
-    const raw = userData?.length && createPage(userData, { modified: since, type: 'application/octet-stream' })
-    if (raw) top.push('user-data')
-    const listing = createPage(top.join('\n'), { modified: since })
-    const dynamic = dynamicTree(instance, since)
-    const metadata = metadataTree(instance, since, snapshot.credentials !== undefined)
-    const tree = new Map<string, Page>()
-    tree.set('', listing)
-    place(tree, '/dynamic', dynamic, since)
-    place(tree, '/meta-data', metadata, since)
-    placeIam(tree, '/meta-data', snapshot)
-    if (raw) tree.set('/user-data', raw)
     for (const version of versions) for (const [path, page] of tree) pages.set(`/${version}${path}`, page)
     return pages
   }
-}
-
-interface Instance {
-  readonly id: (kind: string, length?: number) => string
-  readonly account: string
-  readonly partition: string
-  readonly dnsSuffix: string
-  readonly region: string
-  readonly zone: string
-  readonly hostname: string
-  readonly address: string
-  readonly subnet: string
-  readonly mac: string
-  readonly since: Date
-}
-
-const instanceType = 't2.micro'
-const network = '172.31.0.0/16'
-const noRole = 'arn:aws:iam::000000000000:role/none'
-
-function placeOf(
-  snapshot: MetadataSnapshot,
-  wish: string | undefined,
-): Pick<Instance, 'partition' | 'dnsSuffix' | 'region'> {
-  const arn = snapshot.credentials?.roleArn ?? noRole
-  const known = partitionOf(arn) ?? partitionOf(noRole)
-  const region = known ? regionFor(known, wish) : 'us-east-1'
-  return { partition: parseArn(arn)?.partition ?? 'aws', dnsSuffix: known?.dnsSuffix ?? 'amazonaws.com', region }
-}
-
-function createInstance({ seed, region: wish }: TreeOptions, snapshot: MetadataSnapshot, since: Date): Instance {
-  const bytes = (kind: string): Uint8Array => createHash('sha256').update(`${seed}\n${kind}`).digest()
-  const hex = (kind: string): string => createHash('sha256').update(`${seed}\n${kind}`).digest('hex')
-  const [third = 0, fourth = 0] = bytes('address')
-  // The first four addresses and the last one of a subnet are AWS's own.
-  const address = `172.31.${third}.${4 + (fourth % 250)}`
-  const place = placeOf(snapshot, wish)
-  const domain = place.region === 'us-east-1' ? 'ec2.internal' : `${place.region}.compute.internal`
-  return {
-    ...place,
-    id: (kind, length = 17) => `${kind}-0${hex(kind).slice(0, length - 1)}`,
-    account: snapshot.credentials?.accountId ?? '000000000000',
-    zone: `${place.region}a`,
-    hostname: `ip-${address.replaceAll('.', '-')}.${domain}`,
-    address,
-    subnet: `172.31.${third & 0xf0}.0/20`,
-    // Locally administered, unicast.
-    mac: `02:${hex('mac').slice(0, 10).match(/../g)?.join(':') ?? ''}`,
-    since,
-  }
+  // What cannot be served fails here, not at a request.
+  source({})
+  return source
 }
 
 /** Exactly the 21 entries in their order; `iam` is absent where no role is attached, as on EC2. */
@@ -125,11 +66,11 @@ function metadataTree(instance: Instance, modified: Date, hasRole: boolean): Dir
     'subnet-id': id('subnet'),
     'subnet-ipv4-cidr-block': instance.subnet,
     'vpc-id': id('vpc'),
-    'vpc-ipv4-cidr-block': network,
-    'vpc-ipv4-cidr-blocks': network,
+    'vpc-ipv4-cidr-block': instance.network,
+    'vpc-ipv4-cidr-blocks': instance.network,
   })
   return createDirectory({
-    'ami-id': leaf(id('ami')),
+    'ami-id': leaf(instance.imageId),
     'ami-launch-index': leaf('0'),
     'ami-manifest-path': leaf('(unknown)'),
     'block-device-mapping': leaves({ ami: '/dev/xvda', root: '/dev/xvda' }),
@@ -137,9 +78,9 @@ function metadataTree(instance: Instance, modified: Date, hasRole: boolean): Dir
     // `placeIam` fills it.
     ...(hasRole && { iam: createDirectory({}) }),
     'instance-action': leaf('none'),
-    'instance-id': leaf(id('i')),
-    'instance-type': leaf(instanceType),
-    'kernel-id': leaf(id('aki', 8)),
+    'instance-id': leaf(instance.instanceId),
+    'instance-type': leaf(instance.type),
+    'kernel-id': leaf(instance.kernelId),
     'local-hostname': leaf(instance.hostname),
     'local-ipv4': leaf(instance.address),
     mac: leaf(mac),
@@ -154,11 +95,15 @@ function metadataTree(instance: Instance, modified: Date, hasRole: boolean): Dir
   })
 }
 
+const documentPath = 'dynamic/instance-identity/document'
+
 /**
- * The identity document alone: we cannot sign it, and a made-up signature would invite misuse.
+ * The identity document alone: we cannot sign it, and a made-up signature would invite misuse. A mapping that is given
+ * changes the keys it names.
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html
  */
-function dynamicTree(instance: Instance, modified: Date): Directory {
+function dynamicTree(instance: Instance, { profile, values }: TreeOptions): Directory {
+  const given = values?.get(documentPath)
   const document = {
     accountId: instance.account,
     architecture: 'x86_64',
@@ -166,17 +111,19 @@ function dynamicTree(instance: Instance, modified: Date): Directory {
     billingProducts: null,
     devpayProductCodes: null,
     marketplaceProductCodes: null,
-    imageId: instance.id('ami'),
-    instanceId: instance.id('i'),
-    instanceType,
-    kernelId: instance.id('aki', 8),
+    imageId: instance.imageId,
+    instanceId: instance.instanceId,
+    instanceType: instance.type,
+    kernelId: instance.kernelId,
     pendingTime: toTimestamp(instance.since),
     privateIp: instance.address,
     ramdiskId: null,
     region: instance.region,
     version: '2017-09-30',
+    ...(profile === 'ec2' && fullDocument(instance)),
+    ...(typeof given === 'object' && given),
   }
-  const page = createPage(toJson(document), { modified })
+  const page = createPage(typeof given === 'string' ? given : toJson(document), { modified: instance.since })
   return createDirectory({ 'instance-identity': createDirectory({ document: page }) })
 }
 

@@ -5,6 +5,7 @@
  */
 import { Hono } from 'hono'
 import type { MetadataSnapshot, MetadataSource, Page, Pages } from './metadata-document.ts'
+import { withSimulated } from './metadata-simulated.ts'
 import type { Tokens } from './metadata-token.ts'
 import type { Caller } from './readers.ts'
 import type { Credentials } from './types.ts'
@@ -120,7 +121,8 @@ function createView({ snapshot, source }: MetadataOptions): () => Pages {
   let pages: Pages = new Map()
   return () => {
     const next = snapshot()
-    if (next !== last && (last === undefined || !isSame(next, last))) pages = source(next)
+    if (next !== last && (last === undefined || !isSame(next, last)))
+      pages = withSimulated(source(next), next.simulated, new Date())
     last = next
     return pages
   }
@@ -128,7 +130,7 @@ function createView({ snapshot, source }: MetadataOptions): () => Pages {
 
 function isSame(a: MetadataSnapshot, b: MetadataSnapshot): boolean {
   const sameTrouble = a.trouble?.code === b.trouble?.code && a.trouble?.message === b.trouble?.message
-  return sameTrouble && a.credentials === b.credentials
+  return sameTrouble && a.credentials === b.credentials && a.simulated === b.simulated
 }
 
 const plain = { 'Content-Type': 'text/plain', Server: 'EC2ws' }

@@ -14,8 +14,7 @@ type Frame = Extract<DuoPage, { stage: 'frame' }>
 
 /** The form of the identity provider with the signed answer in it. */
 export async function answerFrame(context: ProviderContext, page: Page, frame: Frame): Promise<HttpRequest> {
-  const [tx = '', app = ''] = frame.request.split(/:(?=APP\|)/)
-  const cookie = await cookieOf(context, page, frame.host, tx)
+  const sig_response = await signedAnswer(context, page.url, frame)
   const form =
     page.forms.find(({ id }) => id === 'duo_form') ??
     page.forms.find(({ controls }) => controls.some(isState)) ??
@@ -26,16 +25,26 @@ export async function answerFrame(context: ProviderContext, page: Page, frame: F
   )
   const beside = Object.fromEntries(loose.map(({ name, value }) => [name, value]))
   const action = frame.action ?? form.action
-  return submit(page, { ...form, action, method: 'post' }, { ...beside, sig_response: `${cookie}:${app}` })
+  return submit(page, { ...form, action, method: 'post' }, { ...beside, sig_response })
 }
 
-async function cookieOf(context: ProviderContext, page: Page, host: string, tx: string): Promise<string> {
+/** What the frame would hand to the page at `parent`. */
+export async function signedAnswer(
+  context: ProviderContext,
+  parent: string,
+  { host, request }: Pick<Frame, 'host' | 'request'>,
+): Promise<string> {
+  const [tx = '', app = ''] = request.split(/:(?=APP\|)/)
+  return `${await cookieOf(context, parent, host, tx)}:${app}`
+}
+
+async function cookieOf(context: ProviderContext, parent: string, host: string, tx: string): Promise<string> {
   // On loopback there is no TLS.
   const origin = new URL(`${/^(?:127\.0\.0\.1|localhost):\d+$/.test(host) ? 'http' : 'https'}://${host}`).origin
-  const auth = `${origin}/frame/web/v1/auth?${new URLSearchParams({ tx, parent: page.url, v: '2.6' }).toString()}`
+  const auth = `${origin}/frame/web/v1/auth?${new URLSearchParams({ tx, parent, v: '2.6' }).toString()}`
   if (!isPrivateWay(new URL(auth))) throw formFailure('insecure', `Duo (${host}) is not reached over https`)
   const facts = {
-    parent: page.url,
+    parent,
     java_version: '',
     flash_version: '',
     screen_resolution_width: '1280',

@@ -2,6 +2,7 @@
  * Duo, told apart by what stands on the page: the classic frame in a page of the identity provider, and the two prompts
  * that Duo shows on pages of its own. Pure.
  */
+import { readLiteral } from './html-literal.ts'
 import type { Control, Form, Page } from './html.ts'
 
 export type DuoPage =
@@ -13,11 +14,13 @@ export type DuoPage =
   | { readonly stage: 'prompt'; readonly form: Form }
   /** The single-page prompt, which speaks JSON. */
   | { readonly stage: 'app'; readonly authkey: string; readonly akey: string; readonly trace: string }
+  /** A page of a university that asks Duo by itself; `facts` is what its script knows of the devices. */
+  | { readonly stage: 'list'; readonly form: Form; readonly facts: unknown }
   /** Something of Duo's that only a browser can do, in plain words. */
   | { readonly stage: 'other'; readonly name: string }
 
 export function duoOf(page: Page): DuoPage | undefined {
-  return frame(page) ?? prompt(page)
+  return frame(page) ?? list(page) ?? prompt(page)
 }
 
 function frame(page: Page): DuoPage | undefined {
@@ -34,6 +37,12 @@ function frame(page: Page): DuoPage | undefined {
   }
   const action = attributeOf(tag ?? '', 'data-post-action') || script('post_action') || undefined
   return { stage: 'frame', host, request, action }
+}
+
+function list({ forms, source }: Page): DuoPage | undefined {
+  const form = forms.find(({ controls }) => controls.some(({ name }) => /^duo_(?:device|passcode)$/.test(name)))
+  const start = /\bduoResults\s*=\s*(?=\{)/.exec(source)
+  return form && start ? { stage: 'list', form, facts: readLiteral(source, start.index + start[0].length) } : undefined
 }
 
 function prompt({ forms, source }: Page): DuoPage | undefined {

@@ -11,6 +11,7 @@ export const daemonOptions = {
     default: '169.254.169.254:80',
     summary: 'where the metadata service listens; any other than the default needs no root',
   },
+  ipv6: { type: 'boolean', summary: 'answer at the IPv6 address of the metadata service, too: fd00:ec2::254' },
   'refresh-interval': {
     type: 'integer',
     value: 'SECONDS',
@@ -44,12 +45,48 @@ export const daemonOptions = {
     repeat: true,
     summary: 'let this user of this machine read the credentials, too (Linux)',
   },
-  'metadata-config': { type: 'string', value: 'FILE', summary: 'proxy.yaml to serve instead of the built-in tree' },
+  'metadata-config': {
+    type: 'string',
+    value: 'FILE',
+    summary: 'what to serve: a proxy.yaml, or the JSON of amazon-ec2-metadata-mock',
+  },
+  'metadata-profile': {
+    type: 'string',
+    value: 'NAME',
+    values: ['classic', 'ec2'],
+    default: 'classic',
+    summary: 'the built-in tree: classic, 21 entries; ec2, all that an instance of today has',
+  },
   'system-username': { type: 'string', value: 'NAME', summary: 'user to become when started by root' },
   background: { type: 'boolean', act: true, summary: 'with -d: sign in here, then serve in the background' },
   force: {
     type: 'boolean',
     act: true,
     summary: 'take the address even on a machine with a metadata service of its own',
+  },
+} as const satisfies OptionTable
+
+/** Of `simulate` alone: acts, not settings. */
+export const simulateOptions = {
+  in: {
+    type: 'integer',
+    value: 'SECONDS',
+    range: [0, 1_000_000],
+    act: true,
+    summary: 'when it happens; default: 120, and for maintenance a day',
+  },
+  action: {
+    type: 'string',
+    value: 'ACTION',
+    values: ['terminate', 'stop', 'hibernate'],
+    act: true,
+    summary: 'of a spot interruption: terminate, stop or hibernate',
+  },
+  code: {
+    type: 'string',
+    value: 'CODE',
+    values: ['system-reboot', 'instance-reboot', 'system-maintenance', 'instance-retirement', 'instance-stop'],
+    act: true,
+    summary: 'of a maintenance event: system-reboot, instance-stop, instance-retirement …',
   },
 } as const satisfies OptionTable

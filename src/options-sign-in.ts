@@ -8,7 +8,7 @@ export const signInOptions = {
     type: 'string',
     value: 'TYPE',
     summary:
-      'kind of identity provider: simplesamlphp, shibboleth, adfs, keycloak, okta, entra, onelogin, jumpcloud, authentik, auth0, idaptive, shell, browser, form, web-identity, keys, profile, environment',
+      'kind of identity provider: simplesamlphp, shibboleth, adfs, keycloak, okta, entra, onelogin, jumpcloud, authentik, auth0, idaptive, pingfederate, pingone, forgerock, f5, netiq, akamai, google, shell, browser, form, web-identity, keys, profile, environment',
   },
   url: {
     type: 'string',

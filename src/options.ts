@@ -5,6 +5,7 @@
 import type { OptionValue, Resolved } from './option.ts'
 import { daemonOptions } from './options-daemon.ts'
 import { generalOptions } from './options-general.ts'
+import { networkOptions } from './options-network.ts'
 import { consoleOptions, exporterOptions, profileOptions } from './options-output.ts'
 import { chainOptions, roleOptions } from './options-role.ts'
 import { signInOptions, tokenOptions } from './options-sign-in.ts'
@@ -12,6 +13,7 @@ import { signInOptions, tokenOptions } from './options-sign-in.ts'
 export const coreOptions = {
   ...signInOptions,
   ...tokenOptions,
+  ...networkOptions,
   ...roleOptions,
   ...chainOptions,
   ...exporterOptions,

@@ -52,7 +52,14 @@ async function signIn(walk: Walk, page: Page, config: unknown): Promise<HttpRequ
   const { host } = new URL(page.url)
   const userName = await userNameOf(walk)
   const target = new URL(addressOf(page, textAt(config, 'urlPost')))
-  const found = walk.passwords.has(target.host) ? undefined : await credentialType(walk, page, config, userName)
+  // A wrong password comes with a number of its own, which has been seen to.
+  if (walk.passwords.has(target.host)) {
+    throw formFailure(
+      'idp-error',
+      `${host} asks again for the password that it took: the sign-in goes round in circles`,
+    )
+  }
+  const found = await credentialType(walk, page, config, userName)
   const elsewhere = textAt(found, 'Credentials', 'FederationRedirectUrl')
   if (elsewhere !== '') {
     pressOnce(walk, page, 'federation')

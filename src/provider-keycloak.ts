@@ -6,7 +6,7 @@ import { failure } from './errors.ts'
 import { formProvider } from './form-login.ts'
 import { formFailure, hostOf, type FormCode } from './form-failure.ts'
 import { named } from './form-fields.ts'
-import { clean } from './form-text.ts'
+import { clean, textOf } from './form-text.ts'
 import type { Walk } from './form-walk.ts'
 import type { Control, Form, Page } from './html.ts'
 import type { Settings } from './options.ts'
@@ -94,12 +94,6 @@ function devicesOf(page: Page, form: Form): Device[] {
 
 function deviceOf(id: string, label: string, index: number): Device {
   return { id, label: clean(label, 60) || `device ${index + 1}` }
-}
-
-const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" }
-
-function textOf(html: string): string {
-  return html.replace(/<[^>]*>/g, ' ').replace(/&(amp|lt|gt|quot|#39);/g, (_, name: string) => entities[name] ?? '')
 }
 
 function withDevice(form: Form, id: string): Form {

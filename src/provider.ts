@@ -4,7 +4,7 @@
 import type { Assertion, Clock } from './types.ts'
 import type { OptionTable } from './option.ts'
 import type { Settings } from './options.ts'
-import type { Http } from './http.ts'
+import type { HttpSession } from './http.ts'
 import type { Log } from './log.ts'
 
 export interface Provider {
@@ -39,7 +39,7 @@ export interface ProviderContext {
   password(options?: { refused?: boolean }): Promise<string>
   readonly ask: Ask
   /** Bound to this identity's cookie jar. */
-  readonly http: Http
+  readonly http: HttpSession
   /** Small private files of this identity. */
   readonly store: Store
   /** For what must not lie there in plain. */

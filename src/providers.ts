@@ -16,6 +16,13 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   authentik: async () => (await import('./provider-authentik.ts')).authentik,
   auth0: async () => (await import('./provider-auth0.ts')).auth0,
   idaptive: async () => (await import('./provider-idaptive.ts')).idaptive,
+  pingfederate: async () => (await import('./provider-pingfederate.ts')).pingfederate,
+  pingone: async () => (await import('./provider-pingone.ts')).pingone,
+  forgerock: async () => (await import('./provider-forgerock.ts')).forgerock,
+  f5: async () => (await import('./provider-f5.ts')).f5,
+  netiq: async () => (await import('./provider-netiq.ts')).netiq,
+  akamai: async () => (await import('./provider-akamai.ts')).akamai,
+  google: async () => (await import('./provider-google.ts')).google,
   shell: async () => (await import('./provider-shell.ts')).shell,
   browser: async () => (await import('./provider-browser.ts')).browser,
   form: async () => (await import('./provider-form.ts')).form,
@@ -26,8 +33,8 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   'saml-response': async () => (await import('./provider-saml-response.ts')).samlResponse,
 }
 
-/** Names of the original. */
-const aliases: Readonly<Record<string, string>> = { centrify: 'idaptive' }
+/** A name of the original, and the one that the open source still has. */
+const aliases: Readonly<Record<string, string>> = { centrify: 'idaptive', openam: 'forgerock' }
 
 export function providerNames(): string[] {
   return Object.keys(registry)

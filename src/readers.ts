@@ -117,11 +117,14 @@ function parseTables(table: string, ends: RegExp): Sockets {
   return sockets
 }
 
+const metadataAddresses = ['169.254.169.254', 'fd00:ec2::254']
+
 /** Rows of local callers, by where they think they are connected to; a packet filter may have sent 169.254.169.254 here. */
 function rowsTo({ hostname, port }: Listen): RegExp {
   const anywhere = !ipaddr.isValid(hostname) || ipaddr.process(hostname).range() === 'unspecified'
   const own = anywhere ? [`[0-9A-F]+:${portHex(port)}`] : hexForms(hostname, port)
-  const ends = [...own, ...hexForms('169.254.169.254', 80)].join('|')
+  const known = metadataAddresses.flatMap(address => [...hexForms(address, 80), ...hexForms(address, port)])
+  const ends = [...own, ...known].join('|')
   // sl: local remote st tx:rx tr:when retransmits uid timeout inode
   return new RegExp(String.raw`: ([0-9A-F]+:[0-9A-F]{4}) (?:${ends}) \S+ \S+ \S+ \S+ +(\d+) +\d+ (\d+)`, 'g')
 }
@@ -150,7 +153,7 @@ function portHex(port: number): string {
 function isLocal(address: string, { hostname }: Listen): boolean {
   if (!ipaddr.isValid(address)) return true
   const caller = ipaddr.process(address)
-  return caller.range() === 'loopback' || caller.toString() === hostname
+  return caller.range() === 'loopback' || [hostname, ...metadataAddresses].includes(caller.toString())
 }
 
 /** Newest first: who has just started is most often who asks. Only processes of our own user can be looked into. */

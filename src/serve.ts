@@ -97,7 +97,7 @@ export function parseListen(text: string, option = '--listen'): Listen {
     const hint = `${option} 127.0.0.1:8080`
     throw failure('usage', `${JSON.stringify(text)} is not HOST:PORT`, { hint })
   }
-  return { hostname, port }
+  return { hostname: bracketed === undefined ? hostname : ipaddr.parse(hostname).toString(), port }
 }
 
 /** The other way round; without the port where it is 80. */

@@ -1,9 +1,12 @@
 /**
  * From cookies or a password to what the provider brings home, with the stages of the pipeline around it.
  */
+import path from 'node:path'
 import { checkStatus, readAssertion, type SamlResponse } from './assertion.ts'
-import { failure, isFailure } from './errors.ts'
-import { createHttp } from './http.ts'
+import { codeOf, failure, isFailure } from './errors.ts'
+import { withLock } from './files.ts'
+import { createHttp, type OnWait } from './http.ts'
+import type { Network } from './http-network.ts'
 import { keepSecret, type Log } from './log.ts'
 import { createPasswordSource, type PasswordOptions, type PasswordSource } from './password.ts'
 import type { Attempt, Pipeline } from './pipeline.ts'
@@ -19,7 +22,9 @@ export interface SignInOptions extends PasswordOptions {
   readonly folder: string
   readonly files: SessionFiles
   readonly vault: Vault
+  readonly network: Network
   readonly ask: Ask
+  readonly onWait?: OnWait | undefined
   readonly clock: Clock
   readonly log: Log
 }
@@ -48,29 +53,55 @@ export function openEntrance(options: SignInOptions): Entrance {
   return {
     async enter(mode, signal) {
       const ask = mode === 'refresh' ? silent(options.ask) : options.ask
-      last = { mode, ask, signal }
-      const password = createPasswordSource({ ...options, keyring, ask })
-      await pipeline.beforeSignIn(last, folder)
-      const http = createHttp({ cookies: await files.cookies(secrets), signal, log })
-      const plugin = pipeline.contextOf(provider.name, 'auth', last, folder)
-      const context = { ...plugin, password: password.get, http, store: files.store, secrets, clock }
-      // Also after a failure: what the identity provider set so far, such as a remembered device, is worth keeping.
-      const answer = await authenticate(provider, context, password).finally(() => files.keepCookies(http, secrets))
-      await password.accepted()
-      await pipeline.afterSignIn(answer, last, folder)
-      skew = http.skewMs() ?? 0
-      if (mode === 'login') files.keepSignedIn(new Date(clock.now()))
-      if (answer.kind !== 'saml') return answer
-      const assertion = readAssertion(answer.response)
-      keepSecret(assertion.response)
-      checkStatus(assertion)
-      files.keepIdpSessionEnd(assertion.sessionNotOnOrAfter)
-      return { kind: 'saml', assertion }
+      const work = (): Promise<Brought> => signIn(mode, ask, signal)
+      // A renewal asks nobody, so that it has no reason to wait for a person.
+      return mode === 'refresh' || provider.ephemeral ? work() : oneAtATime(folder, ask, work)
     },
     last: () => last,
     secrets,
     skew: () => skew,
   }
+
+  async function signIn(mode: 'login' | 'refresh', ask: Ask, signal: AbortSignal): Promise<Brought> {
+    last = { mode, ask, signal }
+    const password = createPasswordSource({ ...options, keyring, ask })
+    await pipeline.beforeSignIn(last, folder)
+    const network = await options.network.withCertificate(question => ask.secret(question))
+    const onWait = mode === 'login' ? options.onWait : undefined
+    const http = createHttp({ network, cookies: await files.cookies(secrets), signal, log, ...(onWait && { onWait }) })
+    const plugin = pipeline.contextOf(provider.name, 'auth', last, folder)
+    const context = { ...plugin, password: password.get, http, store: files.store, secrets, clock }
+    // Also after a failure: what the identity provider set so far, such as a remembered device, is worth keeping.
+    const answer = await authenticate(provider, context, password).finally(() => files.keepCookies(http, secrets))
+    await password.accepted()
+    await pipeline.afterSignIn(answer, last, folder)
+    skew = http.skewMs() ?? 0
+    if (mode === 'login') files.keepSignedIn(new Date(clock.now()))
+    if (answer.kind !== 'saml') return answer
+    const assertion = readAssertion(answer.response)
+    keepSecret(assertion.response)
+    checkStatus(assertion)
+    files.keepIdpSessionEnd(assertion.sessionNotOnOrAfter)
+    return { kind: 'saml', assertion }
+  }
+}
+
+/** How long the person in front of the other process may take, ms. */
+const patience = 180_000
+
+/** One password and one second factor for however many start at once: the others find its cookies. */
+async function oneAtATime<T>(folder: string, ask: Ask, work: () => Promise<T>): Promise<T> {
+  const file = path.join(folder, 'sign-in')
+  let begun = false
+  const begin = (): Promise<T> => {
+    begun = true
+    return work()
+  }
+  return await withLock(file, begin, 0).catch((error: unknown) => {
+    if (begun || !isFailure(error) || codeOf(error.cause) !== 'ELOCKED') throw error
+    ask.tell('another cloudtoken is signing in with this account; waiting for it')
+    return withLock(file, begin, patience)
+  })
 }
 
 /** A password that the keyring kept may be an old one: say so, and ask the person once. */

@@ -8,7 +8,8 @@ import { followChain, planChain, sessionNameFrom } from './chain.ts'
 import type { Config } from './config.ts'
 import { failure, messageOf } from './errors.ts'
 import { remove, type Paths } from './files.ts'
-import { createHttp } from './http.ts'
+import { createHttp, type OnWait } from './http.ts'
+import { openNetwork } from './http-network.ts'
 import { identityFolder, type Plan } from './identity.ts'
 import type { Keyring } from './keyring.ts'
 import { keepSecret, type Log } from './log.ts'
@@ -36,6 +37,8 @@ export interface SessionOptions {
   readonly paths: Paths
   readonly env: Readonly<Record<string, string | undefined>>
   readonly ask: Ask
+  /** Shows a person that a server is waited for; the answer takes it away. */
+  readonly onWait?: OnWait | undefined
   readonly keyring: Keyring
   readonly vault: Vault
   readonly plugins: Plugins
@@ -91,9 +94,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const identity = identityFolder(provider.name, settings, username)
   const folder = path.join(paths.state, 'identities', identity)
   const files = sessionFiles(folder)
-  const entrance = openEntrance({ ...options, pipeline, folder, files })
+  const network = openNetwork(settings, env, () => clock.now())
+  const entrance = openEntrance({ ...options, network, pipeline, folder, files })
   // STS gets no cookies of the identity provider, and keeps none.
-  const http = createHttp({ timeoutMs: 15_000, log })
+  const http = createHttp({ network, timeoutMs: 15_000, log })
   const keys = { settings, chain, secrets: entrance.secrets, known: new Map<string, CallerIdentity>() }
   /** What the last chain started from. */
   let source: Beginning | undefined
@@ -210,7 +214,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     store: files.store,
     signIn,
     assume,
-    accountNames: (assertion, known) => findAccountNames({ assertion, known, files, env, log }),
+    accountNames: (assertion, known) => findAccountNames({ assertion, known, files, network, env, log }),
     async renew(role, signal) {
       try {
         const signedIn = await shareSignIn(role, signal)

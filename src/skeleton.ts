@@ -23,6 +23,10 @@ defaults:
 # aliases:
 #     audit: arn:aws:iam::210987654321:role/Audit
 
+# What the metadata service says in place of its own values: docs/metadata.md
+# metadata:
+#     instance-type: m5.large
+
 # Which plugins run, and in which order.
 plugins:
     pre_auth:

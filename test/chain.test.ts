@@ -60,7 +60,7 @@ async function refused(work: () => unknown): Promise<Failure> {
 }
 
 describe('following', () => {
-  test('one role: signed by the session before, under its name, for one hour at most', async () => {
+  test('T12 one role: signed by the session before, under its name, for one hour at most', async () => {
     sts.queue('AssumeRole', next)
     const credentials = await follow({ chain: [one], switchRoleSessionDuration: 43_200 })
     expect(sts.requests[0]?.parameters).toEqual({

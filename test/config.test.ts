@@ -74,6 +74,21 @@ describe('planOf', () => {
     })
     expect(plan({}, { url: 'https://x/login' })).toMatchObject({ provider: undefined, guess: 'form' })
     expect(plan({}, { url: 'https://x/adfs/ls/IdpInitiatedSignOn.aspx' }).guess).toBe('adfs')
+    expect(plan({}, { url: 'https://x/idp/startSSO.ping?PartnerSpId=urn:amazon:webservices' }).guess).toBe(
+      'pingfederate',
+    )
+    for (const path of [
+      'idpssoinit?metaAlias=/alpha/idp',
+      'saml2/jsp/idpSSOInit.jsp?metaAlias=/idp',
+      'XUI/?realm=/alpha',
+    ]) {
+      expect(plan({}, { url: `https://x/am/${path}` }).guess).toBe('forgerock')
+    }
+    expect(plan({}, { url: 'https://auth.pingone.com.au/082dba86' }).guess).toBe('pingone')
+    expect(plan({}, { url: 'https://x/saml20/idp/startsso' }).guess).toBe('pingone')
+    expect(plan({}, { url: 'https://x/saml/idp/res?id=/Common/AWS' }).guess).toBe('f5')
+    expect(plan({}, { url: 'https://x/nidp/saml2/idpsend?PID=1' }).guess).toBe('netiq')
+    expect(plan({}, { url: 'https://accounts.google.com/o/saml2/initsso?idpid=1&spid=2' }).guess).toBe('google')
     expect(plan({}, { url: 'https://x/sso/idp/profile/SAML2/SOAP/ECP' }).guess).toBe('shibboleth')
     expect(plan({}, { url: 'https://x/login', samlResponse: '-' }).provider).toBe('saml-response')
     expect(plan({})).toMatchObject({ preAuth: [], auth: [], provider: undefined, guess: undefined })

@@ -332,6 +332,12 @@ describe('pages that lead on', () => {
       `<form method="post" action="${action}"><input type="hidden" name="n" value="1"></form>`,
       'onload="document.forms[0].submit()"',
     )
+  test('F48 a chain of forty forms stops at the limit', async () => {
+    const script: Step[] = [{ on: '/start', reply: self('/1') }]
+    for (let n = 1; n < 30; n += 1) script.push({ on: `POST /${n}`, body: 'n=1', reply: self(`/${n + 1}`) })
+    expect(await fails({ script })).toMatchObject({ code: 'too-many-pages', kind: 'network' })
+  })
+
   test('F48 two pages that send to each other stop at the limit', async () => {
     const script: Step[] = [{ on: '/start', reply: self('/1') }]
     for (let n = 1; n < 30; n += 1) script.push({ on: `POST /${n % 2}`, body: 'n=1', reply: self(`/${(n + 1) % 2}`) })
@@ -722,7 +728,7 @@ describe('one-time codes', () => {
 })
 
 describe('where secrets may go', () => {
-  test('a foreign host is asked about once, and remembered', async () => {
+  test('C12 a foreign host is asked about once, and remembered', async () => {
     const foreign = await startFakeIdp([success, success, success].map(step => ({ ...step })))
     const start: Step = { on: '/start', reply: login('', `method="post" action="${foreign.origin}/login"`) }
     try {

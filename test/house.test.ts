@@ -47,9 +47,9 @@ function isUphill(from: Place, to: Place): boolean {
   return to.floor > from.floor || (to.floor === from.floor && to.position > from.position)
 }
 
-/** Comments say nothing about what a file does. */
+/** Comments say nothing about what a file does. An asterisk before the slash is that of a media type. */
 function codeOf(text: string): string {
-  return text.replace(/\/\*.*?\*\/|(?<!:)\/\/[^\n]*/gs, '')
+  return text.replace(/(?<!\*)\/\*.*?\*\/|(?<!:)\/\/[^\n]*/gs, '')
 }
 
 /** Static, type-only and dynamic imports alike. */
@@ -170,6 +170,17 @@ describe('single owners', () => {
 
   test('only http fetches', () => {
     expect(filesWith(fetching)).toEqual(['http'])
+  })
+
+  test('every client of it knows the network', () => {
+    const calls = [...sources].flatMap(([name, text]) =>
+      [...codeOf(text).matchAll(/(?<!function )\bcreateHttp\(([^;]*?)\)$/gm)].map(([, words = '']) => ({
+        name,
+        words,
+      })),
+    )
+    expect(calls.length).toBeGreaterThan(5)
+    expect(calls.filter(({ words }) => !/\bnetwork\b/.test(words)).map(({ name }) => name)).toEqual([])
   })
 
   test('only main and cli end the process', () => {

@@ -11,6 +11,7 @@ import { afterAll, afterEach, describe, expect, test } from 'bun:test'
 import { isFailure, type Failure } from '../src/errors.ts'
 import { charsetOf, decode } from '../src/http-charset.ts'
 import { createHttp, isLoopback, sameOrigin, type HttpRequest, type HttpResponse } from '../src/http.ts'
+import { openNetwork } from '../src/http-network.ts'
 import { readPage, submit } from '../src/html.ts'
 
 const cleanups: (() => unknown)[] = []
@@ -199,6 +200,19 @@ describe('cookies', () => {
     expect(seen[2]?.headers.cookie).toBeUndefined()
   })
 
+  test('a cookie is read and set as a script of the page would', async () => {
+    const { origin, seen } = await serve(() => ({
+      headers: { 'set-cookie': ['.csrf=a=b; Path=/in', 'other=1; Path=/'] },
+    }))
+    const http = createHttp()
+    await http.request(get(`${origin}/in/side`))
+    expect(await http.readCookie(`${origin}/in/side`, '.csrf')).toBe('a=b')
+    expect(await http.readCookie(`${origin}/out`, '.csrf')).toBeUndefined()
+    await http.writeCookie(`${origin}/in/side`, 'token=AQIC*x.y==; Path=/')
+    await http.request(get(`${origin}/out`))
+    expect(seen[1]?.headers.cookie).toBe('other=1; token=AQIC*x.y==')
+  })
+
   test('C08 a jar whose session is over is replaced', async () => {
     const { origin, seen } = await serve(({ headers }) =>
       headers.cookie === 's=old' ? { headers: { 'set-cookie': 's=new' } } : { headers: { 'set-cookie': 's=old' } },
@@ -359,9 +373,7 @@ describe('TLS', () => {
     { stdio: 'ignore' },
   )
 
-  /** What the runtime's fetch does with NODE_EXTRA_CA_CERTS, which is read once when the process starts. */
-  const trusting = (url: string, init: RequestInit): Promise<Response> =>
-    fetch(url, { ...init, tls: { ca: readFileSync(cert, 'utf8') } })
+  const trusting = openNetwork({ caFile: cert }, {})
 
   async function tlsServer(listener: RequestListener): Promise<number> {
     return await listen(createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, listener))
@@ -371,7 +383,7 @@ describe('TLS', () => {
     const port = await tlsServer((_, response) =>
       reply(response, { status: 302, headers: { location: 'http://idp.invalid/login?x=1' } }),
     )
-    const failure = await failureOf(createHttp({ fetch: trusting }).request(get(`https://localhost:${port}/`)))
+    const failure = await failureOf(createHttp({ network: trusting }).request(get(`https://localhost:${port}/`)))
     expect(failure).toMatchObject({ kind: 'network', code: 'insecure' })
     expect(failure.message).toContain('idp.invalid')
   })
@@ -379,7 +391,7 @@ describe('TLS', () => {
   test('C11 but on loopback alone it is followed, without its Secure cookies leaving the machine', async () => {
     const { origin } = await serve(() => ({ body: 'plain' }))
     const port = await tlsServer((_, response) => reply(response, { status: 302, headers: { location: `${origin}/` } }))
-    expect((await createHttp({ fetch: trusting }).request(get(`https://localhost:${port}/`))).text).toBe('plain')
+    expect((await createHttp({ network: trusting }).request(get(`https://localhost:${port}/`))).text).toBe('plain')
   })
 
   test('an unknown authority is named, with the setting that helps', async () => {
@@ -387,16 +399,18 @@ describe('TLS', () => {
     const failure = await failureOf(createHttp().request(get(`https://localhost:${port}/x?secret=1`)))
     expect(failure).toMatchObject({ kind: 'network', code: 'tls-authority' })
     expect(failure.message).toBe(
-      `the certificate of localhost:${port} is from an authority that is not known here (GET /x)`,
+      `the certificate of localhost:${port} is from an authority that is not known here: localhost (GET /x)`,
     )
-    expect(failure.hint).toContain('NODE_EXTRA_CA_CERTS')
+    expect(failure.hint).toContain('--ca-file FILE')
   })
 
   test('a certificate for another name', async () => {
     const port = await tlsServer((_, response) => reply(response, {}))
-    expect(await failureOf(createHttp({ fetch: trusting }).request(get(`https://127.0.0.1:${port}/`)))).toMatchObject({
-      code: 'tls-name',
-    })
+    expect(await failureOf(createHttp({ network: trusting }).request(get(`https://127.0.0.1:${port}/`)))).toMatchObject(
+      {
+        code: 'tls-name',
+      },
+    )
   })
 
   test('a server without TLS', async () => {

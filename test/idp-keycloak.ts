@@ -8,9 +8,12 @@ import type { SimulatedIdp } from './provider.case.ts'
 const realm = '/realms/corp'
 export const entry = `${realm}/protocol/saml/clients/amazon-aws`
 
-export async function startKeycloakPages(): Promise<SimulatedIdp & { url: string }> {
+/** `otp`: a code is asked for after the password. */
+export async function startKeycloakPages({ otp = false } = {}): Promise<SimulatedIdp & { url: string }> {
   const sessions = new Set<string>()
   const codes = new Set<string>()
+  /** Forms that want a code. */
+  const second = new Set<string>()
   let posts = 0
   let mode: 'fine' | 'locked' | 'strange' = 'fine'
   let count = 0
@@ -22,6 +25,26 @@ export async function startKeycloakPages(): Promise<SimulatedIdp & { url: string
     return { headers: { 'set-cookie': `AUTH_SESSION_ID=a${count}; Path=/` }, body: loginPage(action, error) }
   }
 
+  function otpForm(origin: string, error = ''): Reply {
+    count += 1
+    second.add(`c${count}`)
+    const action = `${origin}${realm}/login-actions/authenticate?session_code=c${count}&amp;execution=e&amp;tab_id=t`
+    return {
+      body: page(
+        'Sign in to corp',
+        `<form id="kc-otp-login-form" action="${action}" method="post"><label for="otp">One-time code</label>
+        <input id="otp" name="otp" autocomplete="off" type="text" aria-invalid="${error && 'true'}">
+        ${error && `<span id="input-error-otp-code" aria-live="polite">${error}</span>`}
+        <input name="login" id="kc-login" type="submit" value="Log In"></form>`,
+      ),
+    }
+  }
+
+  function done(): Reply {
+    sessions.add(`s${count}`)
+    return { headers: { 'set-cookie': `KEYCLOAK_IDENTITY=s${count}; Path=/; HttpOnly` }, body: responsePage() }
+  }
+
   function answer({ method, path, headers, fields }: Seen, origin: string): Reply {
     const url = new URL(path, origin)
     const session = /KEYCLOAK_IDENTITY=(\w+)/.exec(headers.cookie ?? '')?.[1]
@@ -31,14 +54,15 @@ export async function startKeycloakPages(): Promise<SimulatedIdp & { url: string
     if (url.pathname === `${realm}/login-actions/restart`) return form(origin)
     if (url.pathname !== `${realm}/login-actions/authenticate` || method !== 'POST')
       return { status: 404, body: page('We are sorry...', 'Page not found') }
+    const code = url.searchParams.get('session_code') ?? ''
+    if (second.delete(code)) return fields.get('otp') === '123456' ? done() : otpForm(origin, 'Invalid code.')
     posts += 1
-    if (!codes.delete(url.searchParams.get('session_code') ?? '')) return { body: expiredPage }
+    if (!codes.delete(code)) return { body: expiredPage }
     if (mode === 'locked')
       return form(origin, 'Invalid username or password. The account is locked after too many attempts.')
     if (fields.get('username') !== 'jane' || fields.get('password') !== 'correct horse')
       return form(origin, 'Invalid username or password.')
-    sessions.add(`s${count}`)
-    return { headers: { 'set-cookie': `KEYCLOAK_IDENTITY=s${count}; Path=/; HttpOnly` }, body: responsePage() }
+    return otp ? otpForm(origin) : done()
   }
 
   const server = await serve('127.0.0.1', answer)

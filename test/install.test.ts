@@ -114,6 +114,10 @@ const basics = [
   'sha256sum',
   'uname',
 ]
+/** Without the powers of root, where we have them. */
+const plainly = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : []
+const mounts = process.getuid?.() === 0 && process.platform === 'linux' && which('unshare') !== undefined
+
 const shells = ['dash', 'bash', 'bash --posix', 'busybox sh', 'zsh']
 
 describe.each(shells)('%s', name => {
@@ -151,6 +155,81 @@ describe.each(shells)('%s', name => {
     expect(stderr).toMatch(/cloudtoken: error: cannot download http.*\ncloudtoken: hint: .*network/)
   })
 
+  test.skipIf(absent)('refuses what does not have the right checksum', async () => {
+    const sums = join(server.folder('1.0.0'), 'SHA256SUMS')
+    const good = readFileSync(sums, 'utf8')
+    writeFileSync(sums, good.replaceAll(/^[0-9a-f]{8}/gm, '00000000'))
+    const home = fresh()
+    mkdirSync(join(home, '.local/bin'), { recursive: true })
+    writeFileSync(join(home, '.local/bin/cloudtoken'), fakeProgram('0.1.0'), { mode: 0o755 })
+    const { code, stderr } = await install([], { shell, home }).finally(() => writeFileSync(sums, good))
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/error: the checksum of .* is wrong: \w{64} instead of 00000000/),
+    ])
+    expect(filesIn(home)).toEqual(['.local/bin/cloudtoken'])
+    expect(versionOf(join(home, '.local/bin/cloudtoken'))).toBe('cloudtoken 0.1.0')
+  })
+
+  test.skipIf(absent)('says so when there is no network', async () => {
+    const { code, stderr } = await install(['--base-url', 'http://127.0.0.1:9/releases'], { shell })
+    expect([code, stderr]).toEqual([30, expect.stringContaining('cannot download http://127.0.0.1:9/releases/latest')])
+    const plain = await install(['--base-url', 'http://releases.example/'], { shell })
+    expect([plain.code, plain.stderr]).toEqual([2, expect.stringContaining('is not an https address')])
+  })
+
+  test.skipIf(absent || (plainly[0] !== undefined && which(plainly[0]) === undefined))(
+    'says so when it may not write',
+    async () => {
+      chmodSync(folder, 0o755)
+      const home = fresh()
+      chmodSync(home, 0o555)
+      const { code, stderr } = await install([], { shell: [...plainly, ...shell], home })
+      expect([code, stderr]).toEqual([
+        1,
+        `cloudtoken: error: cannot create ${home}/.local/bin\ncloudtoken: hint: sh install.sh --dir DIR\n`,
+      ])
+    },
+  )
+
+  test.skipIf(absent || !mounts)('leaves the old program alone when the disk is full', async () => {
+    const disk = mkdtempSync(join(folder, 'disk-'))
+    const old = join(folder, 'old')
+    writeFileSync(old, fakeProgram('0.1.0'), { mode: 0o755 })
+    const big = mkdtempSync(join(folder, 'big-'))
+    // Packs to nothing, unpacks to more than the disk has; the second one does not even fit packed.
+    for (const text of [
+      '#'.repeat(3_000_000),
+      Array.from({ length: 30_000 }, (_, index) => sha256(`${index}`)).join(''),
+    ]) {
+      const other = await startReleaseServer(mkdtempSync(join(big, 'x-')), ['2.0.0'], [here], { program: () => text })
+      const inside = `mount -t tmpfs -o size=1m none ${disk} && cp ${old} ${disk}/cloudtoken && { ${name} ${script} --base-url ${other.url} --dir ${disk}; echo "code $?"; ls -A ${disk}; ${disk}/cloudtoken --version; }`
+      const child = spawn('unshare', ['-m', 'sh', '-c', inside], { env: { ...process.env, HOME: fresh() } })
+      let output = ''
+      child.stdout.setEncoding('utf8').on('data', data => (output += data))
+      child.stderr.setEncoding('utf8').on('data', data => (output += data))
+      await new Promise(resolve => child.on('close', resolve))
+      await other.stop()
+      expect(output).toMatch(/cloudtoken: error: cannot (unpack|write) (in)?to .*\ncloudtoken: hint: df -h/)
+      expect(output).toEndWith('code 1\ncloudtoken\ncloudtoken 0.1.0\n')
+    }
+  })
+
+  test.skipIf(absent)('--uninstall --purge signs out and leaves nothing', async () => {
+    const { home } = await install([], { shell })
+    for (const file of [
+      '.config/cloudtoken/config.yaml',
+      '.local/state/cloudtoken/cookies',
+      '.aws/credentials',
+      '.keep',
+    ]) {
+      mkdirSync(join(home, file, '..'), { recursive: true })
+      writeFileSync(join(home, file), 'x')
+    }
+    const { code, stderr } = await install(['--uninstall', '--purge'], { shell, home })
+    expect([code, stderr, filesIn(home)]).toEqual([0, expect.stringContaining('signed out'), ['.keep']])
+  })
+
   test.skipIf(absent)('does nothing when it was cut itself', async () => {
     const text = readFileSync(script, 'utf8')
     const [program = '', ...words] = shell
@@ -166,51 +245,48 @@ describe.each(shells)('%s', name => {
   })
 })
 
+test('install.ps1 has the address of package.json, and the options of install.sh', () => {
+  const text = readFileSync(join(root, 'install.ps1'), 'utf8')
+  expect(/^\$releases = '(.*)'$/m.exec(text)?.[1]).toBe(pkg.releases.url)
+  const block = /\nparam\((.*?)\n\)/s.exec(text)?.[1] ?? ''
+  const parameters = [...block.matchAll(/\$(\w+)/g)].map(([, name = '']) => name)
+  const options = [...readFileSync(script, 'utf8').matchAll(/^ {2}--([\w-]+)/gm)].map(([, name = '']) =>
+    name.replaceAll(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase()),
+  )
+  // PowerShell has no folder for completions.
+  expect(parameters.toSorted()).toEqual([...options.filter(name => name !== 'NoCompletions'), 'AddToPath'].toSorted())
+  for (const name of parameters) expect(text).toContain(`.PARAMETER ${name}\n`)
+})
+
 test('has the address and the key of package.json', () => {
   const text = readFileSync(script, 'utf8')
   expect(/^releases='(.*)'$/m.exec(text)?.[1]).toBe(pkg.releases.url)
   expect(/^release_key='(.*)'$/m.exec(text)?.[1]).toBe(pkg.releases.key)
 })
 
-test('refuses what does not have the right checksum', async () => {
-  const sums = join(server.folder('1.0.0'), 'SHA256SUMS')
-  const good = readFileSync(sums, 'utf8')
-  writeFileSync(sums, good.replaceAll(/^[0-9a-f]{8}/gm, '00000000'))
-  const home = fresh()
-  mkdirSync(join(home, '.local/bin'), { recursive: true })
-  writeFileSync(join(home, '.local/bin/cloudtoken'), fakeProgram('0.1.0'), { mode: 0o755 })
-  const { code, stderr } = await install([], { home }).finally(() => writeFileSync(sums, good))
-  expect([code, stderr]).toEqual([
-    1,
-    expect.stringMatching(/error: the checksum of .* is wrong: \w{64} instead of 00000000/),
-  ])
-  expect(filesIn(home)).toEqual(['.local/bin/cloudtoken'])
-  expect(versionOf(join(home, '.local/bin/cloudtoken'))).toBe('cloudtoken 0.1.0')
+test.each([
+  ['minisign', []],
+  ['openssl', ['grep', 'sed', 'tail']],
+] as const)('with a release key and %s, takes what that key has signed', async (verifier, others) => {
+  if (which(verifier) === undefined) return
+  const PATH = tools([...basics, verifier, ...others])
+  const key = makeKey()
+  const signed = await startReleaseServer(mkdtempSync(join(folder, 'signed-')), ['2.0.0'], [here], { key })
+  const keyed = (publicKey: string): Promise<Ran> =>
+    install(['--base-url', signed.url], {
+      env: { PATH },
+      text: readFileSync(script, 'utf8').replace("release_key=''", `release_key='${publicKey}'`),
+    })
+  try {
+    expect((await keyed(key.publicKey)).code).toBe(0)
+    const other = await keyed(makeKey().publicKey)
+    expect([other.code, other.stderr]).toEqual([1, expect.stringContaining('the signature of the release is not good')])
+    rmSync(join(signed.folder('2.0.0'), 'SHA256SUMS.minisig'))
+    expect((await keyed(key.publicKey)).code).toBe(30)
+  } finally {
+    await signed.stop()
+  }
 })
-
-test.skipIf(which('minisign') === undefined)(
-  'with a release key and minisign, takes what that key has signed',
-  async () => {
-    const key = makeKey()
-    const signed = await startReleaseServer(mkdtempSync(join(folder, 'signed-')), ['2.0.0'], [here], { key })
-    const keyed = (publicKey: string): Promise<Ran> =>
-      install(['--base-url', signed.url], {
-        text: readFileSync(script, 'utf8').replace("release_key=''", `release_key='${publicKey}'`),
-      })
-    try {
-      expect((await keyed(key.publicKey)).code).toBe(0)
-      const other = await keyed(makeKey().publicKey)
-      expect([other.code, other.stderr]).toEqual([
-        1,
-        expect.stringContaining('the signature of the release is not good'),
-      ])
-      rmSync(join(signed.folder('2.0.0'), 'SHA256SUMS.minisig'))
-      expect((await keyed(key.publicKey)).code).toBe(30)
-    } finally {
-      await signed.stop()
-    }
-  },
-)
 
 test('refuses to go without a checksum', async () => {
   const bin = tools(basics.filter(name => name !== 'sha256sum'))
@@ -231,55 +307,22 @@ test('refuses a program that is another version, or does not run', async () => {
   for (const { home: left } of [lied, broken]) expect(filesIn(left)).toEqual([])
 })
 
-test('says so when there is no network', async () => {
-  const { code, stderr } = await install(['--base-url', 'http://127.0.0.1:9/releases'])
-  expect([code, stderr]).toEqual([30, expect.stringContaining('cannot download http://127.0.0.1:9/releases/latest')])
-  const plain = await install(['--base-url', 'http://releases.example/'])
-  expect([plain.code, plain.stderr]).toEqual([2, expect.stringContaining('is not an https address')])
-})
-
 test('says so when there is no published release', async () => {
   const { code, stderr } = await install(['--base-url', ''])
   expect([code, stderr]).toEqual([1, expect.stringContaining('there is no published release to install yet')])
 })
 
-/** Without the powers of root, where we have them. */
-const plain = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'sh'] : ['sh']
-
-test.skipIf(which(plain[0] ?? '') === undefined)('says so when it may not write', async () => {
-  chmodSync(folder, 0o755)
-  const home = fresh()
-  chmodSync(home, 0o555)
-  const { code, stderr } = await install([], { shell: plain, home })
-  expect([code, stderr]).toEqual([
-    1,
-    `cloudtoken: error: cannot create ${home}/.local/bin\ncloudtoken: hint: sh install.sh --dir DIR\n`,
-  ])
-})
-
-const owner = process.getuid?.() === 0 && process.platform === 'linux' && which('unshare') !== undefined
-
-test.skipIf(!owner)('leaves the old program alone when the disk is full', async () => {
-  const disk = mkdtempSync(join(folder, 'disk-'))
-  const old = join(folder, 'old')
-  writeFileSync(old, fakeProgram('0.1.0'), { mode: 0o755 })
-  const big = mkdtempSync(join(folder, 'big-'))
-  // Packs to nothing, unpacks to more than the disk has; the second one does not even fit packed.
-  for (const text of [
-    '#'.repeat(3_000_000),
-    Array.from({ length: 30_000 }, (_, index) => sha256(`${index}`)).join(''),
-  ]) {
-    const other = await startReleaseServer(mkdtempSync(join(big, 'x-')), ['2.0.0'], [here], { program: () => text })
-    const inside = `mount -t tmpfs -o size=1m none ${disk} && cp ${old} ${disk}/cloudtoken && { sh ${script} --base-url ${other.url} --dir ${disk}; echo "code $?"; ls -A ${disk}; ${disk}/cloudtoken --version; }`
-    const shell = spawn('unshare', ['-m', 'sh', '-c', inside], { env: { ...process.env, HOME: fresh() } })
-    let output = ''
-    shell.stdout.setEncoding('utf8').on('data', data => (output += data))
-    shell.stderr.setEncoding('utf8').on('data', data => (output += data))
-    await new Promise(resolve => shell.on('close', resolve))
-    await other.stop()
-    expect(output).toMatch(/cloudtoken: error: cannot (unpack|write) (in)?to .*\ncloudtoken: hint: df -h/)
-    expect(output).toEndWith('code 1\ncloudtoken\ncloudtoken 0.1.0\n')
-  }
+test.each([
+  ['xz', 'xz'],
+  ['zst', 'zstd'],
+  ['gz', 'gzip'],
+])('unpacks .%s', async (format, program) => {
+  if (which(program) === undefined) return
+  server.asked.length = 0
+  const PATH = tools([...new Set([...basics, program])])
+  const { code, home } = await install(['--no-completions'], { env: { PATH } })
+  expect([code, server.asked.at(-1)]).toEqual([0, `/releases/download/v1.0.0/cloudtoken-1.0.0-${here}.${format}`])
+  expect(versionOf(join(home, '.local/bin/cloudtoken'))).toBe('cloudtoken 1.0.0')
 })
 
 test('replaces a program that is running', async () => {
@@ -366,21 +409,6 @@ describe('options', () => {
     server.asked.length = 0
     const { code, home } = await install(['--binary', binary, '--no-completions'])
     expect([code, server.asked, filesIn(home)]).toEqual([0, [], ['.local/bin/cloudtoken']])
-  })
-
-  test('--uninstall --purge signs out and leaves nothing', async () => {
-    const { home } = await install([])
-    for (const file of [
-      '.config/cloudtoken/config.yaml',
-      '.local/state/cloudtoken/cookies',
-      '.aws/credentials',
-      '.keep',
-    ]) {
-      mkdirSync(join(home, file, '..'), { recursive: true })
-      writeFileSync(join(home, file), 'x')
-    }
-    const { code, stderr } = await install(['--uninstall', '--purge'], { home })
-    expect([code, stderr, filesIn(home)]).toEqual([0, expect.stringContaining('signed out'), ['.keep']])
   })
 
   test.each([[['--purge']], [['--dir']], [['--bogus']], [['--binary', '/nowhere']], [['--version', '../x']]])(

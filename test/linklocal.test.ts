@@ -5,11 +5,12 @@ import os from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import { isFailure, type Failure } from '../src/errors.ts'
-import { addAddress, linkStatus, removeAddress, repair } from '../src/linklocal.ts'
+import { addAddress, linkStatus, metadataAddress6, removeAddress, repair } from '../src/linklocal.ts'
+import { findNftRule, findTablesRule } from '../src/linklocal-check.ts'
 import { detectForeignMetadata, probeMetadata } from '../src/linklocal-foreign.ts'
 import { guardCommand } from '../src/linklocal-guard.ts'
-import { deviceName, hasAddress, linkDeps, rootEnv, type LinkDeps } from '../src/linklocal-platform.ts'
-import { readRecord } from '../src/linklocal-record.ts'
+import { deviceName, hasAddress, linkDeps, platformOf, rootEnv, type LinkDeps } from '../src/linklocal-platform.ts'
+import { readRecord, recordFile } from '../src/linklocal-record.ts'
 import type { Run, RunOptions } from '../src/run.ts'
 
 const address = '169.254.169.254'
@@ -136,6 +137,47 @@ describe('the table', () => {
     ])
   })
 
+  test.each([
+    [
+      'linux',
+      ['ip', 'addr', 'replace', 'fd00:ec2::254/128', 'dev', 'lo'],
+      ['ip', 'addr', 'del', 'fd00:ec2::254/128', 'dev', 'lo'],
+    ],
+    [
+      'darwin',
+      ['ifconfig', 'lo0', 'inet6', 'alias', 'fd00:ec2::254/128'],
+      ['ifconfig', 'lo0', 'inet6', '-alias', 'fd00:ec2::254'],
+    ],
+    [
+      'win32',
+      [
+        'netsh.exe',
+        'interface',
+        'ipv6',
+        'add',
+        'address',
+        'Loopback Pseudo-Interface 1',
+        'fd00:ec2::254/128',
+        'store=active',
+      ],
+      [
+        'netsh.exe',
+        'interface',
+        'ipv6',
+        'delete',
+        'address',
+        'Loopback Pseudo-Interface 1',
+        'fd00:ec2::254',
+        'store=active',
+      ],
+    ],
+  ] as const)('the IPv6 address on %s', (platform, add, remove) => {
+    expect(platformOf(platform).add(metadataAddress6)).toEqual([...add])
+    expect(platformOf(platform).remove(metadataAddress6)).toEqual([...remove])
+    const { deps } = machine(platform)
+    expect(recordFile(metadataAddress6, deps)).toBe(path.join(deps.folder, 'fd00-ec2--254.json'))
+  })
+
   test("root's commands see nothing of the user's environment", async () => {
     const { deps, calls, tools } = machine('linux')
     await failureOf(addAddress(address, deps))
@@ -165,11 +207,14 @@ describe('what can go wrong', () => {
     expect(error.hint).toStartWith('install iproute2')
   })
 
-  test.each(['169.254.169.254; reboot', '-alias', '::1', '', '169.254.169.254/16'])('refuses %p', async value => {
-    const { deps, calls } = machine('linux')
-    expect((await failureOf(addAddress(value, deps))).kind).toBe('address')
-    expect(calls).toEqual([])
-  })
+  test.each(['169.254.169.254; reboot', '-alias', 'fd00:ec2::254%lo', '', '169.254.169.254/16'])(
+    'refuses %p',
+    async value => {
+      const { deps, calls } = machine('linux')
+      expect((await failureOf(addAddress(value, deps))).kind).toBe('address')
+      expect(calls).toEqual([])
+    },
+  )
 
   test.skipIf(process.geteuid?.() === 0 || process.platform === 'win32')('without root it says sudo', async () => {
     const { deps } = machine('linux')
@@ -267,7 +312,7 @@ describe('the probe', () => {
   test('asks for a token and reads the first lines', async () => {
     const { port, asked } = await serve('HTTP/1.1 200 OK\r\nserver:  EC2ws \r\nContent-Length: 3\r\n\r\nabc')
     expect(await probeMetadata('127.0.0.1', 2000, port)).toEqual({ status: 200, server: 'EC2ws' })
-    expect(asked()).toStartWith('PUT /latest/api/token HTTP/1.1\r\nHost: 127.0.0.1\r\n')
+    expect(asked()).toStartWith(`PUT /latest/api/token HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n`)
   })
 
   test.each(['SSH-2.0-OpenSSH\r\n\r\n', 'x'.repeat(100_000)])('takes nothing else for an answer', async text => {
@@ -289,5 +334,46 @@ describe('the probe', () => {
     await new Promise(resolve => closed.close(resolve))
     if (typeof bound !== 'object' || !bound) throw new Error('not listening')
     expect(await probeMetadata('127.0.0.1', 60_000, bound.port)).toBeUndefined()
+  })
+})
+
+describe('rules of packet filters', () => {
+  const nft = (rule: string, chain = 'type filter hook output priority filter; policy accept;'): string =>
+    `table ip other {\n\tchain a {\n\t}\n}\ntable inet fence {\n\tchain out {\n\t\t${chain}\n\t\t${rule}\n\t}\n}\n`
+
+  test.each([
+    'ip daddr 169.254.169.254 drop',
+    'ip daddr 169.254.0.0/16 tcp dport 80 reject with tcp reset',
+    'ip daddr { 10.0.0.0/8, 169.254.169.0/24 } counter packets 3 bytes 180 drop',
+    'ip daddr 169.254.169.254 tcp dport 80 dnat to 10.0.0.1:8080',
+    'ip daddr 169.254.169.254 redirect to :8080',
+  ])('%s is found', rule => {
+    const shown = rule.replace(' counter packets 3 bytes 180', '')
+    expect(findNftRule(nft(rule), address)).toBe(`a firewall rule takes it: nft table inet fence, chain out: ${shown}`)
+  })
+
+  test.each([
+    'ip daddr 169.254.169.254 accept',
+    'ip daddr 169.254.169.253 drop',
+    'ip daddr 0.0.0.0/0 ct state invalid drop',
+    'ip6 daddr fd00:ec2::254 drop',
+    'tcp dport 80 drop',
+  ])('%s is not', rule => {
+    expect(findNftRule(nft(rule), address)).toBeUndefined()
+  })
+
+  test('a chain that drops what no rule lets pass, and the IPv6 address', () => {
+    const closed = nft('tcp dport 22 accept', 'type filter hook input priority filter; policy drop;')
+    expect(findNftRule(closed, address)).toBe('a firewall drops it: nft table inet fence, chain out, policy drop')
+    expect(findNftRule(nft('ip6 daddr fd00::/8 drop'), metadataAddress6)).toContain('ip6 daddr fd00::/8 drop')
+  })
+
+  test('iptables-save', () => {
+    const text =
+      '*nat\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d 169.254.169.253/32 -j DROP\n-A OUTPUT -d 169.254.169.254/32 -p tcp -j DNAT --to-destination 10.0.0.1\nCOMMIT\n'
+    expect(findTablesRule(text, address)).toBe(
+      'a firewall rule takes it: iptables -t nat -A OUTPUT -d 169.254.169.254/32 -p tcp -j DNAT --to-destination 10.0.0.1',
+    )
+    expect(findTablesRule('', address)).toBeUndefined()
   })
 })

@@ -7,6 +7,7 @@ import { createMetadata } from '../src/metadata.ts'
 import type { MetadataSnapshot, MetadataSource } from '../src/metadata-document.ts'
 import { createTokens } from '../src/metadata-token.ts'
 import { createTree } from '../src/metadata-tree.ts'
+import type { MetadataValues } from '../src/metadata-values.ts'
 import { parseListen, serveMetadata } from '../src/serve.ts'
 import type { Access, MetadataServer } from '../src/serve.ts'
 import type { Credentials } from '../src/types.ts'
@@ -38,6 +39,8 @@ export interface TestOptions {
   readonly requireToken?: boolean
   readonly region?: string
   readonly userData?: Uint8Array
+  readonly profile?: 'classic' | 'ec2'
+  readonly values?: MetadataValues
   now?(): number
   onAccess?(access: Access): void
   onRefuse?(reason: string, hint?: string): void
@@ -54,13 +57,14 @@ export const testKey = new Uint8Array(32).fill(7)
 export async function startMetadata(options: TestOptions = {}): Promise<TestService> {
   const now = options.now ?? Date.now
   const snapshot = { credentials: createCredentials() }
-  const { region, userData, onAccess, onRefuse, allowFrom = [], allowHosts = [] } = options
+  const { region, userData, profile, onAccess, onRefuse, allowFrom = [], allowHosts = [] } = options
+  const values = options.values ?? (userData && new Map([['user-data', userData]]))
   const server = await serveMetadata({
     listen: parseListen(options.listen ?? '127.0.0.1:0'),
     guard: { allowFrom, allowHosts, ...(onRefuse && { onRefuse }) },
     handler: createMetadata({
       snapshot: options.snapshot ?? (() => snapshot),
-      source: options.source ?? createTree({ seed: 'test', region, userData }),
+      source: options.source ?? createTree({ seed: 'test', region, values, ...(profile && { profile }) }),
       tokens: createTokens(options.key ?? testKey, now),
       requireToken: options.requireToken ?? false,
       now,

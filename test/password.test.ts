@@ -60,7 +60,7 @@ test('asks until something is typed; keeps it only once the sign-in worked', asy
   expect(ring.get('cloudtoken charlie')).toBe('typed')
 })
 
-test('a stored password that was refused is forgotten, and the person is asked', async () => {
+test('X09 a stored password that was refused is forgotten, and the person is asked', async () => {
   const { password, ring } = source({}, 'old', ['new'])
   expect(await password.get()).toBe('old')
   expect(password.wasStored()).toBe(true)

@@ -17,14 +17,16 @@ import {
 import { factorCase, providerCase } from './provider.case.ts'
 import { walker } from './walk.ts'
 
-for (const [number, generation] of [
-  ['A01', '3.0'],
-  ['A02', '2016'],
-  ['A03', '2019'],
-  ['A04', '2.0'],
+for (const [numbers, generation] of [
+  ['A01 A05', '3.0'],
+  ['A02 A05', '2016'],
+  ['A03 A05', '2019'],
+  ['A04 A05', '2.0'],
 ] as const) {
-  providerCase(`${number} A05 adfs ${generation}`, adfs, () => startAdfs({ generation }))
+  providerCase(`${numbers} adfs ${generation}`, adfs, () => startAdfs({ generation }))
 }
+
+const walk = walker(adfs, 'x')
 
 interface Outcome {
   readonly made: TestContext
@@ -71,7 +73,6 @@ async function fails(options: AdfsOptions, context?: TestContextOptions): Promis
 
 describe('the entry', () => {
   const path = '/adfs/ls/IdpInitiatedSignOn.aspx'
-  const walk = walker(adfs, 'x')
   for (const [url, asked] of [
     ['', `${path}?loginToRp=urn:amazon:webservices`],
     ['/adfs/ls/', `${path}?loginToRp=urn:amazon:webservices`],
@@ -90,6 +91,31 @@ describe('the entry', () => {
 })
 
 describe('user name and password', () => {
+  test('C14 Windows sign-in is for the browsers of Windows: this one gets the form', async () => {
+    const windows = /MSIE|Trident|Edge?\/|Windows NT|Windows Rights/
+    const form = page(
+      'Sign In',
+      '<form id="loginForm" method="post" action="/adfs/ls/?x=1"><input name="UserName"><input type="password" name="Password"></form>',
+    )
+    await walk.succeeds({
+      entry: '/adfs/ls/?wa=wsignin1.0&wtrealm=x',
+      script: [
+        {
+          on: '/adfs/ls/?wa=wsignin1.0&wtrealm=x',
+          reply: ({ headers }) =>
+            windows.test(headers['user-agent'] ?? '')
+              ? {
+                  status: 401,
+                  headers: { 'www-authenticate': ['Negotiate', 'NTLM'] },
+                  body: page('401', 'Unauthorized'),
+                }
+              : form,
+        },
+        { on: 'POST /adfs/ls/?x=1', reply: responsePage() },
+      ],
+    })
+  })
+
   test('A06 a refusal in another language', async () => {
     const { error, idp } = await fails(
       { refusal: 'Falsche Benutzer-ID oder falsches Kennwort.' },

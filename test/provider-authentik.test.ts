@@ -7,7 +7,7 @@ import { authentik } from '../src/provider-authentik.ts'
 import { testContext, type TestContext, type TestContextOptions } from './context.ts'
 import { samlResponse } from './fake-idp.ts'
 import { startAuthentik, type AuthentikOptions, type SimulatedAuthentik } from './idp-authentik.ts'
-import { providerCase } from './provider.case.ts'
+import { factorCase, providerCase } from './provider.case.ts'
 
 providerCase('N13 authentik', authentik, () => startAuthentik())
 providerCase('N13 authentik, user name and password together', authentik, () => startAuthentik({ together: true }))
@@ -39,6 +39,8 @@ const totp = { device_class: 'totp', device_uid: '1' }
 const sms = { device_class: 'sms', device_uid: '2' }
 const duo = { device_class: 'duo', device_uid: '3' }
 const key = { device_class: 'webauthn', device_uid: '4' }
+
+factorCase('N13 authentik', authentik, { code: () => startAuthentik({ devices: [totp] }) })
 
 test('N13: a wrong code is asked for again', async () => {
   const { error, idp, made } = await signIn(

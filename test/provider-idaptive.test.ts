@@ -9,7 +9,7 @@ import { idaptive } from '../src/provider-idaptive.ts'
 import { testContext, type TestContext, type TestContextOptions } from './context.ts'
 import { samlResponse } from './fake-idp.ts'
 import { startIdaptive, type IdaptiveOptions, type SimulatedIdaptive } from './idp-idaptive.ts'
-import { providerCase } from './provider.case.ts'
+import { factorCase, providerCase } from './provider.case.ts'
 
 providerCase('idaptive', idaptive, () => startIdaptive())
 
@@ -40,6 +40,16 @@ const radius = { Name: 'RADIUS', AnswerType: 'Text', PromptSelectMech: '3rd Part
 const oath = { Name: 'OATH', AnswerType: 'Text', PromptSelectMech: 'OATH OTP Client' }
 const app = { Name: 'OTP', AnswerType: 'StartOob', PromptSelectMech: 'Mobile Authenticator' }
 const sms = { Name: 'SMS', AnswerType: 'StartTextOob', PromptSelectMech: 'Text message… XXX-1234' }
+
+factorCase('idaptive', idaptive, {
+  push: {
+    given: () => startIdaptive({ second: [app], pending: 2 }),
+    refused: () => startIdaptive({ second: [app], denied: true }),
+    silent: () => startIdaptive({ second: [app], pending: Infinity }),
+  },
+  code: () => startIdaptive({ second: [oath] }),
+  once: true,
+})
 
 test('Duo behind RADIUS: push unless --mfa-method says otherwise, or there is a code', async () => {
   for (const [settings, sent] of [
@@ -102,6 +112,7 @@ test('the settings of the original', async () => {
   const requests: string[] = []
   const made = await testContext({ settings })
   const http = {
+    ...made.context.http,
     request({ url }: { readonly url: string }): Promise<never> {
       requests.push(url)
       return Promise.reject(new Error('far enough'))

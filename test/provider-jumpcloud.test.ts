@@ -7,7 +7,7 @@ import { jumpcloud } from '../src/provider-jumpcloud.ts'
 import { testContext, type TestContext, type TestContextOptions } from './context.ts'
 import { page, samlResponse } from './fake-idp.ts'
 import { startJumpcloud, type JumpcloudOptions, type SimulatedJumpcloud } from './idp-jumpcloud.ts'
-import { providerCase } from './provider.case.ts'
+import { factorCase, providerCase } from './provider.case.ts'
 
 providerCase('N12 jumpcloud', jumpcloud, () => startJumpcloud())
 
@@ -36,6 +36,12 @@ async function signIn(options: JumpcloudOptions, context: TestContextOptions = {
 
 const available = (...types: string[]): NonNullable<JumpcloudOptions['factors']> =>
   types.map(type => ({ type, status: 'available' }))
+
+const pushed = (status: string) => () => startJumpcloud({ factors: available('push'), push: ['pending', status] })
+factorCase('N12 jumpcloud', jumpcloud, {
+  push: { given: pushed('accepted'), refused: pushed('denied'), silent: pushed('pending') },
+  code: () => startJumpcloud({ factors: available('totp') }),
+})
 
 test('N12: a code of an app, wrong and right', async () => {
   const { error, idp, made } = await signIn(

@@ -7,10 +7,11 @@ import { keycloak } from '../src/provider-keycloak.ts'
 import { testContext } from './context.ts'
 import { page, redirect, responsePage, samlResponse, startFakeIdp, type Step } from './fake-idp.ts'
 import { entry, expiredPage, loginPage, startKeycloakPages } from './idp-keycloak.ts'
-import { providerCase } from './provider.case.ts'
+import { factorCase, providerCase } from './provider.case.ts'
 import { walker } from './walk.ts'
 
-providerCase('keycloak', keycloak, startKeycloakPages)
+providerCase('keycloak', keycloak, () => startKeycloakPages())
+factorCase('K07 K10 keycloak', keycloak, { code: () => startKeycloakPages({ otp: true }) })
 
 const { succeeds, fails } = walker(keycloak, 'secret-7')
 const run = { entry }
@@ -119,6 +120,37 @@ describe('signing in', () => {
     test(`K04 a refusal: ${what}`, async () => {
       const failed = await fails({ ...run, script: [start(), posted(body)] })
       expect(failed).toMatchObject({ code: 'password-refused', message: expect.stringContaining(text) })
+    })
+  }
+
+  for (const language of ['de', 'en'] as const) {
+    test(`C15 pages in ${language}, by what is asked for or in spite of it`, async () => {
+      const words = { de: ['Anmelden', 'Passwort', 'Einmalcode'], en: ['Sign in', 'Password', 'One-time code'] }
+      const shown = (asked: string | undefined): readonly string[] => words[asked?.startsWith('en') ? language : 'de']
+      const form = (step: number, button: string, inside: string): string =>
+        page(
+          button,
+          `<form action="${authenticate}${step}" method="post">${inside}<button type="submit">${button}</button></form>`,
+        )
+      await succeeds({
+        ...run,
+        script: [
+          start(({ headers }) => {
+            const [button = '', secret = ''] = shown(headers['accept-language'])
+            return form(
+              1,
+              button,
+              `<input name="username"><label>${secret}<input type="password" name="password"></label>`,
+            )
+          }),
+          posted(({ headers }) => {
+            const [button = '', , code = ''] = shown(headers['accept-language'])
+            return form(2, button, `<label for="c">${code}</label><input id="c" name="otp">`)
+          }, 'username=jane&password=secret-7'),
+          coded('otp=123456'),
+        ],
+        answers: [[words[language][2] ?? '', '123456']],
+      })
     })
   }
 

@@ -10,9 +10,22 @@ import { testContext, testSettings, type TestContext, type TestContextOptions } 
 import { page, samlResponse } from './fake-idp.ts'
 import { startDuo } from './idp-duo.ts'
 import { jsonReply, oktaForm, startOkta, type OktaFactor, type OktaOptions, type SimulatedOkta } from './idp-okta.ts'
-import { providerCase } from './provider.case.ts'
+import { factorCase, providerCase } from './provider.case.ts'
 
 providerCase('O01-O02 okta', okta, () => startOkta())
+
+const withPush =
+  (...results: string[]) =>
+  () =>
+    startOkta({ factors: [{ id: 'opf1', factorType: 'push', provider: 'OKTA', results }] })
+factorCase('O04 O05 okta', okta, {
+  push: {
+    given: withPush('WAITING', 'SUCCESS'),
+    refused: withPush('WAITING', 'REJECTED'),
+    silent: withPush('WAITING'),
+  },
+  code: () => startOkta({ factors: [{ id: 'sms1', factorType: 'sms', provider: 'OKTA' }] }),
+})
 
 interface Outcome {
   readonly made: TestContext

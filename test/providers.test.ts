@@ -15,6 +15,13 @@ test('every name finds the provider of that name', async () => {
     'authentik',
     'auth0',
     'idaptive',
+    'pingfederate',
+    'pingone',
+    'forgerock',
+    'f5',
+    'netiq',
+    'akamai',
+    'google',
     'shell',
     'browser',
     'form',
@@ -26,8 +33,15 @@ test('every name finds the provider of that name', async () => {
   ])
 })
 
-test('the original called one of them otherwise', async () => {
+test('some have another name', async () => {
   expect((await findProvider('centrify')).name).toBe('idaptive')
+  expect((await findProvider('openam')).name).toBe('forgerock')
+})
+
+test('a browser can take over wherever there is a page', async () => {
+  const providers = await Promise.all(providerNames().map(findProvider))
+  const without = providers.filter(({ entry }) => entry === undefined).map(({ name }) => name)
+  expect(without).toEqual(['onelogin', 'shell', 'web-identity', 'saml-response'])
 })
 
 test('another name is a fault of the configuration', async () => {

@@ -97,6 +97,22 @@ export function ask(target: Target, path: string, options: RequestOptions = {}):
   return raw(target, requestText(target, path, options), options.method === 'HEAD')
 }
 
+/** Every path below a folder, as crawlers find them: each listed entry is asked for, and has to be there and not empty. */
+export async function crawl(target: Target, folder: string): Promise<string[]> {
+  const paths = [folder]
+  for (const path of paths) {
+    const { status, text } = await ask(target, path)
+    if (status !== 200 || text === '')
+      throw new Error(`${path} is listed, and answers ${status} ${JSON.stringify(text)}`)
+    if (!path.endsWith('/')) continue
+    for (const entry of text.split('\n')) {
+      if (!/^[\w.:@=+,-]+\/?$/.test(entry)) throw new Error(`${path} lists ${JSON.stringify(entry)}`)
+      paths.push(path + entry.replace(/^(\d+)=.*$/, '$1/'))
+    }
+  }
+  return paths
+}
+
 function connectTo({ hostname, port }: Target): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: hostname, port }, () => resolve(socket))

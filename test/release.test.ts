@@ -193,18 +193,30 @@ describe('who installed a program', () => {
     ['/home/linuxbrew/.linuxbrew/Cellar/cloudtoken/1/bin/cloudtoken', 'brew upgrade cloudtoken'],
     ['/nix/store/abc-cloudtoken/bin/cloudtoken', 'nix profile upgrade cloudtoken'],
     [String.raw`C:\Users\me\scoop\apps\cloudtoken\current\cloudtoken.exe`, 'scoop update cloudtoken'],
+    ['/usr/local/Cellar/cloudtoken/1.0.0/bin/cloudtoken', 'brew upgrade cloudtoken'],
+    [
+      String.raw`C:\Users\me\AppData\Local\Microsoft\WinGet\Packages\Cloudtoken.Cloudtoken_Microsoft.Winget.Source_8wekyb3d8bbwe\cloudtoken.exe`,
+      'winget upgrade cloudtoken',
+    ],
+    ['/cloudtoken', 'docker pull the new image, or build it from the new release'],
     ['/home/me/.local/bin/cloudtoken', undefined],
+    ['/usr/local/bin/cloudtoken', undefined],
+    [String.raw`C:\Users\me\AppData\Local\Programs\cloudtoken\cloudtoken.exe`, undefined],
   ])('%s', async (program, upgrade) => {
     expect((await managerOf(program, nobody))?.upgrade).toBe(upgrade)
   })
 
-  test('is asked of those that know their files', async () => {
+  test.each([
+    ['dpkg', 'dpkg-query -S /usr/bin/cloudtoken', 'apt-get install cloudtoken'],
+    ['rpm', 'rpm -qf /usr/bin/cloudtoken', 'dnf upgrade cloudtoken'],
+    ['apk', 'apk info -q --who-owns /usr/bin/cloudtoken', 'apk upgrade cloudtoken'],
+    ['pacman', 'pacman -Qqo /usr/bin/cloudtoken', 'pacman -Syu cloudtoken'],
+  ])('%s is asked, and knows its files', async (name, question, upgrade) => {
     const asked: string[] = []
     const manager = await managerOf('/usr/bin/cloudtoken', async (command, args) => {
       asked.push([command, ...args].join(' '))
-      return { code: command === 'rpm' ? 0 : 127, stdout: '', stderr: '' }
+      return { code: asked.at(-1) === question ? 0 : 127, stdout: '', stderr: '' }
     })
-    expect(manager?.name).toBe('rpm')
-    expect(asked).toEqual(['dpkg-query -S /usr/bin/cloudtoken', 'rpm -qf /usr/bin/cloudtoken'])
+    expect([manager, asked.at(-1)]).toEqual([{ name, upgrade }, question])
   })
 })

@@ -132,7 +132,7 @@ describe('keepFresh', () => {
     await run.stop()
   })
 
-  test('a laptop that slept for three hours renews within 30 s of waking', async () => {
+  test('#71 a laptop that slept for three hours renews within 30 s of waking', async () => {
     const clock = fakeClock()
     let calls = 0
     const run = loop(clock, () => Promise.resolve(credentials(clock, 60, String((calls += 1)))))
@@ -154,7 +154,7 @@ describe('keepFresh', () => {
     await run.stop()
   })
 
-  test('a clock set forward renews once, not again and again', async () => {
+  test('#71 a clock set forward renews once, not again and again', async () => {
     const clock = fakeClock()
     let calls = 0
     const run = loop(clock, () => Promise.resolve(credentials(clock, 60, String((calls += 1)))))

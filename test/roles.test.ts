@@ -145,7 +145,7 @@ describe('chooseRole', () => {
     role('team/ops/User', '999'),
   ])
 
-  test('a single role is taken by itself', () => {
+  test('R22 a single role is taken by itself', () => {
     expect(chooseRole([role('A')], {})).toEqual({ role: role('A'), auto: true })
     expect(chooseRole(roles, { filter: 'sysadmin' })).toEqual({ role: role('Sysadmin'), auto: true })
   })

@@ -55,7 +55,7 @@ test('without --role it follows the role of the last run', async () => {
   expect(place.sts.assumed().at(-1)).toBe(roles[1] ?? '')
 })
 
-test('fifty at once: one signs in', async () => {
+test('X04 fifty at once: one signs in', async () => {
   const HOME = fresh()
   const [passwords, assumed] = [place.idp.passwords(), place.sts.assumed().length]
   const env = { HOME, CLOUDTOKEN_PASSWORD: password }
@@ -76,7 +76,7 @@ test('logout empties the cache', async () => {
   expect([after.code, after.stdout]).toEqual([11, ''])
 })
 
-test('a failure has nothing on stdout, and its words on stderr', async () => {
+test('X01 a failure has nothing on stdout, and its words on stderr', async () => {
   const { code, stdout, stderr } = await place.run(['credential-process', '--role', 'User-Role'], {
     env: { HOME: fresh() },
   })

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFil
 import { join } from 'node:path'
 import process from 'node:process'
 import { command, isDeno, makePlace, password, roles, type Place, type Result } from './cli.ts'
+import { atTerminal } from './screen.ts'
 
 let place: Place
 beforeAll(async () => {
@@ -84,7 +85,7 @@ describe('exec', () => {
     expect([stdout, stderr]).toEqual(['in--role||a b|', ''])
   })
 
-  test('its exit code is ours; 128 and the number after a signal', async () => {
+  test('X06 its exit code is ours; 128 and the number after a signal', async () => {
     const HOME = fresh()
     expect((await exec(['--', 'sh', '-c', 'exit 42'], { HOME })).code).toBe(42)
     expect((await exec(['--', 'sh', '-c', 'kill -9 $$'], { HOME })).code).toBe(137)
@@ -214,42 +215,6 @@ describe('exec --serve', () => {
   })
 })
 
-interface Screen {
-  readonly ended: Promise<number>
-  type(text: string): Promise<void>
-  /** Waits for something new on the screen. */
-  seen(pattern: RegExp, patience?: number): Promise<void>
-}
-
-/** A program at a terminal of its own, 91 columns by 33 lines. */
-function atTerminal(words: readonly string[], env: Env): Screen {
-  let shown = ''
-  const child = Bun.spawn([...words], {
-    env: { ...place.env, CLOUDTOKEN_NO_INPUT: '', TERM: 'xterm', PS1: '$ ', ...env },
-    cwd: place.home,
-    terminal: { cols: 91, rows: 33, data: (_, bytes) => void (shown += new TextDecoder().decode(bytes)) },
-  })
-  return {
-    ended: child.exited,
-    async type(text) {
-      for (const key of text) {
-        child.terminal?.write(key)
-        await Bun.sleep(5)
-      }
-    },
-    async seen(pattern, patience = 20_000) {
-      for (const end = Date.now() + patience; Date.now() < end; await Bun.sleep(20)) {
-        const found = pattern.exec(shown)
-        if (!found) continue
-        shown = shown.slice(found.index + found[0].length)
-        return
-      }
-      child.kill('SIGKILL')
-      throw new Error(`never saw ${pattern}: ${JSON.stringify(shown)}`)
-    },
-  }
-}
-
 describe('at a terminal', () => {
   test.each([[[]], [['--serve']]])(
     'exec %p: after our question every key and Ctrl-C, once, is the command’s',
@@ -259,7 +224,7 @@ describe('at a terminal', () => {
       stty size; echo ready; read a; echo "first <$a>"; read b; echo "second <$b>"
       while [ $n = 0 ]; do sleep 0.05; done; sleep 0.5; echo "count $n"; exit 7
     `
-      const screen = atTerminal([...command, 'exec', ...mode, '--', 'sh', '-c', body], { HOME: fresh() })
+      const screen = atTerminal(place, [...command, 'exec', ...mode, '--', 'sh', '-c', body], { HOME: fresh() })
       await screen.seen(/Password/)
       await screen.type(`${password}\r`)
       await screen.seen(/Enter number of role/)
@@ -279,16 +244,16 @@ describe('at a terminal', () => {
   )
 
   test('Ctrl-C at our question: 130, and the command never starts', async () => {
-    const screen = atTerminal([...command, 'exec', ...role, '--', 'echo', 'started'], { HOME: fresh() })
+    const screen = atTerminal(place, [...command, 'exec', ...role, '--', 'echo', 'started'], { HOME: fresh() })
     await screen.seen(/Password/)
     await screen.type('half\x03')
     expect(await screen.ended).toBe(130)
     await expect(screen.seen(/started/, 0)).rejects.toThrow('never saw')
   })
 
-  test('eval "$(cloudtoken env)" asks at the terminal, and the next line typed is the shell’s', async () => {
+  test('X01 eval "$(cloudtoken env)" asks at the terminal, and the next line typed is the shell’s', async () => {
     const env = { HOME: fresh(), COMMAND: command.join(' '), ROLE: roles[1] ?? '' }
-    const screen = atTerminal(['bash', '--norc', '-i'], env)
+    const screen = atTerminal(place, ['bash', '--norc', '-i'], env)
     await screen.seen(/\$ $/)
     await screen.type('eval "$($COMMAND env --role $ROLE)"\n')
     await screen.seen(/Password/)
@@ -305,7 +270,7 @@ describe('at a terminal', () => {
       CLOUDTOKEN_PASSWORD: password,
       COMMAND: [...command, 'exec', '--serve', ...role].join(' '),
     }
-    const screen = atTerminal(['bash', '--norc', '-i'], env)
+    const screen = atTerminal(place, ['bash', '--norc', '-i'], env)
     await screen.seen(/\$ $/)
     const body = 'trap "echo con""tinued" CONT; trap "exit 5" INT; echo rea""dy; while :; do sleep 0.05; done'
     await screen.type(`$COMMAND -- sh -c '${body}'\n`)

@@ -3,11 +3,11 @@
  */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { assertionOf } from '../../scripts/demo-idp.ts'
 import { codeAdapter, startAdfs, type Adapter, type SimulatedAdfs } from '../idp-adfs.ts'
-import { makePlace, roles, type Place } from './cli.ts'
+import { makePlace, roles, type Place, type Result } from './cli.ts'
 
 let place: Place
 beforeAll(async () => {
@@ -59,7 +59,7 @@ test('--mfa-command brings the code; the session renews without it', () =>
     expect([second.code, idp.posts()]).toEqual([0, 1])
   }))
 
-test('--mfa-code has the spelling of the original, too; without one a person is needed', () =>
+test('X02 --mfa-code has the spelling of the original, too; without one a person is needed', () =>
   withAdfs(code, async (_, env) => {
     const nobody = await place.run([], { env })
     expect([nobody.code, nobody.stderr]).toEqual([11, expect.stringContaining('Verification code')])
@@ -74,4 +74,16 @@ test('the number to match is shown, also when nothing else is', () =>
     const { code: exit, stdout, stderr } = await place.run(['-q', '-l'], { env })
     expect([exit, stdout]).toEqual([0, `    1. ${role[0]}\n`])
     expect(stderr.match(/^cloudtoken: Number to match: 42$/gm)).toHaveLength(1)
+  }))
+
+test('X04 two runs at once: one password, one second factor, and both profiles', () =>
+  withAdfs(code, async (idp, env) => {
+    const run = (profile: string): Promise<Result> =>
+      place.run(['--profile', profile, '--mfa-command', 'printf 123456'], { env })
+    const runs = await Promise.all([run('one'), run('two')])
+    expect(runs.map(each => each.code)).toEqual([0, 0])
+    expect(runs.map(({ stderr }) => stderr).join('')).toContain('another cloudtoken is signing in with this account')
+    expect([idp.posts(), idp.sent.filter(fields => fields.has('VerificationCode')).length]).toEqual([1, 1])
+    const file = readFileSync(join(env['HOME'] ?? '', '.aws/credentials'), 'utf8')
+    expect(file.match(/^\[\w+\]$/gm)?.toSorted()).toEqual(['[one]', '[two]'])
   }))

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { Buffer } from 'node:buffer'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { makePlace, password, roles, type Place } from './cli.ts'
 
@@ -164,7 +165,7 @@ describe('what goes wrong has a message, a hint and an exit code', () => {
     expect(place.idp.passwords()).toBe(before + 1)
   })
 
-  test('nobody to ask', async () => {
+  test('X02 nobody to ask', async () => {
     const { code, stderr } = await place.run([], { env: { HOME: fresh().HOME } })
     expect(code).toBe(11)
     expect(stderr).toContain('--password-file')
@@ -194,12 +195,22 @@ describe('what goes wrong has a message, a hint and an exit code', () => {
     expect([loose.code, loose.stderr]).toEqual([20, expect.stringContaining('chmod')])
   })
 
-  test('--debug shows every step and no secret', async () => {
+  test('X08 --debug shows every step and no secret', async () => {
     const own = fresh()
     const { stderr } = await place.run(['--debug', '-r', '1'], { env: own })
     const tokens = JSON.parse(readFileSync(join(own.HOME, '.config/cloudtoken/tokens.json'), 'utf8'))
+    const state = join(own.HOME, '.local/state/cloudtoken/identities')
+    const [identity = ''] = readdirSync(state)
+    const kept: { cookies: { value: string }[] } = JSON.parse(
+      readFileSync(join(state, identity, 'cookies.json'), 'utf8'),
+    )
+    const cookies = kept.cookies.map(({ value }) => value)
+    expect(cookies).not.toEqual([])
     expect(stderr).toContain('credentials')
-    for (const secret of [password, encodeURIComponent(password), tokens.SecretAccessKey, tokens.Token]) {
+    // The beginning of a response, in base64.
+    const assertion = Buffer.from('<samlp:Respon').toString('base64').slice(0, 16)
+    const encoded = encodeURIComponent(password)
+    for (const secret of [password, encoded, tokens.SecretAccessKey, tokens.Token, assertion, ...cookies]) {
       expect(stderr).not.toContain(secret)
     }
   })

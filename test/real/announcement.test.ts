@@ -201,7 +201,7 @@ describe.skipIf(!ready || process.env['CLOUDTOKEN_NAMESPACE'] === undefined)(
       expect([tokens.uid, tokens.mode & 0o777]).toEqual([person.uid, 0o600])
     })
 
-    test.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const)('%s leaves nothing behind', async signal => {
+    test.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const)('#92 %s leaves nothing behind', async signal => {
       await daemon()
       expect(addresses()).toContain('169.254.169.254/32')
       running?.child.kill(signal)
@@ -213,7 +213,7 @@ describe.skipIf(!ready || process.env['CLOUDTOKEN_NAMESPACE'] === undefined)(
       expect(stdout).toEndWith('Unconfiguring link-local address on lo...done.\n')
     })
 
-    test('an address that is there already is used and stays', async () => {
+    test('#92 an address that is there already is used and stays', async () => {
       execFileSync('ip', ['addr', 'add', '169.254.169.254/32', 'dev', 'lo'])
       try {
         await daemon()

@@ -24,7 +24,11 @@ export interface BrowserAttempt {
   go(options?: AttemptOptions): Promise<{ readonly made: TestContext; readonly outcome: unknown }>
 }
 
-export function browserAttempt(folder: string, entry: string): BrowserAttempt {
+export function browserAttempt(
+  folder: string,
+  entry: string,
+  signIn: typeof browserLogin = browserLogin,
+): BrowserAttempt {
   const state = join(folder, 'state')
   const browserPath = wrapChromium(folder)
   return {
@@ -51,7 +55,7 @@ export function browserAttempt(folder: string, entry: string): BrowserAttempt {
       const store = folderStore(state)
       const secrets = sealedStore(store, vault, () => ask)
       const context = { ...made.context, store, secrets, ...(signal && { signal }) }
-      return { made, outcome: await browserLogin(context, new URL(url), machine).catch((error: unknown) => error) }
+      return { made, outcome: await signIn(context, new URL(url), machine).catch((error: unknown) => error) }
     },
   }
 }

@@ -4,21 +4,34 @@ import { Buffer } from 'node:buffer'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../../scripts/demo-http.ts'
 import { keycloak } from '../../src/provider-keycloak.ts'
+import { simplesamlphp } from '../../src/provider-simplesamlphp.ts'
 import { testContext, type TestContext, type TestContextOptions } from '../context.ts'
 import { codeOf, password, role, startKeycloak, type Keycloak } from './keycloak.ts'
 import { browserAttempt } from './browser-attempt.ts'
 import { sitDown } from './chromium.ts'
 import { present } from './present.ts'
+import { serviceAt, startSimpleSamlPhp, type Place } from './simplesamlphp.ts'
 
 const here = await present('keycloak', 'java')
 
 let server: Keycloak
+/** Where a SimpleSAMLphp is going to be that signs people in here. */
+let front: Place
 beforeAll(async () => {
-  if (here) server = await startKeycloak()
+  if (!here) return
+  front = { host: '127.0.0.2', port: await freePort() }
+  server = await startKeycloak({ service: serviceAt(front) })
 }, 180_000)
 afterAll(() => server?.stop())
 setDefaultTimeout(60_000)
+
+async function signInAt(url: string, username: string, options: TestContextOptions): Promise<TestContext> {
+  const made = await testContext({ username, password, ...options, settings: { url } })
+  expect(rolesIn(await simplesamlphp.authenticate(made.context))).toContain(role)
+  return made
+}
 
 async function go(
   username: string,
@@ -98,11 +111,55 @@ describe.skipIf(!here)('signing in', () => {
     expect(made.told[0]).toContain('Terms and Conditions')
   })
 
+  test('K02 a realm that would rather have a Kerberos ticket gets the password', async () => {
+    const raw = await fetch(server.ticketUrl)
+    expect([raw.status, raw.headers.get('www-authenticate')]).toEqual([401, 'Negotiate'])
+    const made = await signIn('alice', { settings: { url: server.ticketUrl } })
+    expect(made.passwords()).toBe(1)
+  })
+
   test('another client is unknown, and so is another realm', async () => {
     const elsewhere = (from: string, to: string): Promise<{ outcome: unknown }> =>
       go('alice', { settings: { url: server.url.replace(from, to) } })
     expect((await elsewhere('amazon-aws', 'amazon')).outcome).toMatchObject({ kind: 'config', code: 'sp-unknown' })
     expect((await elsewhere('corp', 'corporation')).outcome).toMatchObject({ kind: 'config', code: 'sp-unknown' })
+  })
+})
+
+describe.skipIf(!(here && (await present('simplesamlphp', 'openssl'))))('behind a SimpleSAMLphp', () => {
+  test('C12 the password and the code go to Keycloak alone, after the person has said so once', async () => {
+    const bridge = await startSimpleSamlPhp({ place: front, upstream: await server.federation() })
+    try {
+      const { host } = new URL(server.origin)
+      const enter = (options: TestContextOptions): Promise<TestContext> => signInAt(bridge.url, 'chen', options)
+      const first = await enter({
+        answers: [
+          [`sends the sign-in on to ${host}`, true],
+          ['One-time code', codeOf('Tablet')],
+        ],
+      })
+      expect(first.passwords()).toBe(1)
+      expect(bridge.requests().filter(line => line.startsWith('POST'))).toEqual([
+        expect.stringContaining('saml/sp/saml2-acs.php'),
+      ])
+      bridge.endSessions()
+      const silent = await enter({ earlier: first, mode: 'refresh' })
+      expect([silent.asked, silent.passwords()]).toEqual([[], 0])
+
+      await server.endSessions()
+      bridge.endSessions()
+      const made = await testContext({
+        username: 'chen',
+        password,
+        earlier: first,
+        mode: 'refresh',
+        settings: { url: bridge.url },
+      })
+      const over = await simplesamlphp.authenticate(made.context).catch((error: unknown) => error)
+      expect(over).toMatchObject({ kind: 'person', code: 'idp-session-ended' })
+    } finally {
+      await bridge.stop()
+    }
   })
 })
 

@@ -292,7 +292,7 @@ describe.skipIf(!able)('the guard process', () => {
     expect(addresses()).toHaveLength(1)
   })
 
-  test('after both were killed the next start repairs, or adopts', async () => {
+  test('#92 after both were killed the next start repairs, or adopts', async () => {
     const crash = async (): Promise<void> => {
       const { results, pid } = await stay('add', 'guard')
       process.kill(Number(results['guard']), 'SIGKILL')

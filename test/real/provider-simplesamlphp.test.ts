@@ -1,12 +1,14 @@
 /** The provider against SimpleSAMLphp itself. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
+import { freePort } from '../../scripts/demo-http.ts'
 import { simplesamlphp } from '../../src/provider-simplesamlphp.ts'
 import { testContext, type TestContext, type TestContextOptions } from '../context.ts'
 import { present } from './present.ts'
 import {
   alice,
   aliceRoles,
+  serviceAt,
   startSimpleSamlPhp,
   type SimpleSamlPhp,
   type SimpleSamlPhpOptions,
@@ -86,5 +88,55 @@ describe.skipIf(!here)('signing in', () => {
     const idp = await startIdp()
     const { outcome } = await go(idp.url.replace('urn:amazon:webservices', 'urn:other'))
     expect(outcome).toMatchObject({ kind: 'config', code: 'sp-unknown' })
+  })
+})
+
+describe.skipIf(!here)('one that signs in through another', () => {
+  /** Hosts of their own, since cookies do not know ports. */
+  async function startChain(): Promise<{ front: SimpleSamlPhp; home: SimpleSamlPhp; homeHost: string }> {
+    const place = { host: '127.0.0.2', port: await freePort() }
+    const home = await startIdp({ service: serviceAt(place) })
+    const front = await startIdp({ place, upstream: home.federation })
+    return { front, home, homeHost: new URL(home.url).host }
+  }
+
+  test('C12 the password goes to the one behind alone, after the person has said so once', async () => {
+    const { front, home, homeHost } = await startChain()
+    const first = await signIn(front.url, { answers: [[homeHost, true]] })
+    const frontHost = new URL(front.url).host
+    expect(first.asked).toEqual([
+      `${frontHost} sends the sign-in on to ${homeHost}. Enter your password or code there?`,
+    ])
+    expect([passwords(home), passwords(front)]).toEqual([1, 0])
+    expect(front.requests().filter(line => line.startsWith('POST'))).toEqual([
+      expect.stringContaining('saml/sp/saml2-acs.php'),
+    ])
+
+    // While either session lives, nobody is asked for anything.
+    front.endSessions()
+    const second = await signIn(front.url, { earlier: first, mode: 'refresh' })
+    expect([second.asked, second.passwords()]).toEqual([[], 0])
+
+    // The approval is remembered, also in the background.
+    home.endSessions()
+    front.endSessions()
+    const third = await signIn(front.url, { earlier: first, mode: 'refresh' })
+    expect([third.asked, passwords(home), passwords(front)]).toEqual([[], 2, 0])
+  })
+
+  test('C12 who says no, and the background before anybody said yes, sends no password anywhere', async () => {
+    const { front, home, homeHost } = await startChain()
+    const { outcome } = await go(front.url, { answers: [[homeHost, false]] })
+    expect(outcome).toMatchObject({ kind: 'refused', code: 'foreign-host' })
+    const silent = await go(front.url, { mode: 'refresh' })
+    expect(silent.outcome).toMatchObject({ kind: 'person', code: 'foreign-host' })
+    expect([silent.made.passwords(), passwords(home), passwords(front)]).toEqual([0, 0, 0])
+  })
+
+  test('a wrong password is told by the one behind, and is one post', async () => {
+    const { front, home, homeHost } = await startChain()
+    const { outcome } = await go(front.url, { password: 'wrong horse', answers: [[homeHost, true]] })
+    expect(outcome).toMatchObject({ code: 'password-refused', message: expect.stringContaining(homeHost) })
+    expect(passwords(home)).toBe(1)
   })
 })

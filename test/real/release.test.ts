@@ -36,6 +36,7 @@ const isRoot = process.getuid?.() === 0 && process.platform === 'linux'
 const here = { musl: await present('musl'), debootstrap: await present('debootstrap'), arm64: await present('arm64') }
 const minisign = await present('minisign')
 const packages = await present('nfpm')
+const wine = await present('wine')
 
 const folder = mkdtempSync(join(tmpdir(), 'cloudtoken-real-release-'))
 const releases = join(folder, 'releases')
@@ -54,13 +55,7 @@ let said = ''
 
 beforeAll(async () => {
   writeFileSync(join(folder, 'key'), secretKey, { mode: 0o600 })
-  const targets = 'linux-x64,linux-arm64,linux-x64-musl,darwin-x64'
-  const made = await shell(bun, ['scripts/release.ts', '--fast', '--targets', targets, '--out', releases], {
-    quiet: true,
-    env: { CLOUDTOKEN_RELEASE_KEY: join(folder, 'key') },
-  })
-  said = made.output
-  if (made.code !== 0) throw new Error(said)
+  const targets = 'linux-x64,linux-arm64,linux-x64-musl,darwin-x64,windows-x64'
   server = await listen(
     createServer((request, response) => {
       const file = join(folder, request.url ?? '')
@@ -68,6 +63,13 @@ beforeAll(async () => {
       response.end(readFileSync(file))
     }),
   )
+  const args = ['--fast', '--targets', targets, '--out', releases, '--url', `${server.origin}/releases`]
+  const made = await shell(bun, ['scripts/release.ts', ...args], {
+    quiet: true,
+    env: { CLOUDTOKEN_RELEASE_KEY: join(folder, 'key') },
+  })
+  said = made.output
+  if (made.code !== 0) throw new Error(said)
   idp = await startDemoIdp({ alice: { password, roles: [role] } })
   sts = await startDemoSts()
 }, 300_000)
@@ -205,19 +207,59 @@ describe.skipIf(!isRoot || !here.debootstrap)('on a fresh Debian with nothing bu
     expect(everything(join(place, home))).toEqual(before)
   })
 
-  test.skipIf(!packages)('dpkg installs the package, and upgrade leaves it to dpkg', async () => {
-    const deb = `cloudtoken-${pkg.version}-x64.deb`
-    copyFileSync(join(latest, deb), join(place, 'tmp', deb))
-    const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }
-    const { code, stdout, stderr } = await inside(
+  test('the dev container feature installs it for everybody', async () => {
+    const feature = join(place, 'tmp', 'feature')
+    mkdirSync(feature)
+    expect(spawnSync('tar', ['-xzf', join(latest, 'devcontainer-feature-cloudtoken.tgz'), '-C', feature]).status).toBe(
+      0,
+    )
+    const { options }: { options: Record<string, { default: string }> } = JSON.parse(
+      readFileSync(join(feature, 'devcontainer-feature.json'), 'utf8'),
+    )
+    // As the tools of dev containers hand them over: names in capitals.
+    const given = Object.entries(options).map(([name, { default: value }]) => [name.toUpperCase(), value])
+    const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', ...Object.fromEntries(given) }
+    const made = await inside(place, 0, env, 'cd /tmp/feature && ./install.sh')
+    expect([made.code, made.stderr]).toEqual([0, expect.stringContaining('in /usr/local/bin/cloudtoken')])
+    const used = await inside(place, 1000, { HOME: home }, '/usr/local/bin/cloudtoken --version')
+    expect(used.stdout).toBe(`cloudtoken ${pkg.version}\n`)
+    expect(existsSync(join(place, 'usr/local/share/bash-completion/completions/cloudtoken'))).toBe(true)
+    const gone = await inside(
       place,
       0,
       env,
-      `dpkg -i /tmp/${deb} >/dev/null && cloudtoken --version && cloudtoken upgrade; dpkg -r cloudtoken >/dev/null; ls /usr/bin/cloudtoken`,
+      'sh /tmp/feature/cloudtoken.sh --uninstall --dir /usr/local/bin; rm -r /tmp/feature',
     )
-    expect(stdout).toBe(`cloudtoken ${pkg.version}\n`)
-    expect(stderr).toContain('/usr/bin/cloudtoken was installed by dpkg')
-    expect(code).not.toBe(0)
+    expect(gone.code).toBe(0)
+  })
+
+  test.skipIf(!packages)('dpkg installs the package, which is files only, and upgrade leaves it to dpkg', async () => {
+    const deb = `cloudtoken-${pkg.version}-x64.deb`
+    copyFileSync(join(latest, deb), join(place, 'tmp', deb))
+    const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }
+    const installed = await inside(
+      place,
+      0,
+      env,
+      `dpkg -i /tmp/${deb} >/dev/null && cloudtoken --version && ls /var/lib/dpkg/info/cloudtoken.*`,
+    )
+    const scripts = ['list', 'md5sums'].map(name => `/var/lib/dpkg/info/cloudtoken.${name}\n`)
+    expect(installed.stdout).toBe(`cloudtoken ${pkg.version}\n${scripts.join('')}`)
+    // No capabilities: what needs root asks for it.
+    const program = join(place, 'usr/bin/cloudtoken')
+    expect(statSync(program).mode & 0o7777).toBe(0o755)
+    const attributes = 'import os,sys; print(os.listxattr(sys.argv[1]))'
+    expect(spawnSync('python3', ['-c', attributes, program], { encoding: 'utf8' }).stdout).toBe('[]\n')
+    const unit = readFileSync(join(place, 'usr/lib/systemd/user/cloudtoken.service'), 'utf8')
+    expect(unit).toBe(readFileSync(join(root, 'packaging/cloudtoken.service'), 'utf8'))
+    const gone = await inside(
+      place,
+      0,
+      env,
+      'cloudtoken upgrade; dpkg -r cloudtoken >/dev/null; ls /usr/bin/cloudtoken',
+    )
+    expect(gone.stderr).toContain('/usr/bin/cloudtoken was installed by dpkg')
+    expect(gone.code).not.toBe(0)
   })
 })
 
@@ -263,6 +305,51 @@ describe.skipIf(!isRoot || !here.musl || process.arch !== 'x64')('on a system wi
     const gone = await inside(place, 0, env, install('wget --uninstall --purge'))
     expect([gone.code, everything(join(place, 'root'))]).toEqual([0, []])
   })
+
+  test('the steps of the Dockerfile make an image that signs in', async () => {
+    const lines = readFileSync(join(latest, 'Dockerfile'), 'utf8').replaceAll('\\\n', '').split('\n')
+    const [copied] = lines.filter(line => line.startsWith('COPY SHA256SUMS'))
+    expect(copied).toBe('COPY SHA256SUMS cloudtoken-*-linux-*-musl.gz ./')
+    const release = join(place, 'release')
+    mkdirSync(release)
+    const files = readdirSync(latest).filter(name => /^(SHA256SUMS|cloudtoken-.*-linux-.*-musl\.gz)$/.test(name))
+    for (const name of files) copyFileSync(join(latest, name), join(release, name))
+    mkdirSync(join(place, 'etc/ssl/certs'), { recursive: true })
+    cpSync('/etc/ssl/certs/ca-certificates.crt', join(place, 'etc/ssl/certs/ca-certificates.crt'), {
+      dereference: true,
+    })
+
+    let folder = '/'
+    for (const line of lines.slice(0, lines.indexOf('FROM scratch'))) {
+      const [word, ...rest] = line.split(' ')
+      if (word === 'WORKDIR') mkdirSync(join(place, (folder = rest.join(' '))), { recursive: true })
+      // There is no Alpine here to take packages from.
+      if (word !== 'RUN' || rest[0] === 'apk') continue
+      const script = `cd ${folder} && ${rest.join(' ')}`
+      const env = { PATH: '/bin', TARGETARCH: 'amd64', SCRIPT: script }
+      const { code, stderr } = await inside(place, 0, env, 'exec /bin/ash -euo pipefail -c "$SCRIPT"')
+      expect([code, stderr]).toEqual([0, ''])
+    }
+    const image = join(place, 'image')
+    expect(everything(image).filter(file => !/^(lib|usr)\//.test(file))).toEqual(
+      ['cloudtoken', 'etc', 'etc/group', 'etc/passwd', 'etc/ssl', 'etc/ssl/certs', 'etc/ssl/certs/ca-certificates.crt']
+        .concat(['home', 'home/cloudtoken', 'lib', 'tmp', 'usr'])
+        .toSorted(),
+    )
+    // What stands in for Alpine's library needs more than that one does.
+    cpSync(join(place, 'usr/lib'), join(image, 'usr/lib'), { recursive: true })
+    write(image, '/tmp/password', `${password}\n`, 65532)
+    for (const name of ['proc', 'dev']) mkdirSync(join(image, name))
+    const { env, signIn } = story('/home/cloudtoken')
+    const mounts = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec "$@"'
+    const enter = ['unshare', '-m', 'sh', '-c', mounts, image, 'chroot', '--userspec=65532:65532', image, '/cloudtoken']
+    const [command = '', ...args] = enter
+    const signed = await run(command, [...args, ...signIn, '--role', 'developer'], env)
+    expect([signed.code, signed.stdout]).toEqual([0, expect.stringContaining(`Using role ${role}`)])
+    expect(readFileSync(join(image, 'home/cloudtoken/.aws/credentials'), 'utf8')).toContain('ASIA')
+    const upgrade = await run(command, [...args, 'upgrade'], env)
+    expect([upgrade.code, upgrade.stderr]).toEqual([20, expect.stringContaining('installed by the container image')])
+  })
 })
 
 /**
@@ -281,6 +368,7 @@ async function libraries(place: string): Promise<void> {
   const libs = join(place, 'usr/lib')
   cpSync(join(wheel, 'contourpy.libs'), libs, { recursive: true })
   const real = readdirSync(libs).find(name => name.startsWith('libstdc++')) ?? ''
+  symlinkSync(readdirSync(libs).find(name => name.startsWith('libgcc_s')) ?? '', join(libs, 'libgcc_s.so.1'))
   const names = ['_ZSt28__throw_bad_array_new_lengthv', '_ZSt21__glibcxx_assert_failPKciS0_S0_']
   const source = join(folder, 'shim.c')
   writeFileSync(source, names.map(name => `void ${name}(void){__builtin_trap();}\n`).join(''))
@@ -303,6 +391,48 @@ test.skipIf(!here.arm64)(
     const { code, stdout } = await run('qemu-aarch64-static', [...emulated, ...words, '--role', 'developer'], env)
     expect([code, stdout]).toEqual([0, expect.stringContaining(`Using role ${role}`)])
     expect(readFileSync(join(home, '.aws/credentials'), 'utf8')).toContain('ASIA')
+  },
+  120_000,
+)
+
+test.skipIf(!wine || process.arch !== 'x64')(
+  'the Windows program signs in under wine',
+  async () => {
+    const place = join(folder, 'windows')
+    mkdirSync(place)
+    const archive = join(latest, `cloudtoken-${pkg.version}-windows-x64.zip`)
+    expect(spawnSync('python3', ['-m', 'zipfile', '-e', archive, place]).status).toBe(0)
+    // Wine 8 has this library not yet; it has the one function that is asked of it, under another name.
+    const source = join(place, 'bcryptprimitives.c')
+    writeFileSync(
+      source,
+      `__declspec(dllimport) unsigned char __stdcall SystemFunction036(void *, unsigned long);
+      __declspec(dllexport) int __stdcall ProcessPrng(unsigned char *bytes, unsigned long long count)
+      { return SystemFunction036(bytes, (unsigned long)count); }`,
+    )
+    const library = ['-shared', '-o', join(place, 'bcryptprimitives.dll'), source, '-ladvapi32']
+    expect(spawnSync('x86_64-w64-mingw32-gcc', library, { encoding: 'utf8' }).stderr).toBe('')
+
+    const { env: plain, signIn } = story(place)
+    const env = { ...plain, WINEPREFIX: join(place, 'wine'), WINEDEBUG: '-all' }
+    const inWine = (...args: string[]): Promise<Ran> => run('/usr/lib/wine/wine64', args, env)
+    try {
+      // Bun asks for Windows 10; wine says it is 7 unless told otherwise.
+      await inWine('reg', 'add', String.raw`HKCU\Software\Wine`, '/v', 'Version', '/d', 'win10', '/f')
+      const program = join(place, 'cloudtoken.exe')
+      expect((await inWine(program, '--version')).stdout.trim()).toBe(`cloudtoken ${pkg.version}`)
+      writeFileSync(join(place, 'password'), `${password}\n`)
+      const words = signIn.map(word => (word === '/tmp/password' ? `Z:${join(place, 'password')}` : word))
+      const { code, stdout } = await inWine(program, ...words, '--role', 'developer')
+      expect([code, stdout]).toEqual([0, expect.stringContaining(`Using role ${role}`)])
+      const users = join(place, 'wine', 'drive_c', 'users')
+      const user = join(users, readdirSync(users).find(name => name !== 'Public') ?? '')
+      for (const file of ['.aws/credentials', 'AppData/Roaming/cloudtoken/tokens.json']) {
+        expect(readFileSync(join(user, file), 'utf8')).toContain('ASIA')
+      }
+    } finally {
+      spawnSync('/usr/lib/wine/wineserver', ['-k'], { env })
+    }
   },
   120_000,
 )

@@ -2,7 +2,7 @@
  * Debian's SimpleSAMLphp 1.19 as the identity provider, under PHP's own web server, with a configuration in a temporary folder.
  */
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -19,7 +19,34 @@ export interface Person {
   readonly duration?: number
 }
 
+/** A service provider, as the identity provider knows it. */
+export interface Service {
+  readonly entityId: string
+  /** Where it takes responses. */
+  readonly consumer: string
+}
+
+/** An identity provider, as a service provider knows it. */
+export interface Upstream {
+  readonly entityId: string
+  readonly signOn: string
+  /** Of its assertions: base64 of DER. */
+  readonly certificate: string
+}
+
+/** Where one is going to be, for others that have to know it before. */
+export interface Place {
+  readonly host: string
+  readonly port: number
+}
+
 export interface SimpleSamlPhpOptions {
+  /** 127.0.0.1 and a free port if left out. */
+  readonly place?: Place
+  /** Knows nobody itself, and signs people in there. */
+  readonly upstream?: Upstream
+  /** Another service provider beside AWS. */
+  readonly service?: Service
   /** By user name; `alice` with three roles if left out. */
   readonly people?: Readonly<Record<string, Person>>
   /** Asks whether the attributes may be released: each time, or once and then remembered in a cookie. */
@@ -38,6 +65,8 @@ export interface SimpleSamlPhp {
   readonly entityId: string
   /** Certificate whose key signs the assertions, PEM. */
   readonly certificateFile: string
+  /** What another service provider needs to know. */
+  readonly federation: Upstream
   /** Ends every session, as when the server is started anew with an empty store. */
   endSessions(): void
   /** `POST /simplesaml/module.php/…`, one a request, oldest first. */
@@ -47,6 +76,8 @@ export interface SimpleSamlPhp {
   stop(): Promise<void>
 }
 
+/** Its way of signing in by way of another. */
+const source = 'upstream'
 const program = '/usr/share/simplesamlphp/www'
 const attribute = 'https://aws.amazon.com/SAML/Attributes'
 const serviceProvider = 'urn:amazon:webservices'
@@ -68,8 +99,8 @@ export const alice: Person = {
 
 export async function startSimpleSamlPhp(options: SimpleSamlPhpOptions = {}): Promise<SimpleSamlPhp> {
   const folder = mkdtempSync(join(tmpdir(), 'cloudtoken-ssp-'))
-  const port = await freePort()
-  const base = `http://127.0.0.1:${port}/simplesaml/`
+  const { host, port } = options.place ?? { host: '127.0.0.1', port: await freePort() }
+  const base = baseOf({ host, port })
   const entityId = `${base}saml2/idp/metadata.php`
   for (const name of ['config', 'metadata', 'cert', 'log', 'data', 'tmp', 'sessions', 'web'])
     mkdirSync(join(folder, name))
@@ -81,14 +112,24 @@ export async function startSimpleSamlPhp(options: SimpleSamlPhpOptions = {}): Pr
     host: '__DEFAULT__',
     privatekey: 'idp.key',
     certificate: 'idp.crt',
-    auth: options.multiauth ? 'choice' : 'staff',
+    auth: options.upstream ? source : options.multiauth ? 'choice' : 'staff',
   }
   writePhp(join(folder, 'metadata', 'saml20-idp-hosted'), 'metadata', { [entityId]: hosted })
-  writePhp(join(folder, 'metadata', 'saml20-sp-remote'), 'metadata', { [serviceProvider]: amazon(options) })
+  writePhp(join(folder, 'metadata', 'saml20-sp-remote'), 'metadata', {
+    [serviceProvider]: amazon(options),
+    ...(options.service && {
+      [options.service.entityId]: { AssertionConsumerService: options.service.consumer, 'attributes.NameFormat': uri },
+    }),
+  })
+  if (options.upstream) {
+    const { entityId: id, signOn, certificate } = options.upstream
+    const remote = { SingleSignOnService: signOn, certData: certificate }
+    writePhp(join(folder, 'metadata', 'saml20-idp-remote'), 'metadata', { [id]: remote })
+  }
 
   const url = `${base}saml2/idp/SSOService.php?spentityid=${serviceProvider}`
   const settings = ['-d', 'display_errors=0', '-d', 'log_errors=1', '-d', 'error_reporting=22519']
-  const server = await startServer('php', [...settings, '-S', `127.0.0.1:${port}`, '-t', join(folder, 'web')], {
+  const server = await startServer('php', [...settings, '-S', `${host}:${port}`, '-t', join(folder, 'web')], {
     probe: entityId,
     env: { SIMPLESAMLPHP_CONFIG_DIR: join(folder, 'config'), TMPDIR: join(folder, 'tmp') },
   })
@@ -96,6 +137,11 @@ export async function startSimpleSamlPhp(options: SimpleSamlPhpOptions = {}): Pr
     url,
     entityId,
     certificateFile: join(folder, 'cert', 'idp.crt'),
+    federation: {
+      entityId,
+      signOn: `${base}saml2/idp/SSOService.php`,
+      certificate: readFileSync(join(folder, 'cert', 'idp.crt'), 'utf8').replace(/-----.*?-----|\s/g, ''),
+    },
     endSessions: () => {
       for (const file of readdirSync(join(folder, 'sessions'))) rmSync(join(folder, 'sessions', file))
     },
@@ -106,6 +152,16 @@ export async function startSimpleSamlPhp(options: SimpleSamlPhpOptions = {}): Pr
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** The service provider that one with an `upstream` is there. */
+export function serviceAt(place: Place): Service {
+  const module = `${baseOf(place)}module.php/saml/sp`
+  return { entityId: `${module}/metadata.php/${source}`, consumer: `${module}/saml2-acs.php/${source}` }
+}
+
+function baseOf({ host, port }: Place): string {
+  return `http://${host}:${port}/simplesaml/`
 }
 
 /** PHP that reads its value from JSON beside it: nothing has to be quoted for PHP. */
@@ -182,6 +238,7 @@ function sources(options: SimpleSamlPhpOptions): object {
   return {
     admin: ['core:AdminPassword'],
     staff: { 0: 'exampleauth:UserPass', ...people },
+    ...(options.upstream && { [source]: { 0: 'saml:SP', idp: options.upstream.entityId } }),
     students: { 0: 'exampleauth:UserPass', 'bob:secret': { uid: ['bob'] } },
     choice: {
       0: 'multiauth:MultiAuth',

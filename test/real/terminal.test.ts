@@ -102,7 +102,7 @@ describe.skipIf(!ready)('at a terminal, as an ordinary user', () => {
     await shows(/^key ASIA\.$/m)
   })
 
-  test('Ctrl-C at the password: exit code 130, the terminal as it was', async () => {
+  test('X03 Ctrl-C at the password: exit code 130, the terminal as it was', async () => {
     await enter(`rm -rf ~/.local; ${program}; echo "code $?."; stty -a | grep -o ' echo '`)
     await shows(/Password:/)
     type('', 'C-c')

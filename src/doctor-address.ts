@@ -1,0 +1,56 @@
+/**
+ * Does the metadata address belong to the daemon, and does what is sent there arrive?
+ */
+import { findDaemons, hostOf, type DaemonStatus, type FoundDaemon } from './daemon-control.ts'
+import { ok, type Env, type Finding } from './doctor.ts'
+import type { Paths } from './files.ts'
+import { detectForeignMetadata, probeMetadata } from './linklocal-foreign.ts'
+import { linkStatus, metadataAddress, type LinkStatus } from './linklocal.ts'
+import { formatListen, parseListen } from './serve.ts'
+
+const check = 'address'
+
+export async function judgeAddress(env: Env, paths: Paths): Promise<{ daemons: FoundDaemon[]; found: Finding[] }> {
+  const daemons = await findDaemons(env, paths)
+  const link = await linkStatus(metadataAddress)
+  const found = judgeLink(link)
+  for (const daemon of daemons) found.push(...judgeDaemon(daemon.status), await judgeReach(daemon, env, paths))
+  const ours = daemons.some(({ status }) => hostOf(status).startsWith(`${metadataAddress}:`))
+  const foreign = await detectForeignMetadata(metadataAddress, { ours: ours || link.state === 'in-use' })
+  if (foreign) {
+    const hint = 'cloudtoken -d --listen 127.0.0.1:9254'
+    found.push({ check, verdict: 'problem', message: `${foreign}: cloudtoken leaves ${metadataAddress} alone`, hint })
+  }
+  if (daemons.length === 0) found.push(ok('daemon', 'none is running; cloudtoken -d starts one'))
+  return { daemons, found }
+}
+
+function judgeLink({ address, device, state, pid }: LinkStatus): Finding[] {
+  if (state === 'left-behind') {
+    const message = `${address} is still on ${device}, left behind by process ${pid}, which is gone`
+    return [{ check, verdict: 'warning', message, hint: 'sudo cloudtoken link down' }]
+  }
+  if (state !== 'foreign') return []
+  const message = `${address} is on ${device}, and cloudtoken did not put it there`
+  return [{ check, verdict: 'warning', message, hint: `ip address show dev ${device}` }]
+}
+
+function judgeDaemon({ state, lastError, url, role }: DaemonStatus): Finding[] {
+  const name = 'daemon'
+  if (state === 'serving') return [ok(name, `${url} serves ${role}`)]
+  const message = `${url}: ${lastError ?? 'it has no credentials yet'}`
+  return [{ check: name, verdict: state === 'retrying' ? 'warning' : 'problem', message, hint: 'cloudtoken' }]
+}
+
+/** The daemon counts what reaches it: one question more, and its count says whether the way leads to it. */
+async function judgeReach({ status }: FoundDaemon, env: Env, paths: Paths): Promise<Finding> {
+  const listen = parseListen(hostOf(status))
+  const answer = await probeMetadata(listen.hostname, 2000, listen.port)
+  const [after] = await findDaemons(env, paths, listen)
+  if (answer && (after?.status.requests ?? 0) > status.requests) return ok(check, `${status.url} reaches the daemon`)
+  const name = formatListen(listen)
+  const message = answer
+    ? `another program answers at ${name}, not the daemon`
+    : `${name} does not answer, though the daemon is there: a VPN, a route or a firewall is in the way`
+  return { check, verdict: 'problem', message, hint: `ip route get ${listen.hostname}` }
+}

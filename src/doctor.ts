@@ -1,0 +1,20 @@
+/**
+ * What `doctor` says of one thing.
+ */
+
+export interface Finding {
+  /** What was looked at: a stable word for scripts. */
+  readonly check: string
+  /** `problem`: clients will not get credentials, or somebody else's. `warning`: it may come to that. */
+  readonly verdict: 'ok' | 'warning' | 'problem'
+  /** One sentence without a full stop; no secret. */
+  readonly message: string
+  /** What to type. */
+  readonly hint?: string
+}
+
+export type Env = Readonly<Record<string, string | undefined>>
+
+export function ok(check: string, message: string): Finding {
+  return { check, verdict: 'ok', message }
+}

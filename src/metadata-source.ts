@@ -1,0 +1,61 @@
+/**
+ * Which tree is served: a file of the original's or of amazon-ec2-metadata-mock's, or the built-in one; and over it the
+ * values of config.yaml.
+ */
+import path from 'node:path'
+import type { Config } from './config.ts'
+import { failure } from './errors.ts'
+import { readText, type Paths } from './files.ts'
+import type { MetadataSource, Page } from './metadata-document.ts'
+import { isMockConfig, readMockConfig, type MockConfig } from './metadata-mock.ts'
+import { versionRoots } from './metadata-overlay.ts'
+import { readProxyConfig } from './metadata-proxy.ts'
+import { createTree } from './metadata-tree.ts'
+import { placeValues, readValues, type MetadataValues } from './metadata-values.ts'
+import type { Settings } from './options.ts'
+
+export interface SourceOptions {
+  readonly settings: Pick<Settings, 'metadataConfig' | 'metadataProfile' | 'region'>
+  readonly config: Pick<Config, 'file' | 'metadata'>
+  readonly paths: Pick<Paths, 'config'>
+}
+
+export interface Source {
+  readonly source: MetadataSource
+  readonly warnings: readonly string[]
+  readonly requireToken?: boolean
+  readonly wanted?: MockConfig['wanted']
+}
+
+/** Fails with `config` for a file or a value that is not understood. */
+export function sourceOf({ settings, config, paths }: SourceOptions, seed: string): Source {
+  const { metadataConfig, metadataProfile, region } = settings
+  const values = readValues(config.metadata, `${config.file ?? 'config.yaml'}: metadata`)
+  const file = metadataConfig ?? path.join(paths.config, 'proxy.yaml')
+  const text = readText(file)
+  if (text === undefined && metadataConfig !== undefined) throw failure('config', `no metadata file ${file}`)
+  // As init writes it, all in comments, it asks for nothing.
+  const says = text?.split('\n').some(line => !/^\s*(#|$)/.test(line))
+  if (text === undefined || !says) {
+    const profile = metadataProfile === 'ec2' ? 'ec2' : 'classic'
+    return { source: createTree({ seed, region, profile, values }), warnings: [] }
+  }
+  if (isMockConfig(text)) {
+    const mock = readMockConfig(text, file)
+    const source = createTree({ seed, region, profile: 'ec2', values: new Map([...mock.values, ...values]) })
+    return { ...mock, source }
+  }
+  const { source, warnings } = readProxyConfig(text, file)
+  const unused = metadataProfile === 'ec2' ? [`${file} says what is served: --metadata-profile ec2 has no meaning`] : []
+  return { source: over(source, values), warnings: [...warnings, ...unused] }
+}
+
+function over(source: MetadataSource, values: MetadataValues): MetadataSource {
+  if (values.size === 0) return source
+  const modified = new Date()
+  return snapshot => {
+    const pages = new Map<string, Page>(source(snapshot))
+    for (const root of versionRoots(pages)) placeValues(pages, root, values, { modified })
+    return pages
+  }
+}

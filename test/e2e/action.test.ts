@@ -1,0 +1,158 @@
+/**
+ * action.yml: its steps as a runner runs them, one after the other, with a release and a token service on loopback.
+ */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'bun:test'
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import process from 'node:process'
+import { parse } from 'yaml'
+import pkg from '../../package.json' with { type: 'json' }
+import { root, which } from '../../scripts/tools.ts'
+import { startFakeRunner, type FakeRunner } from '../fake-runner.ts'
+import { startReleaseServer, type ReleaseServer } from '../release-server.ts'
+import { command, makePlace, type Place, type Result } from './cli.ts'
+
+interface Step {
+  readonly name: string
+  readonly if?: string
+  readonly shell: string
+  readonly env: Readonly<Record<string, string>>
+  readonly run: string
+}
+interface Action {
+  readonly inputs: Readonly<Record<string, { readonly default: string }>>
+  readonly runs: { readonly steps: readonly Step[] }
+}
+
+const action: Action = parse(readFileSync(join(root, 'action.yml'), 'utf8'))
+const role = 'arn:aws:iam::123456789012:role/Deploy'
+let place: Place
+let runner: FakeRunner
+let server: ReleaseServer
+let temp: string
+
+beforeAll(async () => {
+  place = await makePlace()
+  // The program of the release is the one under test; it notes what it was started with.
+  const program = `#!/bin/sh\nprintf '%s\\n' "$@" >>"$RUNNER_TEMP/args"\nexec ${command.map(word => `'${word}'`).join(' ')} "$@"\n`
+  const target = `${process.platform}-${process.arch}`
+  server = await startReleaseServer(place.home, ['0.0.1', pkg.version], [target], { program: () => program })
+})
+afterAll(async () => {
+  await server.stop()
+  await place.stop()
+})
+beforeEach(async () => {
+  runner = await startFakeRunner()
+  temp = mkdtempSync(join(place.home, 'runner-'))
+})
+afterEach(() => runner.stop())
+
+const read = (name: string): string => {
+  const file = join(temp, name)
+  return existsSync(file) ? readFileSync(file, 'utf8') : ''
+}
+
+/** The steps whose condition holds, until one fails; what they print together. */
+async function use(inputs: Readonly<Record<string, string>>, job: Readonly<Record<string, string>>): Promise<Result> {
+  const given = (name: string): string => inputs[name] ?? action.inputs[name]?.default ?? 'no such input'
+  const wanted = (condition: string | undefined): boolean => {
+    if (condition === undefined || condition === "runner.os != 'Windows'") return true
+    if (condition === "inputs.role != ''") return given('role') !== ''
+    if (condition === "runner.os == 'Windows'") return false
+    throw new Error(`no such condition: ${condition}`)
+  }
+  let result: Result = { code: 0, stdout: '', stderr: '' }
+  for (const { run, shell, env, if: condition } of action.runs.steps) {
+    if (!wanted(condition) || result.code !== 0) continue
+    expect(shell).toBe('bash')
+    const variables = Object.entries(env).map(([name, text]) => [
+      name,
+      text.replaceAll(/\$\{\{ inputs\.([\w-]+) \}\}/g, (_, input: string) => given(input)),
+    ])
+    const script = join(temp, 'step.sh')
+    // What is between double braces would be put into the script as it stands, whoever has written it.
+    expect(run).not.toContain('${{')
+    writeFileSync(script, run)
+    const { code, stdout, stderr } = await bash(script, { ...job, ...Object.fromEntries(variables) })
+    result = { code, stdout: result.stdout + stdout, stderr: result.stderr + stderr }
+  }
+  return result
+}
+
+function bash(script: string, env: Readonly<Record<string, string>>): Promise<Result> {
+  const added = read('path').trim()
+  const child = spawn('bash', ['--noprofile', '--norc', '-eo', 'pipefail', script], {
+    cwd: temp,
+    env: {
+      HOME: temp,
+      PATH: [...(added === '' ? [] : [added]), process.env['PATH']].join(':'),
+      AWS_ENDPOINT_URL_STS: place.sts.origin,
+      CI: 'true',
+      GITHUB_ACTIONS: 'true',
+      RUNNER_TEMP: temp,
+      GITHUB_ACTION_PATH: root,
+      GITHUB_PATH: join(temp, 'path'),
+      GITHUB_ENV: join(temp, 'env'),
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let [stdout, stderr] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
+  child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', code => resolve({ code, stdout, stderr }))
+  })
+}
+
+const absent = which('bash') === undefined
+
+test.skipIf(absent)('one step installs the program of its version and gives the role to the next steps', async () => {
+  const inputs = { role, region: 'eu-west-1', 'session-duration': '900', 'base-url': server.url }
+  const { code, stdout, stderr } = await use(inputs, runner.github)
+  expect([code, stderr]).toEqual([0, expect.stringContaining(`installed cloudtoken ${pkg.version}`)])
+  const found = Object.fromEntries([...read('env').matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]))
+  expect(found['AWS_ACCESS_KEY_ID']).toMatch(/^ASIA/)
+  expect(found['AWS_REGION']).toBe('eu-west-1')
+  const secrets = [found['AWS_ACCESS_KEY_ID'], found['AWS_SECRET_ACCESS_KEY'], found['AWS_SESSION_TOKEN']]
+  expect(stdout).toBe(`Using role ${role}\n${secrets.map(secret => `::add-mask::${secret}\n`).join('')}`)
+  // Nothing secret among the words it was started with, and no file of keys but the job's own.
+  const words = read('args')
+  expect(words).toContain('--session-duration\n900')
+  for (const secret of [...secrets, runner.github['ACTIONS_ID_TOKEN_REQUEST_TOKEN'] ?? 'none']) {
+    expect(words).not.toContain(secret ?? 'none')
+  }
+  expect([existsSync(join(temp, '.aws')), readdirSync(join(temp, 'cloudtoken'))]).toEqual([false, ['cloudtoken']])
+})
+
+test.skipIf(absent)('without a role it installs, and asks for no token', async () => {
+  const { code, stdout } = await use({ 'base-url': server.url }, {})
+  expect([code, stdout, read('env'), runner.given()]).toEqual([0, '', '', 0])
+  expect(read('path')).toBe(`${temp}/cloudtoken\n`)
+})
+
+test.skipIf(absent)('a job without the right to a token is told which right', async () => {
+  const { code, stdout } = await use({ role, 'base-url': server.url }, {})
+  expect([code, stdout]).toEqual([1, expect.stringContaining('::error title=cloudtoken::')])
+  expect(stdout).toContain('id-token: write')
+})
+
+test.skipIf(absent)('an input is a word, whatever is in it', async () => {
+  const hostile = `x"; touch '${join(temp, 'mine')}'; $(touch '${join(temp, 'mine')}')`
+  for (const name of ['role', 'region', 'audience', 'session-duration', 'version']) {
+    const { code } = await use({ role, 'base-url': server.url, [name]: hostile }, runner.github)
+    if (name !== 'audience') expect([name, code]).not.toEqual([name, 0])
+    expect(existsSync(join(temp, 'mine'))).toBe(false)
+  }
+})
+
+test.skipIf(absent)('what was tampered with is not run', async () => {
+  const list = join(server.folder('0.0.1'), 'SHA256SUMS')
+  writeFileSync(list, readFileSync(list, 'utf8').replaceAll(/^[0-9a-f]{8}/gm, '00000000'))
+  const { code, stderr } = await use({ role, version: '0.0.1', 'base-url': server.url }, runner.github)
+  expect([code, stderr, read('args')]).toEqual([1, expect.stringContaining('checksum of'), ''])
+  expect(runner.given()).toBe(0)
+})

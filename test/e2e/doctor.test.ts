@@ -1,0 +1,101 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+import { freePort } from '../../scripts/demo-http.ts'
+import type { Finding } from '../../src/doctor.ts'
+import { makePlace, password, type Place, type Running } from './cli.ts'
+
+let place: Place
+let home: string
+let running: Running | undefined
+beforeAll(async () => {
+  place = await makePlace()
+})
+beforeEach(() => {
+  home = mkdtempSync(join(place.home, 'h-'))
+})
+afterEach(async () => {
+  running?.child.kill('SIGKILL')
+  await running?.done
+  running = undefined
+})
+afterAll(() => place.stop())
+
+async function daemon(): Promise<string> {
+  const listen = `127.0.0.1:${await freePort()}`
+  const env = { HOME: home, CLOUDTOKEN_PASSWORD: password }
+  running = place.start(['-d', '--listen', listen, '-r', '1'], { env })
+  await running.seen(/-{54}/)
+  return `http://${listen}`
+}
+
+/** What it says of one thing, by `--json`; of the machine's own metadata address nothing, since it is the machine's. */
+async function doctor(env: Record<string, string> = {}, args: readonly string[] = []) {
+  const { code, stdout, stderr } = await place.run(['doctor', '--json', ...args], { env: { HOME: home, ...env } })
+  const found = JSON.parse(stdout) as Finding[]
+  const of = (check: string): [verdict: string, text: string][] =>
+    found.filter(each => each.check === check).map(({ verdict, message, hint }) => [verdict, `${message}; ${hint}`])
+  return { code, stderr, found, of }
+}
+
+describe('doctor', () => {
+  test('a daemon that is reached, and all that keeps clients from it', async () => {
+    const url = await daemon()
+    const well = await doctor({ AWS_EC2_METADATA_SERVICE_ENDPOINT: url, AWS_PROFILE: 'mine' })
+    expect(well.of('daemon')).toEqual([
+      ['ok', expect.stringContaining(`${url} serves arn:aws:iam::123456789012:role/`)],
+    ])
+    expect(well.of('address')).toContainEqual(['ok', expect.stringContaining(`${url} reaches the daemon`)])
+    expect(well.of('environment')).toEqual([['ok', expect.any(String)]])
+    expect(well.of('shared files')[0]?.[1]).toContain('unset AWS_PROFILE')
+    const ill = await doctor({ AWS_ACCESS_KEY_ID: 'AKIAFOREIGN', http_proxy: 'http://me:hush@proxy.example' })
+    expect(ill.code).toBe(1)
+    expect(ill.of('environment').map(([verdict]) => verdict)).toEqual(['problem', 'problem', 'problem'])
+    expect(JSON.stringify(ill.found) + ill.stderr).not.toContain('hush')
+  })
+
+  test('an identity, up to its password: nothing asked, nothing sent, nothing kept', async () => {
+    const before = place.idp.passwords()
+    const { of } = await doctor()
+    expect(of('identity')).toEqual([['ok', expect.stringContaining('it wants the password of charlie')]])
+    expect(place.idp.passwords()).toBe(before)
+    // .cache is what Bun itself keeps, for the source.
+    expect(readdirSync(home).filter(name => name !== '.cache' && name !== '.bun')).toEqual([])
+  })
+
+  test('a living session is found', async () => {
+    await place.run(['-r', '1'], { env: { HOME: home, CLOUDTOKEN_PASSWORD: password } })
+    const { of } = await doctor()
+    expect(of('identity')).toEqual([['ok', expect.stringContaining('session still lives')]])
+  })
+
+  test('what is wrong with an identity is named', async () => {
+    const said = async (env: Record<string, string>): Promise<string> => {
+      const { code, of } = await doctor(env)
+      const [[verdict, text] = ['', '']] = of('identity')
+      expect([code, verdict]).toEqual([1, 'problem'])
+      return text
+    }
+    expect(await said({ CLOUDTOKEN_URL: `http://127.0.0.1:${await freePort()}/` })).toContain('refuse')
+    expect(await said({ CLOUDTOKEN_URL: 'https://idp.invalid/' })).toContain('not known here')
+    expect(await said({ CLOUDTOKEN_PROVIDER: 'okta2' })).toContain('okta2')
+    const page = createServer(
+      (_, response) => void response.setHeader('content-type', 'text/html').end('<h1>Hello</h1>'),
+    )
+    await new Promise<void>(resolve => void page.listen(0, '127.0.0.1', resolve))
+    const { port } = page.address() as { port: number }
+    expect(await said({ CLOUDTOKEN_URL: `http://127.0.0.1:${port}/` })).toContain(`127.0.0.1:${port}`)
+    page.close()
+  })
+
+  test('a config.yaml that cannot be read is one finding among others; people read lines', async () => {
+    mkdirSync(join(home, '.config/cloudtoken'), { recursive: true, mode: 0o700 })
+    writeFileSync(join(home, '.config/cloudtoken/config.yaml'), 'defaults: [', { mode: 0o600 })
+    const { code, stdout } = await place.run(['doctor'], { env: { HOME: home } })
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/^problem {2}configuration: .*config\.yaml/m)
+    expect(stdout).toMatch(/^ok {7}environment: /m)
+    expect(stdout).toMatch(/^\d+ problems?, \d+ warnings?\n$/m)
+  })
+})

@@ -1,0 +1,67 @@
+/**
+ * Ctrl-C wherever cloudtoken asks or waits: exit code 130, the terminal as it was, nothing half-written.
+ */
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { mkdtempSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { startAdfs, type Adapter } from '../idp-adfs.ts'
+import { command, makePlace, password, type Place } from './cli.ts'
+import { atTerminal } from './screen.ts'
+
+let place: Place
+beforeAll(async () => {
+  place = await makePlace()
+})
+afterAll(() => place.stop())
+
+/** Says the exit code and whether the terminal shows what is typed. */
+const program = [
+  'bash',
+  '-c',
+  `trap : INT; ${command.join(' ')}; echo "code $?."; stty -a | grep -o ' echo ' && echo 'shown.'`,
+]
+
+/** Files that hold credentials, or the beginning of some, and locks that the next run would wait for. */
+function left(home: string): string[] {
+  const files = readdirSync(home, { recursive: true, encoding: 'utf8' }).filter(file => !file.startsWith('.cache/'))
+  return files.filter(file => /(?:^|\/)(?:tokens\.|credentials|\.[\w.-]+\.tmp)|\.lock$/.test(file))
+}
+
+async function interrupts(
+  env: Readonly<Record<string, string>>,
+  until: (typed: ReturnType<typeof atTerminal>) => Promise<void>,
+): Promise<void> {
+  const HOME = mkdtempSync(join(place.home, 'home-'))
+  const screen = atTerminal(place, program, { HOME, ...env })
+  await until(screen)
+  await screen.type('\x03')
+  await screen.seen(/code 130\./)
+  await screen.seen(/shown\./)
+  expect(await screen.ended).toBe(0)
+  expect(left(HOME)).toEqual([])
+}
+
+test('X03 Ctrl-C at the password', () =>
+  interrupts({}, async screen => {
+    await screen.seen(/Password/)
+    await screen.type('half')
+  }))
+
+test('X03 Ctrl-C at the menu of roles', () =>
+  interrupts({ CLOUDTOKEN_PASSWORD: password }, screen => screen.seen(/Enter number of role/)))
+
+test('X03 Ctrl-C while a push is waited for', async () => {
+  const push: Adapter = {
+    name: 'AzureMfaAuthentication',
+    show: () => '<p id="instructions">Approve.</p>',
+    judge: () => 'again',
+  }
+  const idp = await startAdfs({ adapters: [push] })
+  const env = { CLOUDTOKEN_PROVIDER: 'adfs', CLOUDTOKEN_URL: idp.url, CLOUDTOKEN_PASSWORD: 'correct horse' }
+  try {
+    await interrupts({ ...env, CLOUDTOKEN_USERNAME: 'jane' }, screen => screen.seen(/Approve\./))
+    expect(idp.problems).toEqual([])
+  } finally {
+    await idp.stop()
+  }
+})
