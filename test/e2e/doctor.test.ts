@@ -78,7 +78,7 @@ describe('doctor', () => {
       return text
     }
     expect(await said({ CLOUDTOKEN_URL: `http://127.0.0.1:${await freePort()}/` })).toContain('refuse')
-    expect(await said({ CLOUDTOKEN_URL: 'https://idp.invalid/' })).toContain('not known here')
+    expect(await said({ CLOUDTOKEN_URL: 'https://idp.invalid/' })).toContain('idp.invalid')
     expect(await said({ CLOUDTOKEN_PROVIDER: 'okta2' })).toContain('okta2')
     const page = createServer(
       (_, response) => void response.setHeader('content-type', 'text/html').end('<h1>Hello</h1>'),
