@@ -2,16 +2,13 @@ import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import process from 'node:process'
-import { createKeyring } from '../src/keyring.ts'
 import type { Settings } from '../src/options.ts'
 import { openPlugins } from '../src/plugins.ts'
 import { keys } from '../src/provider-keys.ts'
-import { run } from '../src/run.ts'
 import { openSession } from '../src/session.ts'
-import { createVault } from '../src/vault.ts'
 import { testContext, type TestContext, type TestContextOptions } from './context.ts'
 import { startFakeIam, type FakeIam } from './fake-iam.ts'
+import { machineVault } from './sealed.ts'
 
 const ada = {
   accessKeyId: 'AKIAADA0000000000001',
@@ -51,15 +48,13 @@ async function signIn(
   const { settings: all, ask, log, username, signal } = made.context
   const paths = { home, config: home, state: home }
   const env = { AWS_ENDPOINT_URL_STS: iam.origin }
-  const { platform } = process
-  const keyring = createKeyring({ platform, run, env: {} })
   const now = (): number => Date.now()
   const session = await openSession({
-    ...{ settings: all, ask, log, username, paths, env, keyring },
+    ...{ settings: all, ask, log, username, paths, env },
+    ...machineVault(home, all, log),
     plan: { preAuth: [], auth: [], provider: 'keys', guess: undefined, exporters: [] },
     plugins: openPlugins({ paths, env, ask, log, debug: false, timeoutSeconds: 60 }),
     config: { aliases: {} },
-    vault: createVault({ settings: all, paths, keyring, platform, run, log }),
     clock: { now, elapsed: now, sleep: async () => {}, random: () => 0 },
   })
   const outcome = await session.signIn(mode, signal).catch((error: unknown) => error)

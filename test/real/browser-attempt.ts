@@ -5,11 +5,10 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { browserLogin } from '../../src/browser-login.ts'
-import { createKeyring } from '../../src/keyring.ts'
-import { run } from '../../src/run.ts'
 import { folderStore } from '../../src/store.ts'
-import { createVault, sealedStore } from '../../src/vault.ts'
+import { sealedStore } from '../../src/vault.ts'
 import { testContext, type TestContext, type TestContextOptions } from '../context.ts'
+import { machineVault } from '../sealed.ts'
 import { wrapChromium } from './chromium.ts'
 
 interface AttemptOptions extends TestContextOptions {
@@ -48,10 +47,7 @@ export function browserAttempt(
         lockMs: 10_000,
       }
       const { settings: all, log, ask } = made.context
-      const { platform } = process
-      const paths = { state: join(folder, 'vault') }
-      const keyring = createKeyring({ platform, run, env: {} })
-      const vault = createVault({ settings: { ...all, skipKeyring: true }, paths, keyring, platform, run, log })
+      const { vault } = machineVault(join(folder, 'vault'), { ...all, skipKeyring: true }, log)
       const store = folderStore(state)
       const secrets = sealedStore(store, vault, () => ask)
       const context = { ...made.context, store, secrets, ...(signal && { signal }) }
