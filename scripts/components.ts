@@ -22,6 +22,8 @@ export interface Component {
   readonly python?: readonly string[]
   /** A program from the Go module proxy, at a version. */
   readonly go?: string
+  /** The source of a module from there, at a version. */
+  readonly goSource?: string
   readonly archive?: Archive
 }
 
@@ -42,12 +44,25 @@ export function python(name: string): string | undefined {
 }
 
 /** Where programs of Go modules go. */
+const goModules: string = join(cache, 'go-modules')
 const goBin = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'cloudtoken-test', 'go')
 
 /** From PATH, or from where `provide` has put it. */
 export function goTool(name: string): string | undefined {
   const path = join(goBin, name)
   return which(name) ?? (existsSync(path) ? path : undefined)
+}
+
+/** Where the source of a module is, once it was fetched. */
+export function goSource(module: string): string {
+  return join(goModules, module)
+}
+
+async function fetchGoSource(module: string): Promise<void> {
+  const start = performance.now()
+  const env = { GOMODCACHE: goModules, GOFLAGS: '-modcacherw' }
+  const { code, output } = await shell('go', ['mod', 'download', module], { quiet: true, env })
+  say(`${code === 0 ? 'fetched' : `${output}\ncannot fetch`} ${module}  ${seconds(start)}`)
 }
 
 export async function installGoTool(module: string): Promise<void> {
@@ -74,6 +89,17 @@ async function knowsTokenFiles(): Promise<boolean> {
   const [, major = 0, minor = 0] = /aws-cli\/(\d+)\.(\d+)/.exec(output)?.map(Number) ?? []
   return major > 2 || (major === 2 ? minor >= 14 : minor >= 30)
 }
+
+/** Debian's; a newer one on PATH may be of version 1. */
+export const awsCli2 = '/usr/bin/aws'
+
+async function isVersion2(): Promise<boolean> {
+  if (!existsSync(awsCli2)) return false
+  return (await shell(awsCli2, ['--version'], { quiet: true })).output.includes('aws-cli/2.')
+}
+
+/** The tests of amazon-ec2-metadata-mock come with its source. */
+export const aemm = 'github.com/aws/amazon-ec2-metadata-mock@v1.13.0'
 
 export const components = {
   simplesamlphp: {
@@ -112,6 +138,7 @@ export const components = {
     packages: ['python3-venv'],
     python: ['awscli==1.45.11'],
   },
+  cli2: { name: 'version 2 of the AWS CLI', present: isVersion2, packages: ['awscli'] },
   curl: { name: 'curl', present: program('curl'), packages: ['curl'] },
   ip: { name: 'ip', present: sbin('ip'), packages: ['iproute2'] },
   nftables: {
@@ -151,9 +178,17 @@ export const components = {
     packages: ['golang-go'],
     go: 'github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2',
   },
+  aemm: {
+    name: 'amazon-ec2-metadata-mock',
+    present: () => existsSync(goSource(aemm)),
+    packages: ['golang-go'],
+    goSource: aemm,
+  },
+  jq: { name: 'jq', present: program('jq'), packages: ['jq'] },
   ruby: { name: 'ruby', present: program('ruby'), packages: ['ruby'] },
   rubocop: { name: 'rubocop', present: program('rubocop'), packages: ['rubocop'] },
   nix: { name: 'nix', present: program('nix-instantiate'), packages: ['nix-bin'] },
+  rpm: { name: 'rpm', present: program('rpm'), packages: ['rpm'] },
   actionlint: {
     name: 'actionlint',
     present: () => goTool('actionlint') !== undefined,
@@ -229,6 +264,7 @@ export async function provide(names: readonly ComponentName[]): Promise<void> {
   const packages = absent.flatMap(each => each.packages ?? []).filter(name => name !== 'golang-go' || !which('go'))
   await installPackages(packages)
   for (const { go } of absent) if (go !== undefined) await installGoTool(go)
+  for (const { goSource: module } of absent) if (module !== undefined) await fetchGoSource(module)
   for (const { archive } of absent) if (archive !== undefined) await unpack(archive)
   const modules = absent.flatMap(each => each.python ?? [])
   if (modules.length === 0) return

@@ -22,9 +22,9 @@ export interface Packaging {
 }
 
 const kinds = [
-  { packager: 'deb', libc: '', systemd: true, depends: ['libc6 (>= 2.17)'] },
-  { packager: 'rpm', libc: '', systemd: true, depends: ['glibc >= 2.17'] },
-  { packager: 'apk', libc: '-musl', systemd: false, depends: ['libstdc++'] },
+  { packager: 'deb', libc: '', systemd: true, zsh: 'vendor-completions', depends: ['libc6 (>= 2.17)'] },
+  { packager: 'rpm', libc: '', systemd: true, zsh: 'site-functions', depends: ['glibc >= 2.17'] },
+  { packager: 'apk', libc: '-musl', systemd: false, zsh: 'site-functions', depends: ['libstdc++'] },
 ] as const
 
 const processors = { x64: 'amd64', arm64: 'arm64' } as const
@@ -35,14 +35,14 @@ export async function makePackages(packaging: Packaging): Promise<string[] | und
   if (command === undefined) return undefined
   mkdirSync(packaging.work, { recursive: true })
   const made: string[] = []
-  for (const { packager, libc, systemd, depends } of kinds) {
+  for (const { packager, libc, ...contents } of kinds) {
     for (const [processor, arch] of Object.entries(processors)) {
       const program = packaging.programOf(`linux-${processor}${libc}`)
       if (program === undefined) continue
       const name = `cloudtoken-${packaging.version}-${processor}.${packager}`
       const config = join(packaging.work, `${name}.json`)
       // nfpm reads YAML, and every JSON document is one.
-      writeFileSync(config, JSON.stringify(configuration(packaging, { arch, systemd, depends, program }), undefined, 2))
+      writeFileSync(config, JSON.stringify(configuration(packaging, { arch, program, ...contents }), undefined, 2))
       const args = ['package', '--config', config, '--packager', packager, '--target', join(packaging.out, name)]
       const { code, output } = await shell(command, args, { quiet: true })
       if (code !== 0) throw new Error(`nfpm cannot make ${name}\n${output}`)
@@ -54,12 +54,17 @@ export async function makePackages(packaging: Packaging): Promise<string[] | und
 
 interface Contents {
   readonly arch: string
-  readonly systemd: boolean
-  readonly depends: readonly string[]
   readonly program: string
+  readonly systemd: boolean
+  /** The folder below /usr/share/zsh that is in `fpath` there. */
+  readonly zsh: string
+  readonly depends: readonly string[]
 }
 
-function configuration({ version, date, texts }: Packaging, { arch, systemd, depends, program }: Contents): object {
+function configuration(
+  { version, date, texts }: Packaging,
+  { arch, program, systemd, zsh, depends }: Contents,
+): object {
   const file = (src: string, dst: string, mode = 0o644): object => ({ src, dst, file_info: { mode, mtime: date } })
   return {
     name: 'cloudtoken',
@@ -76,7 +81,7 @@ function configuration({ version, date, texts }: Packaging, { arch, systemd, dep
     contents: [
       file(program, '/usr/bin/cloudtoken', 0o755),
       file(join(texts, 'cloudtoken.bash'), '/usr/share/bash-completion/completions/cloudtoken'),
-      file(join(texts, '_cloudtoken'), '/usr/share/zsh/vendor-completions/_cloudtoken'),
+      file(join(texts, '_cloudtoken'), `/usr/share/zsh/${zsh}/_cloudtoken`),
       file(join(texts, 'cloudtoken.fish'), '/usr/share/fish/vendor_completions.d/cloudtoken.fish'),
       file(join(texts, 'cloudtoken.1.gz'), '/usr/share/man/man1/cloudtoken.1.gz'),
       file(join(root, 'LICENSE'), '/usr/share/doc/cloudtoken/copyright'),

@@ -46,6 +46,12 @@ export function addressOf(page: Page, address: string): string {
   throw formFailure('idp-error', `${new URL(page.url).host} leads on to an address that is none`)
 }
 
+/** What a browser says of the page whose script asks: abroad no more than where it is. */
+export function headersFrom(page: Page, target: URL): Record<string, string> {
+  const { origin } = new URL(page.url)
+  return { origin, referer: origin === target.origin ? page.url : `${origin}/` }
+}
+
 /** A form that a script would fill in and send from the page. */
 export function formOf(page: Page, action: string, fields: Readonly<Record<string, string>>): HttpRequest {
   const { origin } = new URL(page.url)

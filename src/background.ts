@@ -5,13 +5,15 @@
  * and no end of the terminal that would stay open.
  */
 import process from 'node:process'
-import { failureOf, readObject } from './control.ts'
-import { failure } from './errors.ts'
+import { failureOf, failureValue, readObject } from './control.ts'
+import { failure, isFailure, type Failure } from './errors.ts'
 import { createLog, type Log } from './log.ts'
 import { coreOptions, type Settings } from './options.ts'
 import { takeSecrets } from './privilege-sudo.ts'
 import { start } from './run.ts'
 import { selfCommand } from './runtime.ts'
+import type { Carried } from './session.ts'
+import { revived } from './tokens.ts'
 import type { Credentials, Role } from './types.ts'
 
 /** What a sign-in brought: the current role, and those beside it on the container endpoint. */
@@ -21,13 +23,20 @@ export interface Taken {
   readonly others: readonly Credentials[]
 }
 
+/** What the one in front hands over. */
+export interface HandedOver {
+  /** The sign-in, or why there is none yet. */
+  readonly first: Taken | Failure
+  readonly carried: Carried
+}
+
 /** The one behind, seen from the front. */
 export interface Behind {
   readonly url: string
   /** From here on it is the person's: their environment and configuration. Rejects with what is wrong there. */
   prepare(env: NodeJS.ProcessEnv): Promise<void>
   /** From here on it lives by itself. `file` is its log, `lines` are for clients of the container endpoint. */
-  serve(taken: Taken): Promise<{ file: string; lines: readonly string[] }>
+  serve(handedOver: HandedOver): Promise<{ file: string; lines: readonly string[] }>
   /** Ends it, and waits for that, unless it lives by itself. */
   close(): Promise<void>
 }
@@ -83,8 +92,8 @@ export async function startBehind(
         send({ env: { ...env, ...secrets } })
         await until('prepared')
       },
-      async serve(taken) {
-        send(taken)
+      async serve({ first, carried }) {
+        send(isFailure(first) ? { failure: failureValue(first), carried } : { first, carried })
         const { log: file, lines } = await until('serving')
         alone = true
         stdin.destroy()
@@ -105,7 +114,7 @@ export interface Front {
   send(message: object): void
   /** `undefined` when it is gone. */
   environment(): Promise<unknown>
-  taken(): Promise<Taken | undefined>
+  handedOver(): Promise<HandedOver | undefined>
 }
 
 export function openFront(): Front {
@@ -116,21 +125,19 @@ export function openFront(): Front {
     async environment() {
       return (await messages.next()).value?.['env']
     },
-    async taken() {
+    async handedOver() {
       const message = (await messages.next()).value
-      return message && revive(message as unknown as Taken)
+      if (!message) return undefined
+      const carried = message['carried'] as Carried
+      if (message['failure'] !== undefined) return { first: failureOf(message['failure']), carried }
+      return { first: revivedTaken(message['first'] as Taken), carried }
     },
   }
 }
 
 /** JSON has no dates. */
-function revive({ credentials, role, others }: Taken): Taken {
-  const dated = (set: Credentials): Credentials => ({
-    ...set,
-    issued: new Date(set.issued),
-    expiration: new Date(set.expiration),
-  })
-  return { role, credentials: dated(credentials), others: others.map(dated) }
+export function revivedTaken({ credentials, role, others }: Taken): Taken {
+  return { role, credentials: revived(credentials), others: others.map(revived) }
 }
 
 async function* messagesOf(stream: NodeJS.ReadableStream): AsyncGenerator<Record<string, unknown>, undefined> {

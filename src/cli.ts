@@ -37,6 +37,10 @@ async function dispatch(words: readonly string[], print: (line: string) => void)
   const [first] = given
   const named = first !== undefined && /^[a-z]/.test(first) ? first : undefined
   if (named === 'version') return answer(print, `cloudtoken ${pkg.version}`)
+  if (named === 'session' && process.connected) {
+    const { sessionCommand } = await import('./command-session.ts')
+    return await sessionCommand()
+  }
   const wanted = named === 'help' ? given[1] : named
   const command = wanted === undefined ? undefined : findCommand(wanted)
   const typed = named === 'help' ? ['--help'] : command ? given.slice(1) : given

@@ -4,8 +4,9 @@
 import { sessionOf, type Context } from './command-context.ts'
 import { exitCodes, failure, isFailure, messageOf } from './errors.ts'
 import { writeProfiles, type ProfileKeys } from './exporter-awscli.ts'
+import { inParallel } from './parallel.ts'
 import { nameProfiles, type Profile } from './profiles.ts'
-import { filterRoles, offeredRoles } from './roles.ts'
+import { filterRoles } from './roles.ts'
 import { awsTime } from './tokens.ts'
 import type { Credentials } from './types.ts'
 
@@ -25,11 +26,11 @@ export async function allCommand(context: Context): Promise<number> {
   const signedIn = await session.signIn('login', signal)
   if (signedIn.kind === 'credentials')
     throw failure('role', 'this sign-in brings one set of credentials, not a list of roles')
-  const { assertion } = signedIn
-  const offered = offeredRoles(assertion)
+  const { offer } = signedIn
+  const offered = await offer.roles()
   const roles = settings.filter ? filterRoles(offered, settings.filter) : offered
   const named = settings.profileName.includes('{name}')
-  const names = named ? await session.accountNames(assertion, config.accounts) : new Map<string, string>()
+  const names = named ? await offer.names(config.accounts) : new Map<string, string>()
   const profiles = nameProfiles(roles, settings.profileName, names)
   if (profiles.length === 0) {
     throw failure('role', `none of the ${offered.length} roles is left`, { hint: 'cloudtoken --list --filter .' })
@@ -40,11 +41,14 @@ export async function allCommand(context: Context): Promise<number> {
   await inParallel(profiles, atOnce, async profile => {
     if (broken) return
     try {
-      taken.set(profile, await session.assume(profile.role, assertion, 'login', signal))
+      taken.set(profile, await offer.take(profile.role, 'login', signal))
     } catch (error) {
-      // Without a network the others would fail as slowly.
-      if (isFailure(error) && error.kind === 'network') broken = { error }
-      else refused.push({ profile, error })
+      // What is not about this role would go wrong with each of the others, too.
+      if (!isFailure(error) || (error.kind !== 'sts' && error.kind !== 'role')) {
+        broken = { error }
+        return
+      }
+      refused.push({ profile, error })
     }
     log.info(`${taken.size + refused.length} of ${profiles.length}: ${profile.role.roleArn}`)
   })
@@ -78,13 +82,4 @@ function report({ settings, log }: Context, good: readonly ProfileKeys[], refuse
     })),
   ]
   log.print(JSON.stringify(list, undefined, 2))
-}
-
-/** Never more than `limit` at work. */
-async function inParallel<T>(items: readonly T[], limit: number, work: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values()
-  const worker = async (): Promise<void> => {
-    for (const item of queue) await work(item)
-  }
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker))
 }

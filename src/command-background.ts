@@ -6,7 +6,7 @@ import process from 'node:process'
 import { createAccessLog } from './access-log.ts'
 import { openFront, type Behind } from './background.ts'
 import { createContext, optionsOnly, sessionOf, type Context, type Flags } from './command-context.ts'
-import { announce, closing, endOnSignals, prepare, signInFor, unlessEnded, warnAboutShadows } from './command-serve.ts'
+import { announce, closing, endOnSignals, orWait, prepare, unlessEnded, warnAboutShadows } from './command-serve.ts'
 import { addressName } from './control-place.ts'
 import { failureValue } from './control.ts'
 import { exitCodes, isFailure, messageOf } from './errors.ts'
@@ -21,11 +21,12 @@ import { parseListen } from './serve.ts'
 /** In front: the sign-in, with the terminal. */
 export async function lead(context: Context, behind: Behind, ending: AbortController): Promise<number> {
   warnAboutShadows(context)
-  await behind.prepare({ ...context.env, ...(await context.vault.environment(context.terminal)) })
+  await behind.prepare({ ...context.env })
   const session = await sessionOf(context)
-  const taken = await unlessEnded(signInFor(context, session, ending.signal), ending.signal)
-  if (!taken) return 130
-  const { file, lines } = await behind.serve(taken)
+  const { takeAndExport } = await import('./command-take.ts')
+  const first = await unlessEnded(orWait(context, takeAndExport(context, session, ending.signal)), ending.signal)
+  if (!first) return 130
+  const { file, lines } = await behind.serve({ first, carried: session.carried() })
   announce(context, behind.url, lines)
   context.log.info(`it goes on in the background and writes to ${file}`)
   return 0
@@ -68,16 +69,18 @@ export async function behind(flags: Flags): Promise<number> {
     const prepared = await prepare(context, gate, ending)
     try {
       front.send({ step: 'prepared' })
-      const taken = await unlessEnded(front.taken(), ending.signal)
-      if (!taken) return 130
-      const lines = prepared.show(taken)
+      const handedOver = await unlessEnded(front.handedOver(), ending.signal)
+      if (!handedOver) return 130
+      const { first, carried } = handedOver
+      prepared.session.goOn(carried)
+      const lines = prepared.show(first)
       const file = logFile(context.paths, gate.listen)
       const append = openLogFile(file)
       front.send({ step: 'serving', log: file, lines })
       alone = true
       write = (_, text) => append(withTime(text))
-      log.print(`serving ${taken.role.roleArn} at ${gate.url}`)
-      await prepared.run(taken)
+      log.print(`serving ${isFailure(first) ? 'no role yet' : first.role.roleArn} at ${gate.url}`)
+      await prepared.run(first)
       log.print('ended')
       return 0
     } finally {

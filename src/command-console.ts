@@ -45,6 +45,7 @@ export async function openInBrowser({ paths, env, clock, log }: Context, url: st
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => ending.abort())
   await openPage({
     url,
+    title: 'the AWS console',
     folder,
     platform: process.platform,
     env: withoutSecrets(env),

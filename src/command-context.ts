@@ -20,7 +20,7 @@ import { addedOptions, describeAll, openPlugins, type InUse, type Plugins } from
 import type { Ask } from './provider.ts'
 import { findProvider, providerNames } from './providers.ts'
 import { run } from './run.ts'
-import { openSession, type Session } from './session.ts'
+import { openSession, type Carried, type Session } from './session.ts'
 import { canShowWait, showWait } from './term-wait.ts'
 import { createTerminal, type Terminal } from './term.ts'
 import type { Clock } from './types.ts'
@@ -56,6 +56,11 @@ export const systemClock: Clock = {
   },
 }
 
+/** In a CI job nobody ever comes to a terminal. */
+export function isJob(env: Env): boolean {
+  return /^(true|1)$/i.test(env['CI'] ?? '')
+}
+
 interface Configuration {
   readonly config: Config
   readonly paths: Paths
@@ -80,7 +85,7 @@ async function readConfiguration(flags: Flags, env: Env): Promise<Configuration>
   const resolve = (extra: OptionTable): Settings => {
     const given = resolveSettings(coreOptions, extra, { flags, env, config, identity: identity.values, plugins })
     // In a CI job nobody sits at the terminal, even where there is one.
-    return { ...given, noInput: given.noInput || /^(true|1)$/i.test(env['CI'] ?? '') }
+    return { ...given, noInput: given.noInput || isJob(env) }
   }
   return { config, paths, settings: resolve({}), resolve }
 }
@@ -167,11 +172,16 @@ export function optionsOnly(flags: Flags, env: Env): Settings {
   return resolveSettings(coreOptions, {}, { flags, env, config: emptyConfig })
 }
 
-/** `signer` takes the place of all that signs in, for a session that only takes back. */
-export async function sessionOf(context: Context, signer?: string): Promise<Session> {
+interface SessionChoices {
+  /** Takes the place of all that signs in, for a session that only takes back. */
+  readonly signer?: string
+  readonly carried?: Carried | undefined
+}
+
+export async function sessionOf(context: Context, { signer, carried }: SessionChoices = {}): Promise<Session> {
   const planned = planOf(context.config, context.settings)
   const plan = signer === undefined ? planned : { ...planned, auth: [], provider: signer }
-  return await openSession({ ...context, plan, ask: context.terminal, onWait: onWaitOf(context) })
+  return await openSession({ ...context, plan, ask: context.terminal, onWait: onWaitOf(context), carried })
 }
 
 /** Under `--debug` every request has lines of its own. */

@@ -24,7 +24,8 @@ export async function statusCommand(flags: Flags): Promise<number> {
 export async function stopCommand(flags: Flags): Promise<number> {
   const { file, status } = await meant(flags)
   await askDaemon(file, 'stop')
-  createLog().print(`stopped the cloudtoken with process id ${status.pid}`)
+  const { pid, url } = status
+  createLog().print(flags['json'] ? JSON.stringify({ pid, url }) : `stopped the cloudtoken with process id ${pid}`)
   return 0
 }
 

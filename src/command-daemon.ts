@@ -6,11 +6,11 @@ import { createAccessLog } from './access-log.ts'
 import { startBehind } from './background.ts'
 import { behind, lead } from './command-background.ts'
 import { createContext, optionsOnly, type Context, type Flags } from './command-context.ts'
-import { announce, closing, endOnSignals, prepare, signInFor, unlessEnded, warnAboutShadows } from './command-serve.ts'
+import { announce, closing, endOnSignals, orWait, prepare, unlessEnded, warnAboutShadows } from './command-serve.ts'
 import { respectOther } from './daemon-control.ts'
 import { isFailure } from './errors.ts'
 import { findPaths } from './files.ts'
-import { openGate, type Gate } from './gate.ts'
+import { couldOpen, openGate, type Gate } from './gate.ts'
 import { isMetadataAddress } from './linklocal.ts'
 import { createLog } from './log.ts'
 import type { OptionTable } from './option.ts'
@@ -76,7 +76,7 @@ async function asPerson({ flags, argv }: DaemonStart): Promise<number> {
   const { settings, log, paths, terminal, env } = context
   const listen = parseListen(settings.listen)
   await respectOther(env, paths, listen)
-  if (isMetadataAddress(listen.hostname) && !(await couldListen(context))) {
+  if (isMetadataAddress(listen.hostname) && !(await couldOpen({ listen, ipv6: settings.ipv6, log }))) {
     log.info(`root is needed to put ${listen.hostname} on this machine and to listen there; it is given up right after`)
     const words = [...argv.filter(word => !/^--(listen|config-dir)=/.test(word)), `--listen=${settings.listen}`]
     const chosen = settings.configDir === undefined ? [] : [`--config-dir=${paths.config}`]
@@ -111,29 +111,12 @@ async function serve(context: Context, gate: Gate, ending: AbortController): Pro
   warnAboutShadows(context)
   const prepared = await prepare(context, gate, ending)
   try {
-    const taken = await unlessEnded(signInFor(context, prepared.session, ending.signal), ending.signal)
-    if (!taken) return 130
-    announce(context, gate.url, prepared.show(taken))
-    await prepared.run(taken)
+    const first = await unlessEnded(orWait(context, prepared.session.signIn(ending.signal)), ending.signal)
+    if (!first) return 130
+    announce(context, gate.url, prepared.show(first))
+    await prepared.run(first)
     return 0
   } finally {
     await prepared.close()
-  }
-}
-
-/** Tried, not guessed: with the address there and low ports free for all, nobody has to become root. */
-async function couldListen({ settings, log }: Context): Promise<boolean> {
-  try {
-    const gate = await openGate({
-      listen: parseListen(settings.listen),
-      ipv6: settings.ipv6,
-      force: true,
-      log: { ...log, write: () => {}, print: () => {} },
-    })
-    await gate.close()
-    return true
-  } catch (error) {
-    if (isFailure(error) && error.kind === 'address') return false
-    throw error
   }
 }

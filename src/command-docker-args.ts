@@ -32,6 +32,10 @@ export function dockerArgsCommand({ settings, paths, log }: Context): number {
         )
   const regional = region === undefined ? [] : variables({ AWS_REGION: region, AWS_DEFAULT_REGION: region })
   const all = [...words, ...regional]
+  if (settings.json) {
+    log.print(JSON.stringify({ args: all, daemon: daemon ?? null }, undefined, 2))
+    return 0
+  }
   const spoiled = all.find(word => /\s/.test(word))
   if (spoiled) throw failure('config', `${JSON.stringify(spoiled)} has a blank in it, and $(...) would split it there`)
   log.print(all.join(' '))

@@ -8,7 +8,7 @@ import { assignments } from './shell.ts'
 
 /** With `--unset` the lines that take the variables away again; nobody has to sign in for that. */
 export async function envCommand(context: Context): Promise<number> {
-  const shell = shellOf(context.settings, context.env)
+  const shell = context.settings.json ? 'json' : shellOf(context.settings, context.env)
   if (context.settings.unset) {
     context.log.write(assignments(shell, Object.fromEntries(shellVariableNames.map(name => [name, undefined]))))
     return 0

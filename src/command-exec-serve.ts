@@ -74,7 +74,7 @@ async function renew(
     renew: ending => renewObtained(context, session, held, ending),
     lastSignIn: () => session.lastSignIn(),
     onState(state) {
-      held = state.credentials
+      held = state.credentials ?? held
       grant.show({ credentials: held, ...troubleOf(state) })
       const told = before?.lastError !== undefined && before.needsPerson === state.needsPerson
       if (state.lastError === undefined || !told) report(state, log)

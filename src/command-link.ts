@@ -19,23 +19,38 @@ export async function linkCommand(verb: string | undefined, flags: Flags): Promi
   if (!work) throw failure('usage', 'link wants up, down or status', { hint: 'cloudtoken link status' })
   const log = createLog()
   const repaired = verb === 'down' ? await repair() : []
+  const done: Done[] = []
   for (const address of flags['ipv6'] ? [metadataAddress, metadataAddress6] : [metadataAddress]) {
-    log.print(await work(address, repaired))
+    const each = await work(address, repaired)
+    done.push(each)
+    if (!flags['json']) log.print(each.words)
   }
+  if (flags['json']) log.print(JSON.stringify(done.map(({ result }) => result)))
   return 0
 }
 
-const verbs: Readonly<Record<string, (address: string, repaired: readonly string[]) => Promise<string>>> = {
+/** The same for programs and for people. */
+interface Done {
+  readonly result: object
+  readonly words: string
+}
+
+const verbs: Readonly<Record<string, (address: string, repaired: readonly string[]) => Promise<Done>>> = {
   async up(address) {
     const { added, device } = await addAddress(address, undefined, { keep: true })
-    return added ? `${address} is now on ${device}` : `${address} was on ${device} already`
+    const words = added ? `${address} is now on ${device}` : `${address} was on ${device} already`
+    return { result: { address, device, added }, words }
   },
   async down(address, repaired) {
     const { removed } = await removeAddress(address)
     const gone = removed || repaired.includes(address)
-    return gone ? `${address} has been removed` : `${address} is not ours to remove, or not there`
+    const words = gone ? `${address} has been removed` : `${address} is not ours to remove, or not there`
+    return { result: { address, removed: gone }, words }
   },
-  status: async address => describe(await linkStatus(address)),
+  async status(address) {
+    const result = await linkStatus(address)
+    return { result, words: describe(result) }
+  },
 }
 
 function describe({ address, device, state, pid }: LinkStatus): string {

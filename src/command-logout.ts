@@ -16,7 +16,7 @@ export async function logoutCommand(context: Context): Promise<number> {
     return undefined
   })
   // Where nobody can sign in there still is what the exporters wrote, and what was kept for anybody.
-  await (session ?? (await sessionOf(context, 'saml-response'))).forget()
+  await (session ?? (await sessionOf(context, { signer: 'saml-response' }))).forget()
   const identities = path.join(paths.state, 'identities')
   if (!session) remove(identities)
   // No secret of anybody is left that the keys would open.

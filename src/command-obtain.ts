@@ -6,12 +6,13 @@
 import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { sessionOf, type Context } from './command-context.ts'
-import { accountOf } from './arn.ts'
 import { askForCredentials, wantOf, type Want } from './daemon-credentials.ts'
 import { failure, isFailure } from './errors.ts'
 import { withLock } from './files.ts'
 import { dueAt } from './renewal.ts'
-import { chooseRole, offeredRoles, roleLines } from './roles.ts'
+import { chooseAtTerminal } from './command-picker.ts'
+import { chooseRole } from './roles.ts'
+import type { Offer } from './session-offer.ts'
 import type { Session } from './session.ts'
 import { fromTokens, toCache } from './tokens.ts'
 import type { Credentials, Role } from './types.ts'
@@ -121,41 +122,26 @@ function checkLength(context: Context, credentials: Credentials): void {
 }
 
 async function signIn(context: Context, session: Session, last: Role | undefined): Promise<Credentials> {
-  const { settings, terminal } = context
+  const { settings } = context
   const signal = new AbortController().signal
   const signedIn = await session.signIn('login', signal)
   if (signedIn.kind === 'credentials') return signedIn.credentials
   const wanted = { last, role: settings.role, roleNumber: settings.roleNumber, filter: settings.filter }
-  const choice = chooseRole(offeredRoles(signedIn.assertion, wanted), wanted)
-  const role = choice.role ?? (await askForRole(choice.menu, terminal))
-  const credentials = await session.assume(role, signedIn.assertion, 'login', signal)
+  const choice = chooseRole(await signedIn.offer.roles(wanted), wanted)
+  const role = choice.role ?? (await askForRole(context, session, signedIn.offer, choice.menu))
+  const credentials = await signedIn.offer.take(role, 'login', signal)
   if (choice.menu) session.rememberRole(role)
   return credentials
 }
 
-async function askForRole(roles: readonly Role[], terminal: Context['terminal']): Promise<Role> {
-  if (!terminal.interactive) {
-    const message = `the identity provider offers ${roles.length} roles, and none was named`
-    throw failure('person', message, { hint: 'name it with --role ARN, or run cloudtoken once and choose' })
-  }
-  return await chooseAtTerminal(terminal, roles)
+async function askForRole(context: Context, session: Session, offer: Offer, roles: readonly Role[]): Promise<Role> {
+  if (context.terminal.interactive) return await chooseAtTerminal(context, session, offer, roles)
+  const message = `the identity provider offers ${roles.length} roles, and none was named`
+  throw failure('person', message, { hint: 'name it with --role ARN, or run cloudtoken once and choose' })
 }
 
-/** The searchable menu; `names` by account id stand beside the roles. */
-export async function chooseAtTerminal(
-  terminal: Context['terminal'],
-  roles: readonly Role[],
-  names: ReadonlyMap<string, string> = new Map(),
-): Promise<Role> {
-  const labels = roleLines(roles)
-  const choices = roles.map((role, index) => {
-    const name = names.get(accountOf(role.roleArn))
-    return { value: role, label: (labels[index] ?? role.roleArn).trim(), ...(name && { hint: name }) }
-  })
-  return await terminal.choose('Enter number of role you want: ', choices)
-}
-
-function isNamed({ role, filter, roleNumber }: Context['settings']): boolean {
+/** Whether an option says which role. */
+export function isNamed({ role, filter, roleNumber }: Context['settings']): boolean {
   return Boolean(role || filter || roleNumber)
 }
 

@@ -187,18 +187,19 @@ function contextOf({ description, running, home, log }: Subject, mode: 'login' |
     paths: { home, config: path.join(home, 'config'), state: path.join(home, 'state') },
     env: running.env,
     daemon: false,
+    http: createHttp({ network: openNetwork({}, running.env), timeoutMs: 5000, log }),
+    clock: systemClock,
   }
 }
 
 async function answersOrFails(subject: Subject, mode: 'login' | 'refresh'): Promise<void> {
-  const { plugin, log } = subject
+  const { plugin } = subject
   const context = contextOf(subject, mode)
   const password = (): Promise<string> => (mode === 'refresh' ? nobody.secret('') : Promise.resolve('made up'))
   const work = (): Promise<unknown> => {
     if (isExecutable(subject)) return talk(subject, {}, [], mode)
     if (plugin.kind === 'provider') {
-      const http = createHttp({ network: openNetwork({}, context.env), timeoutMs: 5000, signal: context.signal, log })
-      return plugin.plugin.authenticate({ ...context, password, http, secrets: memorySecrets(), clock: systemClock })
+      return plugin.plugin.authenticate({ ...context, password, secrets: memorySecrets() })
     }
     return plugin.kind === 'stage' ? plugin.plugin.run(context) : Promise.resolve()
   }

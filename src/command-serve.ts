@@ -2,26 +2,27 @@
  * What the daemon does in the foreground and in the background alike.
  */
 import process from 'node:process'
-import { sessionOf, type Context } from './command-context.ts'
-import { takeRole } from './command-sign-in.ts'
+import { isJob, type Context } from './command-context.ts'
 import type { Taken } from './background.ts'
-import { beside, openContainerEndpoint, serveOther, takeOthers, type ContainerEndpoint } from './daemon-container.ts'
+import { beside, openContainerEndpoint, serveOther, type ContainerEndpoint } from './daemon-container.ts'
 import { openControl } from './daemon-control.ts'
 import { createHolding } from './daemon-credentials.ts'
+import { startSession, type FarSession } from './daemon-session.ts'
 import { createSimulation, startWanted } from './daemon-simulation.ts'
 import { createService, createServing } from './daemon.ts'
+import { isFailure, type Failure } from './errors.ts'
 import type { Gate } from './gate.ts'
 import { isMetadataAddress, metadataAddress, metadataAddress6 } from './linklocal.ts'
 import { parseListen } from './serve.ts'
-import type { Session } from './session.ts'
+import type { Credentials } from './types.ts'
 
 /** What is open and waits for its first credentials. */
 export interface Prepared {
-  readonly session: Session
+  readonly session: FarSession
   /** Answers with the lines that clients of the container endpoint need. */
-  show(first: Taken): readonly string[]
+  show(first: Taken | Failure): readonly string[]
   /** Until the signal aborts. */
-  run(first: Taken): Promise<void>
+  run(first: Taken | Failure): Promise<void>
   close(): Promise<void>
 }
 
@@ -29,19 +30,21 @@ export interface Prepared {
 export async function prepare(context: Context, gate: Gate, ending: AbortController): Promise<Prepared> {
   const metadata = await createService(context, gate.listen)
   const endpoint = await openContainerEndpoint(context)
+  const session = startSession(context.flags, context.log)
+  const holding = createHolding(session, context.settings)
+  const beyond: Pick<ContainerEndpoint, 'show'> = {
+    show(snapshot) {
+      endpoint.show(snapshot)
+      holding.showBeside(snapshot)
+    },
+  }
+  const others: Promise<void>[] = []
+  const serveOthers = (sets: readonly Credentials[]): void => {
+    for (const set of sets) others.push(serveOther(set, session, beyond, context, ending.signal))
+  }
   try {
     const simulation = createSimulation(beside(metadata, endpoint), context.clock)
-    const session = await sessionOf(context)
-    // Unlocked now, while somebody is there; a renewal asks nobody.
-    if (!session.ephemeral) await context.vault.holder(context.terminal)
-    const holding = createHolding(session, context.settings)
     const service = beside(simulation.service, holding)
-    const others: Pick<ContainerEndpoint, 'show'> = {
-      show(snapshot) {
-        endpoint.show(snapshot)
-        holding.showBeside(snapshot)
-      },
-    }
     const serving = createServing(session, service, context)
     gate.open(service.handler, context.settings)
     startWanted(simulation, metadata.wanted, context.clock, ending.signal)
@@ -50,6 +53,7 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
       gate,
       service,
       serving,
+      session,
       simulation,
       holding,
       end: () => ending.abort(),
@@ -57,16 +61,25 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
     return {
       session,
       show(first) {
-        service.show({ credentials: first.credentials })
-        for (const other of first.others) others.show({ credentials: other })
+        if (!isFailure(first)) {
+          service.show({ credentials: first.credentials })
+          for (const other of first.others) beyond.show({ credentials: other })
+        }
         return endpoint.lines()
       },
       async run(first) {
-        const rest = first.others.map(other => serveOther(other, session, others, context, ending.signal))
-        await Promise.all([serving.run(first.credentials, first.role, ending.signal), ...rest])
+        if (!isFailure(first)) serveOthers(first.others)
+        async function begin(signal: AbortSignal): Promise<Taken> {
+          const taken = await session.begin(signal)
+          serveOthers(taken.others)
+          return taken
+        }
+        await serving.run(first, begin, ending.signal)
+        await Promise.all(others)
       },
       async close() {
         control?.close()
+        await session.close()
         await endpoint.close()
       },
     }
@@ -76,13 +89,16 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
   }
 }
 
-/** The sign-in with the transcript's words, and what it brings to the files. */
-export async function signInFor(context: Context, session: Session, signal: AbortSignal): Promise<Taken> {
-  const { credentials, role, assertion } = await takeRole(context, session, signal)
-  const current = { role, ...(assertion && { assertion }) }
-  const others = await takeOthers(context.settings.alsoRole, current, session, signal)
-  await session.export(credentials, true)
-  return { credentials, role, others }
+/** Why there is no sign-in, where the daemon is to serve all the same: nobody can be asked now, and somebody may come. */
+export async function orWait({ settings, env, log }: Context, signIn: Promise<Taken>): Promise<Taken | Failure> {
+  try {
+    return await signIn
+  } catch (error) {
+    const waits = settings.noInput && !isJob(env) && isFailure(error)
+    if (!waits || !['person', 'refused', 'network'].includes(error.kind)) throw error
+    log.warn(`${error.message}; the daemon waits for a sign-in`, 'run cloudtoken in a terminal')
+    return error
+  }
 }
 
 export function announce({ settings, log }: Context, url: string, lines: readonly string[]): void {

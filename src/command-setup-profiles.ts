@@ -1,20 +1,18 @@
 /**
  * `setup-profiles`: for each role a profile in ~/.aws/config whose credentials come from `credential-process`.
  */
-import path from 'node:path'
 import process from 'node:process'
 import { configFile, credentialsFile, editShared, readShared } from './aws-files.ts'
 import { sessionOf, type Context } from './command-context.ts'
-import { variableOf } from './config.ts'
+import { saidWords } from './command-said.ts'
 import { failure } from './errors.ts'
 import { readSection } from './ini.ts'
-import { camelCase, type Option } from './option.ts'
 import { generalOptions } from './options-general.ts'
 import { chainOptions, roleOptions } from './options-role.ts'
 import { networkOptions } from './options-network.ts'
 import { signInOptions } from './options-sign-in.ts'
 import { nameProfiles, placeProfiles, removeProfiles, type Placed, type Profile } from './profiles.ts'
-import { filterRoles, offeredRoles } from './roles.ts'
+import { filterRoles } from './roles.ts'
 import { selfCommand } from './runtime.ts'
 
 export async function setupProfilesCommand(context: Context): Promise<number> {
@@ -30,10 +28,11 @@ export async function setupProfilesCommand(context: Context): Promise<number> {
   const signedIn = await session.signIn('login', new AbortController().signal)
   if (signedIn.kind === 'credentials')
     throw failure('role', 'this sign-in brings one set of credentials, not a list of roles')
-  const all = offeredRoles(signedIn.assertion)
+  const { offer } = signedIn
+  const all = await offer.roles()
   const roles = settings.filter ? filterRoles(all, settings.filter) : all
   const named = settings.profileName.includes('{name}')
-  const names = named ? await session.accountNames(signedIn.assertion, config.accounts) : new Map<string, string>()
+  const names = named ? await offer.names(config.accounts) : new Map<string, string>()
   const profiles = nameProfiles(roles, settings.profileName, names)
   const words = [...ownWords(), 'credential-process', ...identityWords(context)]
   const command = (profile: Profile): string => [...words, '--role', profile.role.roleArn].map(quoted).join(' ')
@@ -63,11 +62,11 @@ function ownWords(): string[] {
   return [command, ...args]
 }
 
-/** What a person said to this command, on the line or in the environment, and what the profile has to say again. */
-function identityWords({ flags, env, settings }: Context): string[] {
+/** What the profile has to say again. */
+function identityWords(context: Context): string[] {
   const { 'config-dir': configDir, 'config-file': file } = generalOptions
   const { 'session-duration': duration, region } = roleOptions
-  const table: Readonly<Record<string, Option>> = {
+  return saidWords(context, {
     'config-dir': configDir,
     'config-file': file,
     ...signInOptions,
@@ -75,23 +74,7 @@ function identityWords({ flags, env, settings }: Context): string[] {
     ...chainOptions,
     'session-duration': duration,
     region,
-  }
-  return Object.entries(table).flatMap(([name, option]) => {
-    const spelled = [name, ...(option.alias ?? [])]
-    const said = spelled.some(each => flags[each] !== undefined || env[variableOf(each)])
-    if (!said || option.secret || option.act || name === 'no-input') return []
-    const value: unknown = Reflect.get(settings, camelCase(name))
-    if (option.type === 'boolean') return value === true ? [`--${name}`] : []
-    const values = Array.isArray(value) ? value : [value]
-    return values.flatMap(each => [
-      `--${name}`,
-      option.value?.startsWith('FILE') || option.value === 'DIR' ? absolute(String(each)) : String(each),
-    ])
   })
-}
-
-function absolute(file: string): string {
-  return file.startsWith('arn:') || file.startsWith('~') ? file : path.resolve(file)
 }
 
 /** Some SDKs split the line themselves, others give it to a shell: only what all of them read alike. */

@@ -1,13 +1,14 @@
 /**
  * The bare command: sign in, choose a role, hand the credentials to the exporters. `-l` and `-n` stop at the list.
  */
-import { roleLines, chooseRole, filterRoles, offeredRoles } from './roles.ts'
+import { roleLines, chooseRole, filterRoles } from './roles.ts'
 import { accountOf } from './arn.ts'
-import type { SamlResponse } from './assertion.ts'
 import { sessionOf, type Context } from './command-context.ts'
-import { chooseAtTerminal } from './command-obtain.ts'
+import { isNamed } from './command-obtain.ts'
+import { chooseAtTerminal } from './command-picker.ts'
 import { failure } from './errors.ts'
 import type { Log } from './log.ts'
+import type { Offer } from './session-offer.ts'
 import type { Session } from './session.ts'
 import { awsTime } from './tokens.ts'
 import type { Credentials, Role } from './types.ts'
@@ -36,7 +37,7 @@ export interface Taken {
   readonly credentials: Credentials
   readonly role: Role
   /** Good for other roles too, as long as it lives; absent where the sign-in brought credentials. */
-  readonly assertion?: SamlResponse
+  readonly offer?: Offer
 }
 
 function toStderr(log: Log): Log['print'] {
@@ -59,38 +60,45 @@ async function consoleUrlOf(context: Context, credentials: Credentials): Promise
 }
 
 /** Signs in, settles the role with the transcript's words, and assumes it. */
-export async function takeRole(context: Context, session: Session, signal: AbortSignal): Promise<Taken> {
-  const signedIn = await session.signIn('login', signal)
+export async function takeRole(
+  context: Context,
+  session: Session,
+  signal: AbortSignal,
+  mode: 'login' | 'refresh' = 'login',
+): Promise<Taken> {
+  const signedIn = await session.signIn(mode, signal)
   if (signedIn.kind === 'credentials') {
     const { credentials } = signedIn
     context.log.print(`Using role ${credentials.roleArn}`)
     const { sourceRole, roleArn, samlProvider } = credentials
     return { credentials, role: sourceRole ?? { roleArn, providerArn: samlProvider ?? '' } }
   }
-  const role = await settleRole(context, session, signedIn.assertion)
-  const credentials = await session.assume(role, signedIn.assertion, 'login', signal)
+  const { offer } = signedIn
+  const role = await settleRole(context, session, offer, mode)
+  const credentials = await offer.take(role, mode, signal)
   session.rememberRole(role)
   context.log.print(`Using role ${role.roleArn}`)
   if (credentials.roleArn !== role.roleArn) context.log.print(`Using role ${credentials.roleArn}`)
-  return { credentials, role, assertion: signedIn.assertion }
+  return { credentials, role, offer }
 }
 
-async function settleRole(context: Context, session: Session, assertion: SamlResponse): Promise<Role> {
-  const { settings, log, terminal } = context
-  const last = settings.refresh ? session.lastRole() : undefined
+async function settleRole(context: Context, session: Session, offer: Offer, mode: 'login' | 'refresh'): Promise<Role> {
+  const { settings, log } = context
+  const again = settings.refresh || (mode === 'refresh' && !isNamed(settings))
+  const last = again ? session.lastRole() : undefined
   if (settings.refresh && !last) throw failure('role', 'there is no last role to take again', { hint: 'cloudtoken' })
   const wanted = { last, role: settings.role, roleNumber: settings.roleNumber, filter: settings.filter }
-  for (const warning of assertion.warnings) log.debug(warning)
-  const choice = chooseRole(offeredRoles(assertion, wanted), wanted)
+  for (const warning of offer.warnings) log.debug(warning)
+  const choice = chooseRole(await offer.roles(wanted), wanted)
   if (choice.role) {
     if (choice.auto) log.print(`Auto selecting matching role: ${choice.role.roleArn}`)
     return choice.role
   }
+  if (mode === 'refresh') throw failure('person', 'a role has to be chosen', { hint: 'cloudtoken' })
   log.print('Available roles to choose from:')
   const piped = await readNumber(context, choice.menu)
   if (piped) return piped
-  const names = await session.accountNames(assertion, context.config.accounts)
-  return await chooseAtTerminal(terminal, choice.menu, names)
+  return await chooseAtTerminal(context, session, offer, choice.menu)
 }
 
 /** The announcement's list and question, answered by a line of stdin; `undefined` when none comes and a terminal is there. */
@@ -116,9 +124,10 @@ async function listRoles({ settings, config, log }: Context, session: Session, s
   const signedIn = await session.signIn('login', signal)
   if (signedIn.kind === 'credentials')
     throw failure('role', 'this sign-in brings one set of credentials, not a list of roles')
-  const all = offeredRoles(signedIn.assertion)
+  const { offer } = signedIn
+  const all = await offer.roles()
   const roles = settings.filter ? filterRoles(all, settings.filter) : all
-  const names = await session.accountNames(signedIn.assertion, config.accounts)
+  const names = await offer.names(config.accounts)
   if (settings.json)
     log.print(
       JSON.stringify(
@@ -137,7 +146,7 @@ function described(role: Role, number: number, names: ReadonlyMap<string, string
   return {
     number,
     roleArn: role.roleArn,
-    providerArn: role.providerArn,
+    providerArn: role.providerArn || null,
     account,
     accountName: names.get(account) ?? null,
   }

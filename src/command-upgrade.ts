@@ -44,6 +44,10 @@ export async function upgradeCommand(flags: Flags): Promise<number> {
   const target = targetOf({ platform: process.platform, arch: process.arch, musl: isMusl() })
   const release = await findRelease(http, { base, key, target, version })
   const newer = compareVersions(release.version, pkg.version)
+  if (flags['json'] === true && flags['check'] === true) {
+    log.print(JSON.stringify({ version: pkg.version, release: release.version, newer: newer > 0, program }))
+    return 0
+  }
   if (newer === 0 || (newer < 0 && version === undefined)) {
     log.print(`cloudtoken ${pkg.version} is as new as the release there`)
     return 0

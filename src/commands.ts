@@ -126,7 +126,9 @@ export const commands: readonly Command[] = [
     name: 'logs',
     summary: 'what a daemon in the background has written; -f goes on',
     options: {
-      ...controlOptions,
+      listen: controlOptions.listen,
+      'config-dir': controlOptions['config-dir'],
+      help: controlOptions.help,
       follow: { type: 'boolean', alias: ['f'], act: true, summary: 'go on with what is added, until Ctrl-C' },
     },
     run: async ({ flags }) => (await import('./command-logs.ts')).logsCommand(flags),
@@ -138,6 +140,19 @@ export const commands: readonly Command[] = [
     options: { ...simulateOptions, ...controlOptions },
     positionals: Infinity,
     run: async ({ flags, words }) => (await import('./command-simulate.ts')).simulateCommand(flags, words),
+  },
+  {
+    name: 'service',
+    usage: 'install|uninstall|status',
+    summary: 'the daemon from the moment you log in (systemd, launchd, Windows)',
+    options: {
+      ...coreOptions,
+      'dry-run': { ...profileOptions['dry-run'], summary: 'show the service and the commands, and do nothing' },
+    },
+    positionals: 1,
+    run: withContext(async (context, { words }) =>
+      (await import('./command-service.ts')).serviceCommand(context, words[0]),
+    ),
   },
   {
     name: 'link',
@@ -175,6 +190,7 @@ export const commands: readonly Command[] = [
       'ca-file': networkOptions['ca-file'],
       quiet: generalOptions.quiet,
       debug: generalOptions.debug,
+      json: { ...generalOptions.json, summary: 'print what --check finds as JSON' },
       help: generalOptions.help,
     },
     run: async ({ flags }) => (await import('./command-upgrade.ts')).upgradeCommand(flags),

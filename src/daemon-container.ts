@@ -3,18 +3,15 @@
  */
 import path from 'node:path'
 import { createAccessLog } from './access-log.ts'
-import { isSamlProviderArn, roleName } from './arn.ts'
-import type { SamlResponse } from './assertion.ts'
+import { roleName } from './arn.ts'
 import { createContainer, type Grant } from './container.ts'
-import { troubleOf, type MetadataService, type Served } from './daemon.ts'
+import { troubleOf, type DaemonSession, type MetadataService, type Served } from './daemon.ts'
 import { failure, isFailure, messageOf } from './errors.ts'
 import { makePrivate, remove, writeFile, type Paths } from './files.ts'
 import type { MetadataSnapshot } from './metadata-document.ts'
 import { keepFresh } from './renewal.ts'
-import { chooseRole, offeredRoles } from './roles.ts'
 import { parseListen, serveMetadata, type MetadataServer } from './serve.ts'
-import type { Session } from './session.ts'
-import type { Credentials, Role } from './types.ts'
+import type { Credentials } from './types.ts'
 
 export interface ContainerEndpoint {
   /** Serves this under the path of its role; a role that is new gets a token, in a file. */
@@ -106,40 +103,10 @@ export function beside(
   }
 }
 
-/** The roles of `--also-role`, with the assertion of the sign-in that has just been. */
-export async function takeOthers(
-  wishes: readonly string[],
-  current: { readonly role: Role; readonly assertion?: SamlResponse },
-  session: Session,
-  signal: AbortSignal,
-): Promise<Credentials[]> {
-  const { role, assertion } = current
-  if (wishes.length === 0) return []
-  if (!assertion) throw failure('role', 'this sign-in brings one set of credentials, so there is no other role')
-  const others = new Map<string, Role>()
-  for (const wish of joinPairs(wishes)) {
-    const other = chooseRole(offeredRoles(assertion, { role: wish }), { role: wish }).role
-    if (other && other.roleArn !== role.roleArn) others.set(other.roleArn, other)
-  }
-  const sets: Credentials[] = []
-  for (const other of others.values()) sets.push(await session.assume(other, assertion, 'login', signal))
-  return sets
-}
-
-/** `ROLE_ARN,PROVIDER_ARN` is one wish, although a comma separates the values of the option. */
-function joinPairs(wishes: readonly string[]): string[] {
-  const joined: string[] = []
-  for (const wish of wishes) {
-    if (isSamlProviderArn(wish) && joined.length > 0) joined.push(`${joined.pop()},${wish}`)
-    else joined.push(wish)
-  }
-  return joined
-}
-
 /** Serves a role beside the current one and renews it until the signal aborts. */
 export async function serveOther(
   first: Credentials,
-  session: Session,
+  session: Pick<DaemonSession, 'renew' | 'lastSignIn'>,
   endpoint: Pick<ContainerEndpoint, 'show'>,
   { settings, clock, log }: Served,
   signal: AbortSignal,

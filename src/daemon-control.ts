@@ -6,6 +6,7 @@ import pkg from '../package.json' with { type: 'json' }
 import { controlFile, controlFiles } from './control-place.ts'
 import { askDaemon, noDaemon, readObject, startControl, type ControlServer } from './control.ts'
 import type { Holding } from './daemon-credentials.ts'
+import type { FarSession } from './daemon-session.ts'
 import { readOrder, type Simulation, type SimulationStatus } from './daemon-simulation.ts'
 import { timeOf, type MetadataService, type Serving, type ServingStatus } from './daemon.ts'
 import { failure, isFailure } from './errors.ts'
@@ -14,7 +15,6 @@ import type { Gate } from './gate.ts'
 import type { Listen } from './guard.ts'
 import type { Log } from './log.ts'
 import type { Holder } from './vault-key.ts'
-import type { Vault } from './vault.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -40,7 +40,7 @@ export interface Controlled {
   readonly service: MetadataService
   readonly serving: Serving
   readonly holding: Holding
-  readonly vault: Pick<Vault, 'keeps' | 'inUse'>
+  readonly session: Pick<FarSession, 'known'>
   readonly simulation: Simulation
   /** Ends the daemon. */
   end(): void
@@ -48,7 +48,7 @@ export interface Controlled {
 
 /** `undefined` where there can be no socket, which is told and no reason not to serve. */
 export async function openControl(daemon: Controlled): Promise<ControlServer | undefined> {
-  const { env, paths, log, gate, service, serving, simulation, holding, vault } = daemon
+  const { env, paths, log, gate, service, serving, simulation, holding, session } = daemon
   const started = new Date()
   const status = (): DaemonStatus => ({
     pid: process.pid,
@@ -57,7 +57,7 @@ export async function openControl(daemon: Controlled): Promise<ControlServer | u
     url: gate.url,
     ...serving.status(),
     requests: service.requests(),
-    secretStore: vault.keeps ? (vault.inUse() ?? null) : 'none',
+    secretStore: session.known()?.secretStore ?? null,
     simulated: simulation.status(),
   })
   try {

@@ -2,9 +2,11 @@
  * The set that a daemon holds, for a command of the same person that would have to sign in for it: over the control socket,
  * and only where it is exactly the set that the command would get.
  */
+import path from 'node:path'
 import { isRoleArn } from './arn.ts'
 import { controlFiles } from './control-place.ts'
 import { askDaemon, readObject } from './control.ts'
+import type { FarSession } from './daemon-session.ts'
 import type { Paths } from './files.ts'
 import type { MetadataSnapshot } from './metadata-document.ts'
 import type { Settings } from './options.ts'
@@ -43,8 +45,8 @@ export interface Holding {
   answer(want: string | undefined): string | undefined
 }
 
-export function createHolding(session: Pick<Session, 'identity' | 'variant'>, settings: Wish): Holding {
-  const own = wantOf({ ...session, lastRole: () => undefined }, settings).wish
+export function createHolding(session: Pick<FarSession, 'known'>, settings: Wish): Holding {
+  const own = wantOf({ identity: '', variant: '', lastRole: () => undefined }, settings).wish
   const others = new Map<string, Credentials>()
   let current: Credentials | undefined
   /** What the words of the daemon's own command line led to. */
@@ -60,7 +62,9 @@ export function createHolding(session: Pick<Session, 'identity' | 'variant'>, se
     },
     answer(text) {
       const { identity, variant, wish } = readObject(text ?? '')
-      if (identity !== session.identity || variant !== session.variant || typeof wish !== 'string') return undefined
+      const known = session.known()
+      if (!known || known.ephemeral || typeof wish !== 'string') return undefined
+      if (identity !== path.basename(known.folder) || variant !== known.variant) return undefined
       const role = wish === own ? first : wish
       const set = current && firstRole(current) === role ? current : others.get(role ?? '')
       return set && toCache(set)

@@ -32,23 +32,18 @@ export function createSimulation(inner: MetadataService, clock: Clock): Simulati
     return error && !over ? simulated : rest
   }
 
-  const handler: Handler = (request, path, caller) => {
-    const { error, slow } = simulated
-    return error || slow ? disturbed() : inner.handler(request, path, caller)
-
-    async function disturbed(): Promise<Response> {
-      if (slow) await clock.sleep(slow.milliseconds)
-      const status = state().error?.status
-      return status === undefined
-        ? await inner.handler(request, path, caller)
-        : errorPage(status, STATUS_CODES[status] ?? 'Simulated')
-    }
+  async function disturbed(...[request, path, caller]: Parameters<Handler>): Promise<Response> {
+    if (simulated.slow) await clock.sleep(simulated.slow.milliseconds)
+    const status = state().error?.status
+    if (status === undefined) return await inner.handler(request, path, caller)
+    return errorPage(status, STATUS_CODES[status] ?? 'Simulated')
   }
 
   return {
     service: {
       ...inner,
-      handler,
+      handler: (request, path, caller) =>
+        simulated.error || simulated.slow ? disturbed(request, path, caller) : inner.handler(request, path, caller),
       show(snapshot) {
         shown = snapshot
         inner.show(withSimulation(shown, simulated))
@@ -89,7 +84,7 @@ export function startWanted(
   signal: AbortSignal,
 ): void {
   for (const { simulated, delaySeconds } of wanted ?? []) {
-    void clock.sleep(1000 * delaySeconds, signal).then(() => simulation.order({ begin: simulated }))
+    void clock.sleep(1000 * delaySeconds, signal).then(() => signal.aborted || simulation.order({ begin: simulated }))
   }
 }
 

@@ -5,9 +5,11 @@ import type { Buffer } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import process from 'node:process'
+import { isRoleArn } from './arn.ts'
+import type { Taken } from './background.ts'
 import type { Config } from './config.ts'
 import { createAdmission } from './daemon-readers.ts'
-import { failure, isFailure, messageOf } from './errors.ts'
+import { failure, isFailure, messageOf, type Failure } from './errors.ts'
 import { readBytes, writeFile, type Paths } from './files.ts'
 import type { Listen } from './guard.ts'
 import type { Log } from './log.ts'
@@ -45,7 +47,7 @@ export async function createService(served: Served, listen: Listen): Promise<Met
   const { settings, paths, log } = served
   let snapshot: MetadataSnapshot = {}
   const key = tokenKey(paths)
-  const { source, warnings, requireToken, wanted } = sourceOf(served, key.toString('hex'))
+  const { source, warnings, requireToken, wanted } = await sourceOf(served, key.toString('hex'))
   for (const warning of warnings) log.warn(warning)
   const answer = createMetadata({
     snapshot: () => snapshot,
@@ -76,6 +78,14 @@ function tokenKey(paths: Paths): Buffer {
   return key
 }
 
+/** What the daemon needs of a session, which is in another process. */
+export interface DaemonSession extends Pick<
+  Session,
+  'renew' | 'take' | 'rememberRole' | 'lastRole' | 'lastSignIn' | 'idpSessionEnd'
+> {
+  export(credentials: Credentials): Promise<void>
+}
+
 /** What `status` says; times without fractions of seconds. */
 export interface ServingStatus {
   readonly state: 'signing-in' | 'serving' | 'retrying' | 'needs-person'
@@ -96,12 +106,12 @@ export interface Serving {
   refresh(): Promise<Credentials>
   /** Another role for everybody, in one step; the old one stays when that fails. */
   use(wish: string): Promise<Credentials>
-  /** Serves these credentials and renews them until the signal aborts. */
-  run(first: Credentials, role: Role, signal: AbortSignal): Promise<void>
+  /** Serves and renews until the signal aborts; with a failure in the place of a sign-in, as soon as `begin` brings one. */
+  run(first: Taken | Failure, begin: (signal: AbortSignal) => Promise<Taken>, signal: AbortSignal): Promise<void>
 }
 
 export function createServing(
-  session: Session,
+  session: DaemonSession,
   service: MetadataService,
   { settings, clock, log }: Pick<Served, 'settings' | 'clock' | 'log'>,
 ): Serving {
@@ -118,9 +128,10 @@ export function createServing(
   }
 
   function show(next: RenewalState): void {
-    service.show({ credentials: next.credentials, ...troubleOf(next) })
-    // The first set was exported before.
-    if (state && next.credentials !== state.credentials) exporting = exportAgain(session, next.credentials, log)
+    service.show({ credentials: next.credentials, role: expected(), ...troubleOf(next) })
+    // The set of a sign-in was exported with it.
+    if (state && next.credentials && next.credentials !== state.credentials)
+      exporting = exportAgain(session, next.credentials, log)
     state = next
     report(next, log)
     if (next.needsPerson && !told) {
@@ -129,7 +140,13 @@ export function createServing(
     told = next.needsPerson
   }
 
-  let current: Role
+  /** The role that there will be, where that is known before there are credentials. */
+  function expected(): string | undefined {
+    const { role } = settings
+    return role !== undefined && isRoleArn(role) ? role : session.lastRole()?.roleArn
+  }
+
+  let current: Role | undefined
   return {
     status: () => ({
       state: !state
@@ -139,8 +156,8 @@ export function createServing(
           : state.lastError === undefined
             ? 'serving'
             : 'retrying',
-      role: state?.credentials.roleArn ?? null,
-      expiration: timeOf(state?.credentials.expiration),
+      role: state?.credentials?.roleArn ?? (state && expected()) ?? null,
+      expiration: timeOf(state?.credentials?.expiration),
       nextRenewal: state && !state.needsPerson ? timeOf(new Date(state.next)) : null,
       idpSessionEnd: timeOf(session.idpSessionEnd()),
       lastError: state?.lastError ?? null,
@@ -156,13 +173,18 @@ export function createServing(
         return credentials
       })
     },
-    async run(first, role, signal) {
-      current = role
-      await keepFresh(first, {
+    async run(first, begin, signal) {
+      if (!isFailure(first)) current = first.role
+      await keepFresh(isFailure(first) ? first : first.credentials, {
         clock,
         signal,
         interval: settings.refreshInterval,
-        renew: end => session.renew(current, end),
+        async renew(end) {
+          if (current) return await session.renew(current, end)
+          const { role, credentials } = await begin(end)
+          current = role
+          return credentials
+        },
         lastSignIn: () => session.lastSignIn(),
         onState: show,
         orders,
@@ -182,9 +204,9 @@ export function timeOf(date: Date | undefined): string | null {
 }
 
 /** A file that cannot be written is no reason to stop serving. */
-async function exportAgain(session: Session, credentials: Credentials, log: Log): Promise<void> {
+async function exportAgain(session: DaemonSession, credentials: Credentials, log: Log): Promise<void> {
   try {
-    await session.export(credentials, true)
+    await session.export(credentials)
   } catch (error) {
     log.warn(messageOf(error))
   }
@@ -200,13 +222,10 @@ export function troubleOf(state: RenewalState): Pick<MetadataSnapshot, 'trouble'
 
 /** What a person should know of a new state. */
 export function report(state: RenewalState, log: Log): void {
-  const until = timeOf(state.credentials.expiration)
+  const until = timeOf(state.credentials?.expiration)
+  const what = until === null ? 'there are no credentials yet' : `cannot renew the credentials, which end at ${until}`
   if (state.lastError === undefined)
     log.debug(`serving credentials until ${until}, next renewal ${new Date(state.next).toISOString()}`)
-  else if (state.needsPerson)
-    log.error(
-      `cannot renew the credentials, which end at ${until}: ${state.lastError}`,
-      'run cloudtoken in another terminal and sign in',
-    )
-  else log.warn(`cannot renew the credentials, which end at ${until}: ${state.lastError}; trying again`)
+  else if (state.needsPerson) log.error(`${what}: ${state.lastError}`, 'run cloudtoken in another terminal and sign in')
+  else log.warn(`${what}: ${state.lastError}; trying again`)
 }

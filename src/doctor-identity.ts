@@ -35,7 +35,7 @@ export async function judgeIdentity(options: JudgedSignIn): Promise<Finding[]> {
     if (entry === undefined || !providerNames().includes(name)) return [ok(check, `${name} has no page to look at`)]
     const network = openNetwork(settings, env)
     await createHttp({ network, timeoutMs: patience, log: options.log }).request({ url: entry })
-    if (settings.browser || name === 'browser') {
+    if (settings.browser || provider.inBrowser) {
       const browser = findBrowser(settings.browserPath, { platform: process.platform, env, isProgram })
       return [ok(check, `${new URL(entry).host} answers, and ${browser.name} will show its pages`)]
     }

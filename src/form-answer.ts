@@ -26,7 +26,7 @@ export async function answerCredentials(
   if (kind.code) needPerson(walk, page)
   const before = walk.passwords.get(target.host) ?? walk.passwords.get(hostOf(page))
   if (before) throw refused(walk, before, page)
-  await allowSecret(walk, kind.form, target)
+  await allowSecret(walk, page, kind.form)
   const values: Record<string, string> = {}
   if (kind.userName) values[kind.userName.name] = await userNameOf(walk)
   const organization = organizationOf(kind.form)
@@ -49,7 +49,7 @@ export async function answerIdentifier(walk: Walk, page: Page, kind: Kind<'ident
     const code = codeOfText(text, walk.recipe.errorTexts) ?? 'username-refused'
     throw formFailure(code, `${host} did not accept the user name${text && `: ${text}`}`)
   }
-  await allowSecret(walk, kind.form, targetOf(page, kind.form))
+  await allowSecret(walk, page, kind.form)
   walk.userNames.set(host, page)
   return send(page, kind.form, { [kind.userName.name]: await userNameOf(walk) })
 }

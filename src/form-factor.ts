@@ -42,7 +42,7 @@ export async function answerCode(walk: Walk, page: Page, kind: Kind<'code'>): Pr
     if (stop || sent.count >= maxCodes) throw formFailure(stop ? code : 'mfa-refused', message)
     walk.context.ask.tell(message)
   }
-  await allowSecret(walk, kind.form, target)
+  await allowSecret(walk, page, kind.form)
   const values: Record<string, string> = {}
   if (kind.userName && kind.userName.value === '') values[kind.userName.name] = await userNameOf(walk)
   // A page of one's own password and a code; after a log-in page on the same host only the code is wanted.

@@ -27,6 +27,7 @@ export type FormCode =
   | 'saml-missing'
   | 'too-many-pages'
   | 'foreign-host'
+  | 'client-certificate'
   | 'insecure'
 
 export type ErrorTexts = readonly (readonly [pattern: RegExp, code: FormCode])[]
@@ -54,6 +55,7 @@ const kinds: Readonly<Record<FormCode, readonly [FailureKind, string?]>> = {
   'saml-missing': ['network', 'check --url: it must be the sign-in address for AWS'],
   'too-many-pages': ['network', 'check --url: it must be the sign-in address for AWS'],
   'foreign-host': ['refused', 'sign in on a terminal and confirm the host, or correct --url'],
+  'client-certificate': ['config', 'cloudtoken --client-cert FILE --client-key FILE'],
   insecure: ['config', 'use an address that begins with https://'],
 }
 
@@ -63,6 +65,11 @@ export function formFailure(code: FormCode, message: string, hint?: string): Fai
 }
 
 const known: ErrorTexts = [
+  // nginx and IIS, which leave it to the page to say so.
+  [
+    /no required SSL certificate was sent|403\.7\b|client certificate (?:is )?(?:required|needed|missing)/i,
+    'client-certificate',
+  ],
   [/state information (?:was )?lost|\bNOSTATE\b|stale request|\bno state\b/i, 'state-lost'],
   [
     /metadata not found|unable to locate metadata|METADATANOTFOUND|unable to respond|unsupported request/i,

@@ -29,19 +29,20 @@ export function protocolHop(page: Page): Hop | undefined {
     // PingID asks whether the browser speaks WebAuthn; this one does not.
     const probe = named(form, 'isWebAuthnSupportedByBrowser')
     if (probe) return { kind: 'hop-form', form, values: { [probe.name]: 'false' } }
-    if (isSilent(form) && named(form, 'ppm_request')?.value) return { kind: 'hop-form', form, rings: true }
-    return isBackFromPing(page, form) ? { kind: 'hop-form', form } : undefined
+    return betweenPings(page, form)
   })
 }
 
-/** From PingID to PingFederate, or to PingID's next page; scripts in files of their own send these. */
-function isBackFromPing({ forms }: Page, form: Form): boolean {
-  if (!isSilent(form)) return false
-  if (named(form, 'ppm_response')?.value) return true
-  if (form.id === 'form1' && named(form, 'csrfToken')) return !forms.some(({ id }) => /^res?ponseView$/.test(id))
-  // PingFederate goes on. A script that would fill something in has an empty field for it.
-  const whole = form.controls.every(({ type, value }) => type === 'hidden' && value !== '')
-  return whole && form.method === 'post' && named(form, 'RelayState') !== undefined && !named(form, 'SAMLResponse')
+/** To PingID, through it, and back to PingFederate: hidden fields, sent by scripts in files of their own. */
+function betweenPings({ forms }: Page, form: Form): Hop | undefined {
+  const has = (name: string): boolean => named(form, name) !== undefined
+  if (!form.controls.every(({ type }) => type === 'hidden')) return undefined
+  if (has('ppm_request')) return { kind: 'hop-form', form, rings: true }
+  const through = form.id === 'form1' && has('csrfToken') && !forms.some(({ id }) => /^res?ponseView$/.test(id))
+  // A script that would fill something in has an empty field for it.
+  const whole = forms.length === 1 && form.method === 'post' && form.controls.every(({ value }) => value !== '')
+  const back = whole && has('RelayState') && !has('SAMLResponse')
+  return has('ppm_response') || through || back ? { kind: 'hop-form', form } : undefined
 }
 
 /** Sent by a script as soon as the page is there. */

@@ -16,7 +16,7 @@ import { forgetMemory } from './form-memory.ts'
 import { classify, type PageKind } from './form-page.ts'
 import { errorOf, leaveAwsAlone, noPage, tidy, unknownPage } from './form-stop.ts'
 import { clean, place } from './form-text.ts'
-import { allowSecret, beginWalk, onward, pressOnce, targetOf, type FormRecipe, type Walk } from './form-walk.ts'
+import { allowSecret, beginWalk, onward, pressOnce, type FormRecipe, type Walk } from './form-walk.ts'
 import type { DuoPage } from './mfa-duo.ts'
 
 const maxPages = 30
@@ -54,7 +54,7 @@ export async function formLogin(context: ProviderContext, recipe: FormRecipe): P
           `no response for AWS after ${maxPages} pages, the last at ${place(step.url)}`,
         )
       leaveAwsAlone(step.url)
-      step = await answer(walk, 'bytes' in step ? step : await context.http.request(step))
+      step = await answer(walk, 'bytes' in step ? step : await walk.context.http.request(step))
     }
     return step
   } catch (error) {
@@ -90,9 +90,9 @@ async function answer(walk: Walk, response: HttpResponse): Promise<HttpRequest |
     case 'code':
       return answerCode(walk, page, kind)
     case 'consent':
-      return answerConsent(walk, page, kind)
+      return onward(page, await answerConsent(walk, page, kind))
     case 'choice':
-      return answerChoice(walk, page, kind)
+      return onward(page, await answerChoice(walk, page, kind))
     case 'push':
       return answerPush(walk, page, kind)
     case 'method':
@@ -120,7 +120,7 @@ async function answerAnyDuo(walk: Walk, page: Page, duo: DuoPage): Promise<HttpR
   // Duo's own pages say whose they are; this one belongs to whoever shows it.
   if (duo.stage === 'list') {
     needPerson(walk, page)
-    await allowSecret(walk, duo.form, targetOf(page, duo.form))
+    await allowSecret(walk, page, duo.form)
     walk.last = 'code'
   }
   const { answerDuo } = await import('./mfa-duo-answer.ts')
@@ -128,13 +128,17 @@ async function answerAnyDuo(walk: Walk, page: Page, duo: DuoPage): Promise<HttpR
   return 'bytes' in step ? step : onward(page, step)
 }
 
-/** Done when the response is for AWS; else a chain: another service provider waits for it. */
+/**
+ * Done when the response is for AWS; else a chain: another service provider waits for it. One that says of itself that it is
+ * for AWS goes nowhere else, whatever the page around it says.
+ */
 function passOn(page: Page, { form, response }: Extract<PageKind, { kind: 'response' }>): HttpRequest | Assertion {
   const request = submit(page, form)
   const stated = form.action?.trim()
   const target =
     stated && !/^javascript:/i.test(stated) ? request.url : (response.destination ?? response.recipient ?? request.url)
-  if (!isAwsSignIn(target)) return onward(page, request)
+  const meant = response.destination ?? response.recipient ?? ''
+  if (!isAwsSignIn(target) && !isAwsSignIn(meant)) return onward(page, request)
   return { kind: 'saml', response: response.base64 }
 }
 

@@ -105,27 +105,40 @@ function scrubScript(script: string): string {
     .replace(/\?[^\s"'<>]{1,4000}/g, `?${stars}`)
 }
 
-function withoutSecrets(text: string, secrets: readonly string[]): string {
+/** In any spelling that pages and scripts have for a character, also where one text mixes them. */
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
   let out = text
   for (const secret of secrets.toSorted((a, b) => b.length - a.length)) {
-    for (const spelling of spellings(secret)) out = out.replaceAll(spelling, stars)
+    if (secret !== '') out = out.replace(new RegExp([...secret].map(spellings).join(''), 'gu'), stars)
   }
   return out
 }
 
-function spellings(secret: string): Set<string> {
-  if (secret === '') return new Set()
-  const url = encodeURIComponent(secret)
-  const html = secret.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-  const quoted = html.replaceAll('"', '&quot;')
-  return new Set([
-    secret,
-    url,
-    url.replaceAll('%20', '+'),
-    html,
-    quoted,
-    quoted.replaceAll("'", '&#39;'),
-    quoted.replaceAll("'", '&#x27;'),
-    JSON.stringify(secret).slice(1, -1),
-  ])
+const names: Readonly<Record<string, string>> = {
+  '&': 'amp',
+  '<': 'lt',
+  '>': 'gt',
+  '"': 'quot',
+  "'": 'apos',
+  ' ': 'nbsp',
+}
+
+/** A pattern for one character: itself, percent-encoded, an entity of HTML, an escape of JSON or JavaScript. */
+function spellings(char: string): string {
+  const code = char.codePointAt(0) ?? 0
+  const hex = code.toString(16)
+  const anyCase = (digits: string): string => digits.replace(/[a-f]/g, digit => `[${digit}${digit.toUpperCase()}]`)
+  const bytes = [...new TextEncoder().encode(char)].map(byte => `%${anyCase(byte.toString(16).padStart(2, '0'))}`)
+  const units = Array.from({ length: char.length }, (_, at) => char.charCodeAt(at))
+  return `(?:${[
+    // The longest first, so that nothing is left of it.
+    bytes.join(''),
+    units.map(unit => `\\\\u${anyCase(unit.toString(16).padStart(4, '0'))}`).join(''),
+    ...(code < 256 ? [`(?:\\\\x|%)${anyCase(hex.padStart(2, '0'))}`] : []),
+    `&#0*${code};`,
+    `&#[xX]0*${anyCase(hex)};`,
+    ...(names[char] ? [`&${names[char]};`] : []),
+    ...(char === ' ' ? ['\\+'] : []),
+    `\\\\?${char.replace(/[\\^$.*+?()[\]{}|/]/u, '\\$&')}`,
+  ].join('|')})`
 }

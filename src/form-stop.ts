@@ -6,7 +6,7 @@ import { failure, isFailure } from './errors.ts'
 import type { HttpRequest, HttpResponse } from './http.ts'
 import type { Page } from './html.ts'
 import { codeOfText, errorPage, formFailure, hostOf, refusal } from './form-failure.ts'
-import { savePage, scrubText } from './form-report.ts'
+import { savePage, scrubText, withoutSecrets } from './form-report.ts'
 import { clean, place } from './form-text.ts'
 import { restart, type Walk } from './form-walk.ts'
 
@@ -67,10 +67,14 @@ export function leaveAwsAlone(url: string): void {
 export function tidy(walk: Walk, error: unknown): unknown {
   if (!isFailure(error)) return error
   const { kind, hint, code, cause } = error
-  let message = error.message
-  for (const secret of walk.secrets) if (secret.length > 3) message = message.replaceAll(secret, '*****')
+  const said = withoutSecrets(
+    error.message,
+    walk.secrets.filter(secret => secret.length > 3),
+  )
   const ended =
     kind === 'person' && walk.context.mode === 'refresh' && (code === undefined || !/^(?:captcha|foreign-)/.test(code))
-  if (ended) message = `the session at ${walk.entry.host} has ended and signing in again needs a person: ${message}`
+  const message = ended
+    ? `the session at ${walk.entry.host} has ended and signing in again needs a person: ${said}`
+    : said
   return failure(kind, message, { hint: ended ? 'cloudtoken' : hint, code: ended ? 'idp-session-ended' : code, cause })
 }

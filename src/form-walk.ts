@@ -1,7 +1,7 @@
 /**
  * One sign-in under way: what was sent where, what may be sent where, and what must never be shown.
  */
-import type { HttpRequest, HttpResponse } from './http.ts'
+import { isLoopback, type HttpRequest, type HttpResponse } from './http.ts'
 import { submit, type Form, type Page } from './html.ts'
 import type { ProviderContext } from './provider.ts'
 import type { Assertion } from './types.ts'
@@ -11,7 +11,9 @@ import { chooseButton } from './form-button.ts'
 import { formFailure, hostOf, type ErrorTexts, type FormCode } from './form-failure.ts'
 import { named } from './form-fields.ts'
 import { readMemory, remember } from './form-memory.ts'
+import { withoutSecrets } from './form-report.ts'
 import { clean, isPrivateWay, place } from './form-text.ts'
+import { isDuo } from './mfa-duo.ts'
 
 /** All that tells one form-driven provider from another. */
 export interface FormRecipe {
@@ -55,11 +57,22 @@ export interface Walk {
 }
 
 export function beginWalk(context: ProviderContext, recipe: FormRecipe): Walk {
-  return {
-    context,
+  const secrets: string[] = []
+  const entry = new URL(recipe.entry(context.settings))
+  const walk: Walk = {
+    context: {
+      ...context,
+      http: {
+        ...context.http,
+        request(request) {
+          checkLeaving(walk, request)
+          return context.http.request(request)
+        },
+      },
+    },
     recipe,
-    entry: new URL(recipe.entry(context.settings)),
-    secrets: [],
+    entry,
+    secrets,
     passwords: new Map(),
     userNames: new Map(),
     codes: new Map(),
@@ -69,6 +82,23 @@ export function beginWalk(context: ProviderContext, recipe: FormRecipe): Walk {
     userName: context.username,
     password: undefined,
   }
+  return walk
+}
+
+/**
+ * The last gate, whatever led to the request: a password or a code that was typed or read leaves for approved hosts alone,
+ * and never in an address. Those under six characters occur in anything.
+ */
+function checkLeaving(walk: Walk, { url, body }: HttpRequest): void {
+  const secrets = walk.secrets.filter(secret => secret.length >= 6)
+  if (secrets.length === 0) return
+  const target = new URL(url)
+  // Tokens that stand for a session have their place there.
+  if ([...target.searchParams.values()].some(value => value === walk.password))
+    throw formFailure('insecure', `${target.host} would get the password in an address`)
+  if (isApproved(walk, target) || isDuo(target.hostname)) return
+  if (typeof body === 'string' && withoutSecrets(body, secrets) !== body)
+    throw formFailure('foreign-host', `the sign-in would send the password or a code to ${target.host}, unasked`)
 }
 
 /** From the entry again, as a browser whose session was lost; nothing that was sent before has been judged. */
@@ -95,8 +125,10 @@ export function pressOnce(walk: Walk, page: Page, what: string): void {
  * Passwords and codes go over https (or to this machine), in a body, to the entry host or to a host that the person
  * approved once.
  */
-export async function allowSecret(walk: Walk, form: Form, target: URL): Promise<void> {
-  if (form.method !== 'post')
+export async function allowSecret(walk: Walk, page: Page, form: Form): Promise<void> {
+  const { url, method } = pressed(page, form)
+  const target = new URL(url)
+  if (method !== 'POST')
     throw formFailure('insecure', `the sign-in form of ${target.host} would put the password into the address`)
   await allowHost(walk, target)
 }
@@ -106,16 +138,23 @@ export async function allowHost(walk: Walk, target: URL): Promise<void> {
   const { context, entry } = walk
   if (!isPrivateWay(target))
     throw formFailure('insecure', `the sign-in wants the password sent to ${place(target.href)}, unencrypted`)
-  const key = `${entry.host} ${target.host}`
-  if (target.host === entry.host || walk.recipe.ownHosts?.includes(target.host)) return
-  if (readMemory(context.store).hosts.includes(key)) return
+  if (isApproved(walk, target)) return
   const facts = `${entry.host} sends the sign-in on to ${target.host}`
   if (context.mode === 'refresh') {
     throw failure('person', `${facts}, which nobody has approved`, { code: 'foreign-host', hint: 'cloudtoken' })
   }
   const yes = await context.ask.confirm(`${facts}. Enter your password or code there?`, false)
   if (!yes) throw formFailure('foreign-host', `${facts}, which was not approved`)
-  remember(context.store, memory => ({ hosts: [...memory.hosts, key] }))
+  remember(context.store, memory => ({ hosts: [...memory.hosts, approval(walk, target)] }))
+}
+
+function isApproved(walk: Walk, target: URL): boolean {
+  if (target.host === walk.entry.host || walk.recipe.ownHosts?.includes(target.host)) return true
+  return readMemory(walk.context.store).hosts.includes(approval(walk, target))
+}
+
+function approval({ entry }: Walk, { host }: URL): string {
+  return `${entry.host} ${host}`
 }
 
 export async function userNameOf(walk: Walk): Promise<string> {
@@ -148,7 +187,12 @@ export function send(page: Page, form: Form, values: Record<string, string>): Ht
 }
 
 export function targetOf(page: Page, form: Form): URL {
-  return new URL(submit(page, form).url)
+  return new URL(pressed(page, form).url)
+}
+
+/** As `send` sends it, without the values: its button may lead elsewhere than its form says, or by another method. */
+function pressed(page: Page, form: Form): HttpRequest {
+  return submit(page, form, {}, chooseButton(form))
 }
 
 /** ADFS 2019 keeps the name of the method outside of the form; servers that register devices insist on it. */
@@ -161,11 +205,16 @@ function methodBeside({ forms, loose }: Page, form: Form): Record<string, string
   return beside || options ? { AuthMethod: beside?.value || 'FormsAuthentication' } : {}
 }
 
-/** What a page sends on by itself may hold tokens and assertions: never from https into the clear. */
+/**
+ * What a page sends on by itself may hold tokens and assertions: never from https into the clear. And no page from elsewhere
+ * speaks to the servers of this machine by way of us.
+ */
 export function onward(page: Page, request: HttpRequest): HttpRequest {
   const target = new URL(request.url)
   if (!/^https?:$/.test(target.protocol) || (!isPrivateWay(target) && isPrivateWay(new URL(page.url)))) {
     throw formFailure('insecure', `${hostOf(page)} leads on to ${place(request.url)}, which is not https`)
   }
+  if (isLoopback(target.hostname) && !isLoopback(new URL(page.url).hostname))
+    throw formFailure('insecure', `${hostOf(page)} leads to this machine, ${place(request.url)}`, 'check --url')
   return request
 }

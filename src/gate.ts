@@ -58,11 +58,13 @@ export async function openGate({ listen, ipv6 = false, force, log, accessLog }: 
   }
   const mark = `cloudtoken-${randomBytes(8).toString('hex')}`
   let handler: Handler = () => waiting(mark)
+  // Our own look at ourselves is none of the log's business.
+  let logged = false
   const open = async (where: Listen): Promise<MetadataServer> => {
     const server = await serveMetadata({
       listen: where,
       handler: (request, target, caller) => handler(request, target, caller),
-      ...(accessLog && { onAccess: accessLog.note }),
+      ...(accessLog && { onAccess: access => logged && accessLog.note(access) }),
     })
     undo.push(() => server.stop())
     if (isMetadataAddress(where.hostname)) await selfTest(server, mark, force, log)
@@ -81,6 +83,7 @@ export async function openGate({ listen, ipv6 = false, force, log, accessLog }: 
         const onRefuse = (reason: string, hint?: string): void => log.warn(reason, hint)
         for (const each of servers) each.restrict({ allowFrom, allowHosts: allowHost, onRefuse })
         handler = next
+        logged = true
       },
       close,
     }
@@ -155,4 +158,16 @@ async function takeAddress(address: string, force: boolean, log: Log, undo: (() 
     throw error
   }
   if (hidden) log.warn(`a route to ${address} is hidden as long as cloudtoken has the address: ${hidden}`)
+}
+
+/** Tried, not guessed: with the address there and low ports free for all, nobody has to become root. */
+export async function couldOpen({ log, ...options }: Pick<GateOptions, 'listen' | 'ipv6' | 'log'>): Promise<boolean> {
+  try {
+    const gate = await openGate({ ...options, force: true, log: { ...log, write: () => {}, print: () => {} } })
+    await gate.close()
+    return true
+  } catch (error) {
+    if (isFailure(error) && error.kind === 'address') return false
+    throw error
+  }
 }

@@ -5,7 +5,7 @@ import { readControls, type OwnedControl } from './html-control.ts'
 import type { Draft, FormDraft } from './html-draft.ts'
 import type { Form, Page } from './html-page.ts'
 import { readDraft } from './html-read.ts'
-import { effectOf } from './html-script.ts'
+import { effectOf, longestScript } from './html-script.ts'
 import { excerpt } from './html-text.ts'
 import { canonicalCharset, charsetOf } from './http-charset.ts'
 import type { HttpResponse } from './http.ts'
@@ -86,9 +86,6 @@ function fieldErrors(draft: Draft): string[] {
       .map(excerpt)
   })
 }
-
-/** Longer scripts are libraries and data. */
-const longestScript = 32_000
 
 function scriptEffect(draft: Draft): ReturnType<typeof effectOf> {
   const scripts = draft.scripts.filter(({ code }) => code.length <= longestScript).slice(0, 50)

@@ -46,6 +46,8 @@ export function redirected(from: Outgoing, status: number, location: string): Ou
   ) {
     throw refusal(`${hostOf(from)} redirects from https to http at ${target.host}`, 'insecure')
   }
+  if (isLoopback(target.hostname) && !isLoopback(source.hostname))
+    throw refusal(`${hostOf(from)} redirects to this machine, ${target.host}`, 'redirect')
   const abroad = source.origin !== target.origin
   const keepsBody = status === 307 || status === 308
   if (keepsBody && abroad && from.sensitive) {
@@ -55,7 +57,7 @@ export function redirected(from: Outgoing, status: number, location: string): Ou
   const headers = Object.entries(from.headers ?? {}).flatMap(([name, value]) => {
     const lower = name.toLowerCase()
     if (method !== from.method && /^(?:content-|origin$)/.test(lower)) return []
-    if (abroad && /^(?:authorization|cookie|origin)$/.test(lower)) return []
+    if (abroad && /^(?:authorization|cookie|origin|x-amz-.*)$/.test(lower)) return []
     return [[name, abroad && lower === 'referer' ? `${source.origin}/` : value] as const]
   })
   const { body, sensitive, timeoutMs } = from

@@ -82,6 +82,7 @@ function guess(url: string | undefined): string | undefined {
   if (/^https:\/\/sso\.(?:eu\.)?jumpcloud\.com\//i.test(url)) return 'jumpcloud'
   if (/^https:\/\/[^/]+\.onelogin\.com(?:\/|$)/i.test(url)) return 'onelogin'
   if (/^https:\/\/[^/]+\.auth0\.com\//i.test(url)) return 'auth0'
+  if (isAccessPortal(url)) return 'identity-center'
   if (/^https:\/\/accounts\.google\.com\/o\/saml2\//i.test(url)) return 'google'
   if (/\/saml\/idp\/res\?id=|\/my\.policy\b/i.test(url)) return 'f5'
   if (/\/nidp\//i.test(url)) return 'netiq'
@@ -94,6 +95,14 @@ function guess(url: string | undefined): string | undefined {
   return /\/idp\/profile\//i.test(url) ? 'shibboleth' : 'form'
 }
 
+/** Of IAM Identity Center: `https://d-1234567890.awsapps.com/start`, and the newer forms. */
+function isAccessPortal(url: string): boolean {
+  const { protocol, hostname, pathname } = URL.canParse(url) ? new URL(url) : new URL('about:blank')
+  if (protocol !== 'https:') return false
+  if (/\.awsapps\.(?:com|cn)$/.test(hostname)) return /^\/(?:start|directory)\b/.test(pathname)
+  return hostname === 'identitycenter.amazonaws.com' || hostname.endsWith('.app.aws')
+}
+
 /** A folder name that is stable for this login and tells nothing but the host and the account. */
 export function identityFolder(provider: string, settings: Settings, username: string): string {
   const host = hostOf(settings.url)
@@ -103,7 +112,15 @@ export function identityFolder(provider: string, settings: Settings, username: s
     .replace(/[^A-Za-z0-9.@_-]+/g, '_')
     .slice(0, 80)
   const digest = createHash('sha256')
-    .update(JSON.stringify([provider, settings.url, username, ...settings.assertionCommand, ...profile]))
+    .update(
+      JSON.stringify([
+        provider,
+        settings.url ?? settings.ssoSession,
+        username,
+        ...settings.assertionCommand,
+        ...profile,
+      ]),
+    )
     .digest('hex')
   return `${readable}-${digest.slice(0, 12)}`
 }

@@ -57,19 +57,30 @@ export async function addAddress(
     throw failure('address', `${JSON.stringify(address)} is not an address`)
   }
   await guardDone(address, deps)
+  const here = async (): Promise<Added | undefined> => {
+    const found = await standing(address, deps)
+    return found && (!options.keep || !readRecord(address, deps)) ? found : undefined
+  }
+  // Nobody has to be root to use what is there.
+  const found = await here()
+  if (found) return found
   return await locked(address, deps, async () => {
-    const device = await findDevice(address, deps)
-    const record = readRecord(address, deps)
-    if (device && !record) return { added: false, device }
-    if (device && record && !options.keep) {
-      if (record.pid === undefined) return { added: false, device }
-      if (record.pid !== deps.pid && (await ownerRuns(record, deps))) return { added: false, device, owner: record.pid }
-    }
+    const late = await here()
+    if (late) return late
     const mine: LinkRecord = { address, device: deviceName(deps.platform), ...(!options.keep && (await owner(deps))) }
     writeRecord(mine, deps)
-    if (device) return { added: true, device }
-    return { added: true, device: await bringUp(address, deps) }
+    return { added: true, device: (await findDevice(address, deps)) ?? (await bringUp(address, deps)) }
   })
+}
+
+/** There, and not ours to remove: somebody else's, kept, or for another cloudtoken that runs. */
+async function standing(address: string, deps: LinkDeps): Promise<Added | undefined> {
+  const device = await findDevice(address, deps)
+  if (!device) return undefined
+  const record = readRecord(address, deps)
+  if (record?.pid === undefined) return { added: false, device }
+  if (record.pid === deps.pid || !(await ownerRuns(record, deps))) return undefined
+  return { added: false, device, owner: record.pid }
 }
 
 async function bringUp(address: string, deps: LinkDeps): Promise<string> {

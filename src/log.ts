@@ -5,7 +5,7 @@
  * `cloudtoken: error: …`, then `cloudtoken: hint: …`: lower case, no full stop, and never a secret.
  */
 import { writeSync } from 'node:fs'
-import { createConsola, type LogObject } from 'consola'
+import { createConsola, type LogObject } from 'consola/core'
 
 export interface Log {
   /** A line of the result or of the transcript, to stdout, as it is. */
@@ -42,7 +42,7 @@ export function createLog(options: LogOptions = {}): Log {
     const kind = entry.type === 'info' ? '' : `${entry.type === 'warn' ? 'warning' : entry.type}: `
     for (const [index, text] of entry.args.entries()) {
       if (text === undefined) continue
-      for (const line of redact(String(text)).split('\n'))
+      for (const line of printable(redact(String(text))).split('\n'))
         stderr(`cloudtoken: ${index === 0 ? kind : 'hint: '}${line}\n`)
     }
   }
@@ -74,6 +74,11 @@ export function redact(text: string): string {
   let clean = text
   for (const secret of secrets) clean = clean.replaceAll(secret, '*****')
   return clean
+}
+
+/** What others say must not work the terminal: no control characters but tabs and ends of lines. */
+function printable(text: string): string {
+  return text.replace(/(?![\t\n])[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/gu, '')
 }
 
 /** Synchronous, so that nothing is lost when the process ends; a closed pipe is nobody's error. */

@@ -6,11 +6,18 @@ import type { Credentials } from './types.ts'
 
 /** What the service knows at one moment; replaced as a whole, never changed. */
 export interface MetadataSnapshot {
-  /** Absent before the first sign-in: no role is attached then. */
+  /** Absent before the first sign-in; without `role` no role is attached then. */
   readonly credentials?: Credentials | undefined
+  /** ARN of the role that is attached, though there are no credentials of it yet. */
+  readonly role?: string | undefined
   /** What is said once the credentials have ended, such as `{code: 'SignInRequired', message: '…; run: cloudtoken'}`. */
   readonly trouble?: { readonly code: string; readonly message: string } | undefined
   readonly simulated?: Simulated
+}
+
+/** The role that is attached. */
+export function roleOf({ credentials, role }: MetadataSnapshot): string | undefined {
+  return credentials?.roleArn ?? role
 }
 
 /** All pages by path: `/`, `/latest/meta-data/ami-id`; without a slash at the end. */

@@ -4,27 +4,30 @@
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html
  */
 import { createHash } from 'node:crypto'
-import { parseArn, roleName } from './arn.ts'
-import { createDirectory, createPage, place, toJson, toTimestamp } from './metadata-document.ts'
+import { accountOf, parseArn, roleName } from './arn.ts'
+import { createDirectory, createPage, place, roleOf, toJson, toTimestamp } from './metadata-document.ts'
 import type { MetadataSnapshot, Page } from './metadata-document.ts'
 import type { Credentials } from './types.ts'
 
 /**
  * Puts `PREFIX/iam` and `PREFIX/iam/security-credentials-extended` (not listed, since crawlers read each leaf
- * of `iam` as JSON) in place; nothing before the first sign-in. `prefix`: `/latest/meta-data`.
+ * of `iam` as JSON) in place; nothing while no role is known. `prefix`: `/latest/meta-data`.
  */
 export function placeIam(pages: Map<string, Page>, prefix: string, snapshot: MetadataSnapshot): void {
   const { credentials } = snapshot
-  if (!credentials) return
-  const modified = credentials.issued
-  const role = roleName(credentials.roleArn)
+  const roleArn = roleOf(snapshot)
+  if (roleArn === undefined) return
+  const modified = credentials?.issued ?? new Date()
+  const role = roleName(roleArn)
+  const page = (more: Readonly<Record<string, string>>): Page =>
+    credentials
+      ? credentialsPage(snapshot, credentials, more)
+      : createPage(toJson(noneYet(snapshot, modified)), { modified })
   const iam = createDirectory({
-    info: createPage(toJson(instanceProfile(credentials)), { modified }),
-    'security-credentials': createDirectory({ [role]: credentialsPage(snapshot, credentials, {}) }),
+    info: createPage(toJson(instanceProfile(roleArn, modified)), { modified }),
+    'security-credentials': createDirectory({ [role]: page({}) }),
   })
-  const extended = createDirectory({
-    [role]: credentialsPage(snapshot, credentials, { AccountId: credentials.accountId }),
-  })
+  const extended = createDirectory({ [role]: page({ AccountId: accountOf(roleArn) }) })
   place(pages, `${prefix}/iam`, iam, modified)
   place(pages, `${prefix}/iam/security-credentials-extended`, extended, modified)
 }
@@ -57,12 +60,21 @@ function credentialsPage(
   return createPage(toJson(success), { modified, secret: true, end: { at: Date.parse(expiration), then } })
 }
 
+/** With Code and Message too, so that clients say why. */
+function noneYet({ trouble }: MetadataSnapshot, since: Date): Record<string, string> {
+  return {
+    Code: trouble?.code ?? 'SignInRequired',
+    Message: trouble?.message ?? 'nobody has signed in yet; run: cloudtoken',
+    LastUpdated: toTimestamp(since),
+  }
+}
+
 /** The role has no instance profile; one of its name stands in. */
-function instanceProfile({ issued, roleArn, accountId }: Credentials): Record<string, string> {
+function instanceProfile(roleArn: string, modified: Date): Record<string, string> {
   return {
     Code: 'Success',
-    LastUpdated: toTimestamp(issued),
-    InstanceProfileArn: `arn:${parseArn(roleArn)?.partition ?? 'aws'}:iam::${accountId}:instance-profile/${roleName(roleArn)}`,
+    LastUpdated: toTimestamp(modified),
+    InstanceProfileArn: `arn:${parseArn(roleArn)?.partition ?? 'aws'}:iam::${accountOf(roleArn)}:instance-profile/${roleName(roleArn)}`,
     InstanceProfileId: `AIPA${uniqueId(roleArn)}`,
   }
 }

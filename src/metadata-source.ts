@@ -9,7 +9,6 @@ import { readText, type Paths } from './files.ts'
 import type { MetadataSource, Page } from './metadata-document.ts'
 import { isMockConfig, readMockConfig, type MockConfig } from './metadata-mock.ts'
 import { versionRoots } from './metadata-overlay.ts'
-import { readProxyConfig } from './metadata-proxy.ts'
 import { createTree } from './metadata-tree.ts'
 import { placeValues, readValues, type MetadataValues } from './metadata-values.ts'
 import type { Settings } from './options.ts'
@@ -28,7 +27,7 @@ export interface Source {
 }
 
 /** Fails with `config` for a file or a value that is not understood. */
-export function sourceOf({ settings, config, paths }: SourceOptions, seed: string): Source {
+export async function sourceOf({ settings, config, paths }: SourceOptions, seed: string): Promise<Source> {
   const { metadataConfig, metadataProfile, region } = settings
   const values = readValues(config.metadata, `${config.file ?? 'config.yaml'}: metadata`)
   const file = metadataConfig ?? path.join(paths.config, 'proxy.yaml')
@@ -45,6 +44,7 @@ export function sourceOf({ settings, config, paths }: SourceOptions, seed: strin
     const source = createTree({ seed, region, profile: 'ec2', values: new Map([...mock.values, ...values]) })
     return { ...mock, source }
   }
+  const { readProxyConfig } = await import('./metadata-proxy.ts')
   const { source, warnings } = readProxyConfig(text, file)
   const unused = metadataProfile === 'ec2' ? [`${file} says what is served: --metadata-profile ec2 has no meaning`] : []
   return { source: over(source, values), warnings: [...warnings, ...unused] }

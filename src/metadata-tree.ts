@@ -4,7 +4,7 @@
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html
  */
 import { createHash } from 'node:crypto'
-import { createDirectory, createPage, place, toJson, toTimestamp } from './metadata-document.ts'
+import { createDirectory, createPage, place, roleOf, toJson, toTimestamp } from './metadata-document.ts'
 import type { Directory, MetadataSource, Page } from './metadata-document.ts'
 import { fullDocument, fullValues } from './metadata-ec2.ts'
 import { placeIam } from './metadata-iam.ts'
@@ -33,7 +33,7 @@ export function createTree(options: TreeOptions): MetadataSource {
     const tree = new Map<string, Page>()
     tree.set('', createPage('dynamic\nmeta-data', { modified: since }))
     place(tree, '/dynamic', dynamicTree(instance, options), since)
-    place(tree, '/meta-data', metadataTree(instance, since, snapshot.credentials !== undefined), since)
+    place(tree, '/meta-data', metadataTree(instance, since, roleOf(snapshot) !== undefined), since)
     placeIam(tree, '/meta-data', snapshot)
     const more = [...(options.profile === 'ec2' ? fullValues(instance) : []), ...(options.values ?? [])]
     const rest = new Map(more.filter(([path, value]) => path !== documentPath || value === null))

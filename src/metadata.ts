@@ -130,7 +130,8 @@ function createView({ snapshot, source }: MetadataOptions): () => Pages {
 
 function isSame(a: MetadataSnapshot, b: MetadataSnapshot): boolean {
   const sameTrouble = a.trouble?.code === b.trouble?.code && a.trouble?.message === b.trouble?.message
-  return sameTrouble && a.credentials === b.credentials && a.simulated === b.simulated
+  const sameRole = a.credentials === b.credentials && a.role === b.role
+  return sameTrouble && sameRole && a.simulated === b.simulated
 }
 
 const plain = { 'Content-Type': 'text/plain', Server: 'EC2ws' }

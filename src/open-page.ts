@@ -12,6 +12,8 @@ import type { Clock } from './types.ts'
 
 export interface OpenPage {
   readonly url: string
+  /** What the person sees for a moment. */
+  readonly title: string
   /** Private; the file lies there for a few seconds. */
   readonly folder: string
   readonly platform: NodeJS.Platform
@@ -42,18 +44,23 @@ const openers: readonly Opener[] = [
 
 /** Long enough for a browser to start and read a file. */
 const readingMs = 10_000
+/** What still runs then is the browser itself, which stays until the person closes it. */
+const foregroundMs = 15_000
 const staleMs = 60_000
 
 /** Rejects with kind `person` where there is no browser to open. */
-export async function openPage({ url, folder, platform, env, run, clock, signal }: OpenPage): Promise<void> {
+export async function openPage({ url, title, folder, platform, env, run, clock, signal }: OpenPage): Promise<void> {
   const fitting = openers.filter(opener => opener.platform === platform && (opener.fits?.(env) ?? true))
   sweep(folder, clock.now())
-  const file = path.join(folder, `console-${clock.now().toString(36)}-${randomUUID()}.html`)
+  const file = path.join(folder, `page-${clock.now().toString(36)}-${randomUUID()}.html`)
   try {
-    if (fitting.length > 0) writeFile(file, redirectTo(url))
+    if (fitting.length > 0) writeFile(file, redirectTo(url, title))
     for (const { command, args } of fitting) {
-      const { code } = await run(command, args(file), { env, timeoutMs: 20_000 })
-      if (code === 0) return await clock.sleep(readingMs, signal)
+      const ended = new AbortController()
+      const opened = run(command, args(file), { env }).then(({ code }) => code === 0)
+      const stays = clock.sleep(foregroundMs, AbortSignal.any([signal, ended.signal])).then(() => true)
+      const done = await Promise.race([opened, stays]).finally(() => ended.abort())
+      if (done) return await clock.sleep(readingMs, signal)
     }
   } finally {
     remove(file)
@@ -73,18 +80,18 @@ function sweep(folder: string, now: number): void {
   ensureFolder(folder)
   for (const name of readdirSync(folder)) {
     const file = path.join(folder, name)
-    if (/^console-.*\.html$/.test(name) && now - statSync(file).mtimeMs > staleMs) remove(file)
+    if (/^page-.*\.html$/.test(name) && now - statSync(file).mtimeMs > staleMs) remove(file)
   }
 }
 
-function redirectTo(url: string): string {
+function redirectTo(url: string, title: string): string {
   const address = url.replace(/[&<>"']/g, letter => `&#${letter.charCodeAt(0)};`)
   return `<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
-<title>AWS console</title>
+<title>${title}</title>
 <meta http-equiv="refresh" content="0;url=${address}">
-<p>Opening the AWS console.
+<p>Opening ${title}.
 </html>
 `
 }

@@ -8,11 +8,11 @@ export const signInOptions = {
     type: 'string',
     value: 'TYPE',
     summary:
-      'kind of identity provider: simplesamlphp, shibboleth, adfs, keycloak, okta, entra, onelogin, jumpcloud, authentik, auth0, idaptive, pingfederate, pingone, forgerock, f5, netiq, akamai, google, shell, browser, form, web-identity, keys, profile, environment',
+      'kind of identity provider: simplesamlphp, shibboleth, adfs, keycloak, okta, entra, onelogin, jumpcloud, authentik, auth0, idaptive, pingfederate, pingone, forgerock, f5, netiq, akamai, google, shell, browser, form, identity-center, web-identity, keys, profile, environment',
   },
   url: {
     type: 'string',
-    alias: ['okta-url', 'okta-domain', 'aws-app-endpoint'],
+    alias: ['okta-url', 'okta-domain', 'aws-app-endpoint', 'sso-start-url'],
     value: 'URL',
     summary: "the identity provider's sign-in page for AWS",
   },
@@ -97,6 +97,16 @@ export const signInOptions = {
     summary: 'how long the browser window waits for the sign-in',
   },
   headless: { type: 'boolean', summary: 'browser without a window: only while the session of the last sign-in lives' },
+  'sso-region': { type: 'string', value: 'REGION', summary: 'region of IAM Identity Center' },
+  'sso-session': {
+    type: 'string',
+    value: 'NAME',
+    summary: 'take start URL and region of IAM Identity Center from this [sso-session] of ~/.aws/config',
+  },
+  'device-code': {
+    type: 'boolean',
+    summary: 'sign in to IAM Identity Center with a code on any device, not in the browser of this one',
+  },
   'auth-source': { type: 'string', value: 'NAME', summary: 'sign-in source to choose where the page offers several' },
   organization: { type: 'string', value: 'NAME', summary: 'organisation to choose where the page asks for one' },
   domain: { type: 'string', value: 'NAME', summary: 'domain of the user name, where the sign-in page wants one' },

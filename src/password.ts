@@ -6,6 +6,7 @@ import { checkPrivate, readText } from './files.ts'
 import type { Keyring } from './keyring.ts'
 import { keepSecret, type Log } from './log.ts'
 import type { Settings } from './options.ts'
+import type { Refusals } from './password-refused.ts'
 import type { Ask } from './provider.ts'
 import { inFiles } from './vault.ts'
 
@@ -16,6 +17,8 @@ export interface PasswordSource {
   wasStored(): boolean
   /** The sign-in worked: keep what the person typed. */
   accepted(): Promise<void>
+  /** The last one was wrong, or locked the account: one that nobody typed is not sent again for a while. */
+  refused(): void
 }
 
 export interface PasswordOptions {
@@ -23,15 +26,24 @@ export interface PasswordOptions {
   readonly username: string
   readonly keyring: Keyring
   readonly ask: Pick<Ask, 'secret'>
+  readonly refusals: Refusals
   readonly log: Log
 }
 
-export function createPasswordSource({ settings, username, keyring, ask, log }: PasswordOptions): PasswordSource {
+export function createPasswordSource({
+  settings,
+  username,
+  keyring,
+  ask,
+  refusals,
+  log,
+}: PasswordOptions): PasswordSource {
   const service = settings.keyringName
   const sealed = inFiles(settings.secretStore)
   const keeps = settings.secretStore !== 'none' && (sealed || !settings.skipKeyring)
   let source: 'given' | 'stored' | 'typed' | undefined
   let typed: string | undefined
+  let handedOut: string | undefined
   return {
     async get({ refused = false } = {}) {
       if (refused && source === 'stored') {
@@ -41,10 +53,17 @@ export function createPasswordSource({ settings, username, keyring, ask, log }: 
       const found = refused ? undefined : await findPassword()
       const password = found ?? (await askPerson())
       keepSecret(password)
+      const until = found === undefined ? undefined : refusals.until(found)
+      if (until !== undefined) throw notAgain(username, until)
+      handedOut = found
       return password
     },
     wasStored: () => source === 'stored',
+    refused() {
+      if (handedOut !== undefined) refusals.keep(handedOut)
+    },
     async accepted() {
+      refusals.clear()
       if (typed === undefined || !keeps) return
       const saved = await keyring.write(service, username, typed)
       typed = undefined
@@ -78,6 +97,12 @@ function withHint(error: unknown): never {
   if (!isFailure(error) || error.kind !== 'person') throw error
   const hint = 'give the password with --password-file FILE or CLOUDTOKEN_PASSWORD, or run cloudtoken in a terminal'
   throw failure('person', error.message, { hint, code: error.code, cause: error })
+}
+
+function notAgain(username: string, until: number): Error {
+  const time = new Date(until).toTimeString().slice(0, 5)
+  const message = `the password for ${username} was refused before; lest the account be locked it is not sent again until ${time}`
+  return failure('refused', message, { code: 'password-not-again', hint: 'cloudtoken --password-prompt' })
 }
 
 /** The whole content without the final line ends, as the original read it. */

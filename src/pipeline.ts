@@ -7,6 +7,8 @@ import type { Stage } from './config.ts'
 import { failure, isFailure, messageOf } from './errors.ts'
 import { findExporter, isExporter } from './exporters.ts'
 import type { Paths } from './files.ts'
+import { createHttp } from './http.ts'
+import { openNetwork } from './http-network.ts'
 import type { Plan } from './identity.ts'
 import type { Log } from './log.ts'
 import { unknownName } from './names.ts'
@@ -28,6 +30,14 @@ export interface PipelineOptions {
   readonly plugins: Plugins
   readonly clock: Clock
   readonly log: Log
+  readonly carried?: PipelineState | undefined
+}
+
+/** What a pipeline knows, for the process that goes on with it; JSON. */
+export interface PipelineState {
+  readonly data: readonly DataEntry[]
+  /** `pre_auth` has run. */
+  readonly checked: boolean
 }
 
 /** One attempt to sign in, or to renew. */
@@ -46,6 +56,7 @@ export interface Pipeline {
   /** Keeps the assertion for the stages between provider and role, and runs them. */
   afterSignIn(assertion: Assertion, attempt: Attempt, folder: string): Promise<void>
   handOn(credentials: Credentials, daemon: boolean, attempt: Attempt, folder: string): Promise<void>
+  state(): PipelineState
   /** Asks each to take back what it left; one that cannot is told and does not stop the others. */
   forget(attempt: Attempt, folder: string, identityStore: Store): Promise<void>
 }
@@ -53,8 +64,8 @@ export interface Pipeline {
 export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { settings, plan, username, paths, env, plugins, clock, log } = options
   const loaded = new Map<string, Plugin>()
-  const data: DataEntry[] = []
-  let checked = false
+  const data: DataEntry[] = [...(options.carried?.data ?? [])]
+  let checked = options.carried?.checked ?? false
   const { before, provider, after } = await signInSteps()
 
   const pipeline: Pipeline = {
@@ -92,16 +103,25 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
         })
       }
     },
+    state: () => ({ data, checked }),
     async forget(attempt, folder, identityStore) {
       const steps: (readonly [stage: Stage, load: () => Promise<Plugin['plugin']>])[] = [
         ...plan.preAuth.map(name => ['pre_auth', () => stage(name, 'pre_auth')] as const),
         ...[...before, provider, ...after].map(plugin => ['auth', () => Promise.resolve(plugin)] as const),
         ...plan.exporters.map(name => ['post_auth', async () => (await handler(name)).plugin] as const),
       ]
+      // Whoever ends a session elsewhere does so without the cookies of its pages.
+      const http = createHttp({
+        network: openNetwork(settings, env, () => clock.now()),
+        timeoutMs: 15_000,
+        signal: attempt.signal,
+        log,
+      })
       for (const [stage, load] of steps) {
         try {
           const plugin = await load()
-          const context = { ...pipeline.contextOf(plugin.name, stage, attempt, folder), paths, env, daemon: false }
+          const plain = pipeline.contextOf(plugin.name, stage, attempt, folder)
+          const context = { ...plain, paths, env, daemon: false, http, clock }
           await plugin.forget?.(plugin === provider ? { ...context, store: identityStore } : context)
         } catch (error) {
           if (isFailure(error) && error.kind === 'cancelled') throw error
@@ -184,7 +204,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   async function shown(provider: ProviderPlugin): Promise<ProviderPlugin> {
     const { browser, throughBrowser } = await import('./provider-browser.ts')
     const { name, summary, entry } = provider
-    if (name === browser.name) return provider
+    if (provider.inBrowser) return provider
     const { authenticate, forget } = throughBrowser({
       name,
       summary,

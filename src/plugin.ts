@@ -38,7 +38,9 @@ export interface PluginContext {
 }
 
 /** What `forget` is given, after `cloudtoken logout`. */
-export type ForgetContext = PluginContext & Omit<ExporterContext, 'credentials'>
+export type ForgetContext = PluginContext &
+  Omit<ExporterContext, 'credentials'> &
+  Pick<ProviderContext, 'http' | 'clock'>
 
 interface About {
   readonly name: string
@@ -55,6 +57,10 @@ export interface ProviderPlugin extends About {
   variant?(settings: Settings): string
   /** Each sign-in proves anew who this is: nothing of it may serve another process. */
   readonly ephemeral?: true
+  /** Its pages are shown in the person's own browser. */
+  readonly inBrowser?: true
+  /** Of a session that other programs share: the file that changes when somebody signs in with one of them. */
+  signInFile?(settings: Settings): string | undefined
   authenticate(context: ProviderContext & PluginContext): Promise<Assertion>
   forget?(context: ForgetContext): Promise<void>
 }

@@ -10,6 +10,7 @@ import type { Settings } from './options.ts'
 export const browser: Provider = {
   name: 'browser',
   summary: 'your own browser: Chrome, Edge, Chromium or Brave',
+  inBrowser: true,
   entry,
   authenticate: context => browserLogin(context, new URL(entry(context.settings))),
   async forget({ store }) {
@@ -19,7 +20,7 @@ export const browser: Provider = {
 
 /** The same provider, with its pages shown to the person; fails with `config` for one that has none. */
 export function throughBrowser(provider: Provider): Provider {
-  if (provider.name === browser.name) return provider
+  if (provider.inBrowser) return provider
   const { entry: first, forget } = provider
   if (!first) {
     const hint = 'cloudtoken --provider browser --url URL'

@@ -24,7 +24,7 @@ export async function answerF5Factor(walk: Walk, first: Page, firstForm: Form): 
   const host = hostOf(first)
   personFor(walk, host)
   const target = targetOf(first, firstForm)
-  await allowSecret(walk, firstForm, target)
+  await allowSecret(walk, first, firstForm)
   const method = await chooseMethod(context, host, methodsOf(first, firstForm))
   let current = { page: first, form: firstForm }
   /** The next page, or what the same page says of the refusal. */

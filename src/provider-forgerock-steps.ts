@@ -2,7 +2,7 @@
  * The steps of a log-in at ForgeRock and OpenAM: each brings callbacks, which go back filled in
  * (https://docs.pingidentity.com/pingam/8/am-authentication/callbacks-supported.html).
  */
-import { askJson, textAt, type JsonAnswer } from './api-json.ts'
+import { askJson, headersFrom, textAt, type JsonAnswer } from './api-json.ts'
 import { passwordFor, passwordRefused, personFor, pushFollows, refusedAgain, typeCodes } from './api-secret.ts'
 import { failure } from './errors.ts'
 import { codeOfText, formFailure, type ErrorTexts } from './form-failure.ts'
@@ -156,7 +156,7 @@ async function next(login: Login, body: unknown): Promise<unknown> {
 }
 
 function ask({ walk, page, url }: Login, body: unknown): Promise<JsonAnswer> {
-  const headers = { ...apiHeaders, origin: new URL(page.url).origin, referer: page.url }
+  const headers = { ...apiHeaders, ...headersFrom(page, url) }
   return askJson(walk.context, { url: url.href, headers, body, sensitive: true })
 }
 

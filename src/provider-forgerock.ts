@@ -139,6 +139,7 @@ async function keepSession({ context: { http } }: Walk, base: string, token: str
   const info = await askJson({ http }, { url: `${base}/json/serverinfo/*`, headers: apiHeaders }).catch(() => undefined)
   const stated = textAt(info?.body, 'cookieName')
   const name = /^[\w.-]+$/.test(stated) ? stated : usualCookie
-  if ((await http.readCookie(`${base}/`, name)) !== token)
-    await http.writeCookie(`${base}/`, `${name}=${token}; Path=/`)
+  if ((await http.readCookie(`${base}/`, name))?.includes(token)) return
+  const secure = base.startsWith('https:') ? '; Secure' : ''
+  await http.writeCookie(`${base}/`, `${name}=${token}; Path=/${secure}`)
 }

@@ -16,6 +16,7 @@ const otherWay =
 export const google: Provider = {
   name: 'google',
   summary: 'Google Workspace, always in your own browser',
+  inBrowser: true,
   entry: settings => entryOf(settings).href,
   async authenticate(context) {
     try {

@@ -87,7 +87,8 @@ function messages(page: Page): string[] {
 }
 
 function scriptsOf({ source }: Page): string[] {
-  return [...source.matchAll(/<script\b[^<>]*>([^]*?)<\/script\b/gi)].map(([, code = '']) => code)
+  const [, ...scripts] = source.split(/<script\b[^<>]*>/i)
+  return scripts.map(rest => rest.split(/<\/script\b/i)[0] ?? '')
 }
 
 /** Its card where there is one, else its address. */

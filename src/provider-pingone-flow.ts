@@ -2,7 +2,7 @@
  * PingOne's flow API: `GET` says what is wanted, `POST` with the media type of an action answers it
  * (https://developer.pingidentity.com/pingone-api/auth/flows.html).
  */
-import { askJson, at, listAt, textAt, type JsonAnswer } from './api-json.ts'
+import { askJson, at, headersFrom, listAt, textAt, type JsonAnswer } from './api-json.ts'
 import { passwordRefused } from './api-secret.ts'
 import { codeOfText, formFailure, type FormCode } from './form-failure.ts'
 import { clean } from './form-text.ts'
@@ -38,7 +38,7 @@ export function offers(answer: unknown, action: string): boolean {
 }
 
 export async function readFlow(flow: Flow): Promise<unknown> {
-  const answer = await askJson(flow.walk.context, { url: flow.url.href, headers: headersOf(flow) })
+  const answer = await askJson(flow.walk.context, { url: flow.url.href, headers: headersFrom(flow.page, flow.url) })
   if (answer.status < 400) return answer.body
   throw refusedBy(flow, answer)
 }
@@ -51,22 +51,21 @@ export async function act(flow: Flow, action: string, body: unknown): Promise<un
 }
 
 export function tryAction(flow: Flow, action: string, body: unknown): Promise<JsonAnswer> {
-  const headers = { ...headersOf(flow), 'content-type': `application/vnd.pingidentity.${action}+json` }
+  const headers = { ...headersFrom(flow.page, flow.url), 'content-type': `application/vnd.pingidentity.${action}+json` }
   return askJson(flow.walk.context, { url: flow.url.href, headers, body, sensitive: true })
 }
 
-function headersOf({ page, url }: Flow): Record<string, string> {
-  const { origin, href } = new URL(page.url)
-  return { origin, referer: origin === url.origin ? href : `${origin}/` }
+/** The words of an error: those of its details, which are finer, else its own. */
+function wordsOf(body: unknown): string {
+  const details = listAt(body, 'details').map(detail => textAt(detail, 'message'))
+  return clean(details.filter(Boolean).join('; ') || textAt(body, 'message'), 200)
 }
 
-/** The words of an error: those of its details, which are finer, else its own. */
+/** The same for a person, with the tries that are left. */
 export function saidBy(body: unknown): string {
-  const details = listAt(body, 'details').map(detail => textAt(detail, 'message'))
   const left = listAt(body, 'details').map(detail => textAt(detail, 'innerError', 'failuresRemaining'))
   const tries = left.find(Boolean)
-  const said = details.filter(Boolean).join('; ') || textAt(body, 'message')
-  return clean(`${said}${tries === undefined ? '' : ` (${tries} more tries before the account is locked)`}`, 300)
+  return `${wordsOf(body)}${tries === undefined ? '' : ` (${clean(tries, 10)} more tries before the account is locked)`}`
 }
 
 const codes: ReadonlyMap<string, FormCode> = new Map<string, FormCode>([
@@ -94,11 +93,11 @@ export function refusedBy({ walk, url }: Flow, { status, body }: JsonAnswer): Er
   const message = `${host} refused the sign-in${said && `: ${said}`}`
   if (code !== undefined) return formFailure(code, message)
   if (target === 'username' && walk.last === undefined) return formFailure('username-refused', message)
+  const known = codeOfText(wordsOf(body))
+  if (known !== undefined && known !== 'state-lost') return formFailure(known, message)
   if (walk.last === 'password' && /^(?:password|username)?$/.test(target) && status === 400) {
     return passwordRefused(host, said)
   }
-  const known = codeOfText(said)
-  if (known !== undefined && known !== 'state-lost') return formFailure(known, message)
   return formFailure('idp-error', `${host} refused the sign-in (status ${status})${said && `: ${said}`}`)
 }
 

@@ -21,12 +21,16 @@ export interface Provider {
   dependsOn?(settings: Settings): readonly string[]
   /** Tells apart what such a file may say; empty where it says nothing. */
   variant?(settings: Settings): string
+  /** Its pages are shown in the person's own browser, whatever `--browser` says. */
+  readonly inBrowser?: true
+  /** Of a session that other programs share: the file that changes when somebody signs in with one of them. */
+  signInFile?(settings: Settings): string | undefined
   /** The page that a browser opens to sign in; fails with `config` when the settings do not say. Absent: there is none. */
   entry?(settings: Settings): string
   /** Rejects with a `Failure`; never prompts but through `ask`. */
   authenticate(context: ProviderContext): Promise<Assertion>
-  /** Drops what it keeps in `store`, beyond the cookies, which the host drops. */
-  forget?(context: Pick<ProviderContext, 'settings' | 'store' | 'log'>): Promise<void>
+  /** Drops what it keeps outside of `store`, and ends the session elsewhere; the host drops the files. */
+  forget?(context: Pick<ProviderContext, 'settings' | 'store' | 'http' | 'clock' | 'signal' | 'log'>): Promise<void>
 }
 
 export interface ProviderContext {
@@ -47,7 +51,7 @@ export interface ProviderContext {
   /** In `refresh` nothing prompts: `ask` rejects with kind `person`. */
   readonly mode: 'login' | 'refresh'
   readonly signal: AbortSignal
-  readonly clock: Pick<Clock, 'elapsed' | 'sleep'>
+  readonly clock: Clock
   readonly log: Log
 }
 

@@ -26,6 +26,7 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   shell: async () => (await import('./provider-shell.ts')).shell,
   browser: async () => (await import('./provider-browser.ts')).browser,
   form: async () => (await import('./provider-form.ts')).form,
+  'identity-center': async () => (await import('./provider-identity-center.ts')).identityCenter,
   'web-identity': async () => (await import('./provider-web-identity.ts')).webIdentity,
   keys: async () => (await import('./provider-keys.ts')).keys,
   profile: async () => (await import('./provider-profile.ts')).profile,
@@ -33,8 +34,8 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   'saml-response': async () => (await import('./provider-saml-response.ts')).samlResponse,
 }
 
-/** A name of the original, and the one that the open source still has. */
-const aliases: Readonly<Record<string, string>> = { centrify: 'idaptive', openam: 'forgerock' }
+/** A name of the original, the one that the open source still has, and the one that AWS once had. */
+const aliases: Readonly<Record<string, string>> = { centrify: 'idaptive', openam: 'forgerock', sso: 'identity-center' }
 
 export function providerNames(): string[] {
   return Object.keys(registry)

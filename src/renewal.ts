@@ -2,7 +2,7 @@
  * The loop that keeps one set of credentials fresh: at the latest 45 minutes after issue and 15 minutes before the end,
  * judged by the wall clock at least every 30 seconds, so that a laptop that slept or a clock that was set is noticed.
  */
-import { isFailure, messageOf } from './errors.ts'
+import { isFailure, messageOf, type Failure } from './errors.ts'
 import type { Clock, Credentials } from './types.ts'
 
 type Renew = (signal: AbortSignal) => Promise<Credentials>
@@ -16,7 +16,8 @@ const glance = 5 * second
 
 /** What the daemon shows of the loop; replaced as a whole. */
 export interface RenewalState {
-  readonly credentials: Credentials
+  /** Absent before the first sign-in. */
+  readonly credentials: Credentials | undefined
   /** When the next attempt is due, ms since the epoch. */
   readonly next: number
   /** Attempts that failed since the last success. */
@@ -93,10 +94,13 @@ export function retryDelay(failures: number, left: number, jitter: number): numb
   return delay * (1 - 0.2 * jitter)
 }
 
-/** Runs until the signal aborts. One attempt at a time; never more than one wait behind the wall clock. */
-export async function keepFresh(first: Credentials, options: RenewalOptions): Promise<void> {
+/**
+ * Runs until the signal aborts. One attempt at a time; never more than one wait behind the wall clock. Instead of
+ * credentials, `first` may be why there are none yet.
+ */
+export async function keepFresh(first: Credentials | Failure, options: RenewalOptions): Promise<void> {
   const { clock, signal } = options
-  let state: RenewalState = fresh(first)
+  let state = isFailure(first) ? failed({ credentials: undefined, failures: 0 }, first) : fresh(first)
   let timer = startTimer(clock, state.next)
   let seen = options.lastSignIn()
   options.onState(state)
@@ -148,9 +152,9 @@ export async function keepFresh(first: Credentials, options: RenewalOptions): Pr
     return { credentials, next, failures: 0, lastError: undefined, needsPerson: false }
   }
 
-  function failed(before: RenewalState, error: unknown): RenewalState {
+  function failed(before: Pick<RenewalState, 'credentials' | 'failures'>, error: unknown): RenewalState {
     const failures = before.failures + 1
-    const left = before.credentials.expiration.getTime() - clock.now()
+    const left = (before.credentials?.expiration.getTime() ?? 0) - clock.now()
     const next = clock.now() + retryDelay(failures, left, clock.random())
     return {
       credentials: before.credentials,

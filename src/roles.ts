@@ -1,10 +1,10 @@
 /**
  * Which role: the list as people number it, and the choice among it. Pure.
  */
-import { accountOf, providerName, roleName, rolePath } from './arn.ts'
+import { accountOf, isRoleArn, providerName, roleName, rolePath } from './arn.ts'
 import { parseRolePair, type SamlResponse } from './assertion.ts'
 import { failure, messageOf, type Failure } from './errors.ts'
-import type { Role } from './types.ts'
+import type { OfferedRoles, Role } from './types.ts'
 
 /** What may decide, the first that is given: `last`, `role`, `roleNumber`, a filter that leaves one. */
 export interface Wanted {
@@ -38,6 +38,16 @@ export function offeredRoles(assertion: SamlResponse, wanted: Wanted = {}): Role
   const known = parseRolePair(wanted.last ? pair(wanted.last) : (wanted.role ?? ''))
   if (assertion.encrypted && known) return [known]
   throw noRoles(assertion)
+}
+
+/** The same where no assertion is needed. A role that is named by its ARN is taken at its word: nothing has to be listed. */
+export async function listedRoles(list: () => Promise<OfferedRoles>, wanted: Wanted = {}): Promise<Role[]> {
+  const named = wanted.last?.roleArn ?? wanted.role ?? ''
+  if (isRoleArn(named)) return [{ roleArn: named, providerArn: '' }]
+  const { roles } = await list()
+  if (roles.length > 0) return sortRoles(roles)
+  const hint = 'ask the people who run it which AWS accounts and permission sets are assigned to you'
+  throw failure('role', 'no roles: nothing is assigned to you', { hint, code: 'roles-missing' })
 }
 
 function noRoles({ encrypted, roleAttribute, warnings }: SamlResponse): Failure {
@@ -149,16 +159,22 @@ export function isReservedRole(roleArn: string): boolean {
 
 /**
  * The numbered lines of the menu and of `--list`: `    1. arn:…`. Behind it, where there is any, what tells the
- * role apart: the account's name (`names`, by account id), its provider if the same role comes with several.
+ * role apart: the account's name (`names`, by account id), its provider if the same role comes with several, and `marks`.
  */
-export function roleLines(roles: readonly Role[], names: ReadonlyMap<string, string> = new Map()): string[] {
+export function roleLines(
+  roles: readonly Role[],
+  names: ReadonlyMap<string, string> = new Map(),
+  marks: (role: Role) => readonly string[] = () => [],
+): string[] {
   const seen = new Map<string, number>()
   for (const { roleArn } of roles) seen.set(roleArn, (seen.get(roleArn) ?? 0) + 1)
-  return roles.map(({ roleArn, providerArn }, index) => {
+  return roles.map((role, index) => {
+    const { roleArn, providerArn } = role
     const notes = [
       names.get(accountOf(roleArn)),
       (seen.get(roleArn) ?? 0) > 1 ? `through ${providerName(providerArn)}` : undefined,
       isReservedRole(roleArn) ? 'cannot be assumed with SAML' : undefined,
+      ...marks(role),
     ].filter(note => note !== undefined)
     return `    ${index + 1}. ${roleArn}${notes.length > 0 ? ` (${notes.join(', ')})` : ''}`
   })

@@ -131,11 +131,20 @@ export function selfCommand(): { command: string; args: readonly string[] } {
   return { command, args: bun ? [fileURLToPath(main)] : ['run', '-A', fileURLToPath(main)] }
 }
 
+/** The same for the very program that runs, though another version took its place or its folder is closed to us now. */
+export function runningCommand(): ReturnType<typeof selfCommand> {
+  const self = selfCommand()
+  return isCompiled() && process.platform === 'linux' ? { ...self, command: '/proc/self/exe' } : self
+}
+
 /** Seconds a connection may be silent: long enough for the connection pools of clients. */
 const idleTimeout = 60
 
 /** No request to us has a body worth reading. */
 const largestBody = 64 * 1024
+
+/** Left alone, Bun lets the garbage of many requests grow larger than all that a daemon holds. */
+const requestsToCollect = 1000
 
 /** Deeper paths than that are not ours. */
 const deepestPath = 12
@@ -153,6 +162,8 @@ interface BunServer {
 
 interface BunRuntime {
   readonly isStandaloneExecutable?: boolean
+  /** Without `force` beside the work, by other threads. */
+  gc(force: boolean): number
   serve(options: {
     hostname: string
     port: number
@@ -208,9 +219,12 @@ function required<T>(runtime: T | undefined): T {
  * fits (doubled slashes, great depth) arrives resolved, which is harmless where paths name no files.
  */
 function serveWithBun(runtime: BunRuntime, options: ServeOptions): Served {
+  let requests = 0
   const answer =
     (pathIn: (url: string) => string): BunHandler =>
     (request, server) => {
+      requests += 1
+      if (requests % requestsToCollect === 0) runtime.gc(false)
       const peer = server.requestIP(request)
       return options.fetch(request, peer?.address ?? '', pathIn(request.url), peer?.port ?? 0)
     }

@@ -4,6 +4,7 @@
 import path from 'node:path'
 import type { HttpClient } from './http.ts'
 import type { Secrets, Store } from './provider.ts'
+import { modified } from './quick.ts'
 import { folderStore } from './store.ts'
 import type { Role } from './types.ts'
 
@@ -14,12 +15,14 @@ export interface SessionFiles {
   /** The role of the last run. */
   role(): Role | undefined
   readonly roleFile: string
+  /** ARNs of the roles of the last runs, the last one first. */
+  recentRoles(): readonly string[]
   keepRole(role: Role): void
   /** Account id to name. */
   accountNames(): ReadonlyMap<string, string>
   keepAccountNames(names: ReadonlyMap<string, string>): void
-  /** When a person signed in last, ISO 8601. */
-  signedIn(): string | undefined
+  /** Changes when a person signs in; `elsewhere` is the file of another program with which they may. */
+  signedIn(elsewhere?: string): string | undefined
   keepSignedIn(at: Date): void
   /** When the session at the identity provider ends, as far as it said. */
   idpSessionEnd(): Date | undefined
@@ -28,6 +31,8 @@ export interface SessionFiles {
 
 const cookieFile = 'cookies.json'
 const roleFile = 'last-role.json'
+const recentFile = 'recent-roles.json'
+const recentRoles = 10
 const accountFile = 'accounts.json'
 const signInFile = 'signed-in'
 const idpSessionFile = 'idp-session-end'
@@ -46,11 +51,19 @@ export function sessionFiles(folder: string): SessionFiles {
       return typeof roleArn === 'string' && typeof providerArn === 'string' ? { roleArn, providerArn } : undefined
     },
     roleFile: path.join(folder, roleFile),
-    keepRole: role => store.write(roleFile, JSON.stringify(role)),
+    recentRoles: () => readRecent(store.read(recentFile)),
+    keepRole(role) {
+      store.write(roleFile, JSON.stringify(role))
+      const before = readRecent(store.read(recentFile)).filter(arn => arn !== role.roleArn)
+      store.write(recentFile, JSON.stringify({ roles: [role.roleArn, ...before].slice(0, recentRoles) }))
+    },
     accountNames: () =>
       new Map(Object.entries(readObject(store.read(accountFile))).map(([id, name]) => [id, String(name)])),
     keepAccountNames: names => store.write(accountFile, JSON.stringify(Object.fromEntries(names))),
-    signedIn: () => store.read(signInFile),
+    signedIn(elsewhere) {
+      const here = store.read(signInFile)
+      return elsewhere === undefined ? here : `${here}, ${modified(elsewhere)}`
+    },
     keepSignedIn: at => store.write(signInFile, at.toISOString()),
     idpSessionEnd() {
       const time = Date.parse(store.read(idpSessionFile) ?? '')
@@ -61,6 +74,11 @@ export function sessionFiles(folder: string): SessionFiles {
       else store.remove(idpSessionFile)
     },
   }
+}
+
+function readRecent(text: string | undefined): string[] {
+  const { roles } = readObject(text)
+  return Array.isArray(roles) ? roles.filter(arn => typeof arn === 'string') : []
 }
 
 function readObject(text: string | undefined): Record<string, unknown> {

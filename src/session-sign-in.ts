@@ -9,6 +9,7 @@ import { createHttp, type OnWait } from './http.ts'
 import type { Network } from './http-network.ts'
 import { keepSecret, type Log } from './log.ts'
 import { createPasswordSource, type PasswordOptions, type PasswordSource } from './password.ts'
+import { openRefusals } from './password-refused.ts'
 import type { Attempt, Pipeline } from './pipeline.ts'
 import type { ProviderPlugin } from './plugin.ts'
 import type { Ask, Secrets } from './provider.ts'
@@ -16,7 +17,7 @@ import type { SessionFiles } from './session-files.ts'
 import type { Assertion, Clock } from './types.ts'
 import { passwordPlace, sealedStore, type Vault } from './vault.ts'
 
-export interface SignInOptions extends PasswordOptions {
+export interface SignInOptions extends Omit<PasswordOptions, 'refusals'> {
   readonly pipeline: Pipeline
   /** Of the identity. */
   readonly folder: string
@@ -63,8 +64,9 @@ export function openEntrance(options: SignInOptions): Entrance {
   }
 
   async function signIn(mode: 'login' | 'refresh', ask: Ask, signal: AbortSignal): Promise<Brought> {
+    const refusals = openRefusals(files.store, () => clock.now())
+    const password = createPasswordSource({ ...options, keyring, ask, refusals })
     last = { mode, ask, signal }
-    const password = createPasswordSource({ ...options, keyring, ask })
     await pipeline.beforeSignIn(last, folder)
     const network = await options.network.withCertificate(question => ask.secret(question))
     const onWait = mode === 'login' ? options.onWait : undefined
@@ -77,6 +79,7 @@ export function openEntrance(options: SignInOptions): Entrance {
     await pipeline.afterSignIn(answer, last, folder)
     skew = http.skewMs() ?? 0
     if (mode === 'login') files.keepSignedIn(new Date(clock.now()))
+    if (answer.kind === 'roles') files.keepIdpSessionEnd(answer.sessionEnd)
     if (answer.kind !== 'saml') return answer
     const assertion = readAssertion(answer.response)
     keepSecret(assertion.response)
@@ -113,6 +116,7 @@ async function authenticate(
   try {
     return await provider.authenticate(context)
   } catch (error) {
+    if (isFailure(error) && /^(?:password-refused|account-locked)$/.test(error.code ?? '')) password.refused()
     const stale =
       isFailure(error) && error.code === 'password-refused' && password.wasStored() && context.mode === 'login'
     if (!stale) throw error

@@ -2,9 +2,7 @@
  * One login: a provider, its cookies, the assertion, a role, and the credentials that came of them.
  */
 import path from 'node:path'
-import { isRoleArn } from './arn.ts'
-import { checkFresh, type SamlResponse } from './assertion.ts'
-import { followChain, planChain, sessionNameFrom } from './chain.ts'
+import { followChain, planChain } from './chain.ts'
 import type { Config } from './config.ts'
 import { failure, messageOf } from './errors.ts'
 import { remove, type Paths } from './files.ts'
@@ -12,22 +10,21 @@ import { createHttp, type OnWait } from './http.ts'
 import { openNetwork } from './http-network.ts'
 import { identityFolder, type Plan } from './identity.ts'
 import type { Keyring } from './keyring.ts'
-import { keepSecret, type Log } from './log.ts'
+import type { Log } from './log.ts'
 import type { Settings } from './options.ts'
-import { openPipeline } from './pipeline.ts'
+import { openPipeline, type PipelineState } from './pipeline.ts'
 import type { Plugins } from './plugins.ts'
 import type { Ask, Store } from './provider.ts'
-import { chooseRole, offeredRoles } from './roles.ts'
+import { chooseRole } from './roles.ts'
 import { sessionFiles } from './session-files.ts'
-import { beginWithKeys, type Beginning } from './session-keys.ts'
-import { findAccountNames } from './session-names.ts'
-import { openEntrance, type Brought } from './session-sign-in.ts'
-import { assumeRoleWithSaml, assumeRoleWithWebIdentity, isExpiredAssertion, type CallerIdentity } from './sts.ts'
+import type { Beginning } from './session-keys.ts'
+import { openOffers, sameRole, type SignedIn } from './session-offer.ts'
+import { openEntrance } from './session-sign-in.ts'
 import type { StsOptions } from './sts-call.ts'
-import { awsTime } from './tokens.ts'
+import { awsTime, revived } from './tokens.ts'
 import type { Clock, Credentials, Role } from './types.ts'
 import type { Vault } from './vault.ts'
-import { readClaims } from './web-token.ts'
+import type { Holder } from './vault-key.ts'
 
 export interface SessionOptions {
   readonly settings: Settings
@@ -44,12 +41,25 @@ export interface SessionOptions {
   readonly plugins: Plugins
   readonly clock: Clock
   readonly log: Log
+  /** From the process that had this session before. */
+  readonly carried?: Carried | undefined
 }
 
-/** What a sign-in brought: an assertion to choose a role from, or credentials at once. */
-export type SignedIn =
-  | { readonly kind: 'saml'; readonly assertion: SamlResponse }
-  | { readonly kind: 'credentials'; readonly credentials: Credentials }
+/** What a session knows, for the process that goes on with it; JSON. */
+export interface Carried extends PipelineState {
+  /** Of the identity, see `sessionFiles`. */
+  readonly folder: string
+  /** The file of another program with which a person may sign in. */
+  readonly elsewhere?: string | undefined
+  /** What the last chain started from. */
+  readonly source?: Beginning | undefined
+  readonly ephemeral: boolean
+  readonly variant: string
+  /** What opens the secrets at rest, where a person has typed it. */
+  readonly passphrase?: string | undefined
+  /** Who holds the key of the secrets at rest, as far as one was wanted. */
+  readonly secretStore?: Holder | 'none' | undefined
+}
 
 export interface Session {
   /** Nothing of it may be kept for another process: whoever may sign in is decided anew each time. */
@@ -63,10 +73,6 @@ export interface Session {
   /** The provider's files, and ours beside them. */
   readonly store: Store
   signIn(mode: 'login' | 'refresh', signal: AbortSignal): Promise<SignedIn>
-  /** Credentials of the role, or of the last one of the chain. Signs in once more when the assertion grew too old at the role menu. */
-  assume(role: Role, assertion: SamlResponse, mode: 'login' | 'refresh', signal: AbortSignal): Promise<Credentials>
-  /** Account id to name: from config.yaml, from the last time, else from the sign-in page of AWS. Never a failure. */
-  accountNames(assertion: SamlResponse, known: Readonly<Record<string, string>>): Promise<ReadonlyMap<string, string>>
   /** A whole silent round for exactly this role; never asks. */
   renew(role: Role, signal: AbortSignal): Promise<Credentials>
   /** The same for another role by name or ARN, exactly one of those that the identity provider offers; never asks. */
@@ -74,38 +80,47 @@ export interface Session {
   /** The role of the last run of this identity, and the file that holds it. */
   lastRole(): Role | undefined
   readonly lastRoleFile: string
+  /** ARNs of the roles of the last runs, the last one first. */
+  recentRoles(): readonly string[]
   rememberRole(role: Role): void
   export(credentials: Credentials, daemon: boolean): Promise<void>
   /** Changes when a person signed in with this identity, here or in another process. */
   lastSignIn(): string | undefined
   /** When the session at the identity provider ends, where its last assertion said so. */
   idpSessionEnd(): Date | undefined
+  carried(): Carried
   /** What plugins and exporters left, the cookies, the cached credentials and the stored password. */
   forget(): Promise<void>
 }
 
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { settings, username, paths, env, clock, log } = options
+  const { carried, vault } = options
   const pipeline = await openPipeline(options)
   const { provider } = pipeline
   const chain = planChain(settings, options.config.aliases)
   const further = chain.hops.length > 0 || Object.keys(chain.scope).length > 0 ? JSON.stringify(chain) : ''
   const variant = `${further}${provider.variant?.(settings) ?? ''}`
+  const ephemeral = provider.ephemeral === true
   const identity = identityFolder(provider.name, settings, username)
   const folder = path.join(paths.state, 'identities', identity)
+  if (carried?.passphrase !== undefined) vault.accept(carried.passphrase)
   const files = sessionFiles(folder)
   const network = openNetwork(settings, env, () => clock.now())
   const entrance = openEntrance({ ...options, network, pipeline, folder, files })
   // STS gets no cookies of the identity provider, and keeps none.
   const http = createHttp({ network, timeoutMs: 15_000, log })
-  const keys = { settings, chain, secrets: entrance.secrets, known: new Map<string, CallerIdentity>() }
   /** What the last chain started from. */
-  let source: Beginning | undefined
+  let source = carried?.source && { ...carried.source, first: revived(carried.source.first) }
+
+  const offers = openOffers({
+    ...{ settings, name: provider.name, username, chain, entrance, files, network, env, clock, log },
+    sts: stsOptions,
+    follow,
+  })
 
   async function signIn(mode: 'login' | 'refresh', signal: AbortSignal): Promise<SignedIn> {
-    const brought = await entrance.enter(mode, signal)
-    if (brought.kind === 'saml') return brought
-    return { kind: 'credentials', credentials: await follow(await finished(brought, signal), signal) }
+    return await offers(await entrance.enter(mode, signal), signal)
   }
 
   async function follow(beginning: Beginning, signal: AbortSignal): Promise<Credentials> {
@@ -126,70 +141,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     return { region: settings.region, env, now: () => clock.now(), http, log, signal }
   }
 
-  /** Credentials of who has no role to choose. */
-  async function finished(brought: Exclude<Brought, { kind: 'saml' }>, signal: AbortSignal): Promise<Beginning> {
-    if (brought.kind === 'keys') return await beginWithKeys(brought, keys, entrance.last(), stsOptions(signal))
-    const first =
-      brought.kind === 'credentials' ? brought.credentials : await exchangeToken(brought.token, brought.role, signal)
-    return { first, chain }
-  }
-
-  async function assume(
-    role: Role,
-    assertion: SamlResponse,
-    mode: 'login' | 'refresh',
-    signal: AbortSignal,
-  ): Promise<Credentials> {
-    return await follow({ first: await assumeFirst(role, assertion, mode, signal), chain }, signal)
-  }
-
-  async function assumeFirst(
-    role: Role,
-    assertion: SamlResponse,
-    mode: 'login' | 'refresh',
-    signal: AbortSignal,
-  ): Promise<Credentials> {
-    try {
-      return await exchange(role, assertion, signal)
-    } catch (error) {
-      // The menu may have stayed open longer than an assertion lives. One that was given cannot be had anew.
-      if (!isExpiredAssertion(error) || provider.name === 'saml-response') throw error
-      log.debug('the assertion is too old; signing in again')
-      const again = await entrance.enter(mode, signal)
-      if (again.kind !== 'saml') return (await finished(again, signal)).first
-      return await exchange(sameRole(role, again.assertion), again.assertion, signal)
-    }
-  }
-
-  async function exchange(role: Role, assertion: SamlResponse, signal: AbortSignal): Promise<Credentials> {
-    checkFresh(assertion, clock.now() + entrance.skew())
-    return await assumeRoleWithSaml({
-      ...stsOptions(signal),
-      role,
-      response: assertion.response,
-      durationSeconds: settings.sessionDuration,
-      suggestedSeconds: assertion.sessionDuration,
-      scope: chain.scope,
-    })
-  }
-
-  async function exchangeToken(token: string, role: string | undefined, signal: AbortSignal): Promise<Credentials> {
-    keepSecret(token)
-    const roleArn = role ?? settings.role
-    if (roleArn === undefined || !isRoleArn(roleArn)) {
-      const message = `${provider.name} needs the ARN of the role`
-      throw failure('usage', message, { hint: '--role arn:aws:iam::ACCOUNT:role/NAME' })
-    }
-    return await assumeRoleWithWebIdentity({
-      ...stsOptions(signal),
-      roleArn,
-      token,
-      claims: readClaims(token),
-      sessionName: chain.sessionName ?? sessionNameFrom(`cloudtoken-${username}`),
-      durationSeconds: settings.sessionDuration,
-      scope: chain.scope,
-    })
-  }
+  const elsewhere = provider.signInFile?.(settings)
+  const lastSignIn = (): string | undefined => files.signedIn(elsewhere)
 
   let round: { at: number; person: string | undefined; roles: Set<string>; signedIn: Promise<SignedIn> } | undefined
 
@@ -199,7 +152,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
    */
   function shareSignIn(role: Role, signal: AbortSignal): Promise<SignedIn> {
     const at = clock.elapsed()
-    const person = files.signedIn()
+    const person = lastSignIn()
     if (!round || at - round.at > 60_000 || round.person !== person || round.roles.has(role.roleArn))
       round = { at, person, roles: new Set(), signedIn: signIn('refresh', signal) }
     round.roles.add(role.roleArn)
@@ -207,19 +160,17 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   }
 
   return {
-    ephemeral: provider.ephemeral === true,
+    ephemeral,
     identity,
     variant,
     dependsOn: [...settings.sessionPolicy, ...(provider.dependsOn?.(settings) ?? [])],
     store: files.store,
     signIn,
-    assume,
-    accountNames: (assertion, known) => findAccountNames({ assertion, known, files, network, env, log }),
     async renew(role, signal) {
       try {
         const signedIn = await shareSignIn(role, signal)
         if (signedIn.kind === 'credentials') return signedIn.credentials
-        return await assume(sameRole(role, signedIn.assertion), signedIn.assertion, 'refresh', signal)
+        return await signedIn.offer.take(await sameRole(role, signedIn.offer), 'refresh', signal)
       } catch (error) {
         // Sessions of a chain are short: its source may be good for more of them.
         const rest = signal.aborted ? undefined : remaining()
@@ -234,26 +185,27 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       const signedIn = await signIn('refresh', signal)
       if (signedIn.kind === 'credentials')
         throw failure('role', 'this sign-in brings one set of credentials, not a list of roles')
-      const { assertion } = signedIn
-      const { role } = chooseRole(offeredRoles(assertion, { role: wish }), { role: wish })
+      const { offer } = signedIn
+      const { role } = chooseRole(await offer.roles({ role: wish }), { role: wish })
       if (!role) throw failure('role', `${JSON.stringify(wish)} names no role`, { hint: 'cloudtoken roles' })
-      return { role, credentials: await assume(role, assertion, 'refresh', signal) }
+      return { role, credentials: await offer.take(role, 'refresh', signal) }
     },
     lastRole: files.role,
     lastRoleFile: files.roleFile,
+    recentRoles: files.recentRoles,
     rememberRole: files.keepRole,
     export: (credentials, daemon) => pipeline.handOn(credentials, daemon, entrance.last(), folder),
-    lastSignIn: files.signedIn,
+    lastSignIn,
     idpSessionEnd: files.idpSessionEnd,
+    carried: () => ({
+      ...{ ...pipeline.state(), folder, elsewhere, source, ephemeral, variant },
+      passphrase: vault.passphrase(),
+      secretStore: vault.keeps ? vault.inUse() : 'none',
+    }),
     async forget() {
       await pipeline.forget(entrance.last(), folder, files.store)
       remove(folder)
       if (!settings.skipKeyring) await options.keyring.remove(settings.keyringName, username)
     },
   }
-}
-
-/** Exactly this role, never a pattern. */
-function sameRole(role: Role, assertion: SamlResponse): Role {
-  return chooseRole(offeredRoles(assertion, { last: role }), { last: role }).role ?? role
 }

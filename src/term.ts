@@ -76,34 +76,39 @@ export function createTerminal(options: TerminalOptions): Terminal {
 type Clack = typeof import('@clack/prompts')
 type Cancelled = Extract<Awaited<ReturnType<Clack['text']>>, symbol>
 
-/** Type to search; digits pick the entry of that number first. */
+/** Type to search; in a numbered list a number finds its entry. */
 async function pick<T>(
   on: Streams,
   clack: Clack,
   message: string,
   choices: readonly Choice<T>[],
 ): Promise<T | Cancelled> {
-  const chosen = await clack.autocomplete<number>({
-    ...plain(on),
-    message: trimmed(message),
-    maxItems: Math.max(5, Math.min(15, (on.output.rows || 24) - 6)),
-    options: choices.map((choice, index) => ({
-      value: index,
-      label: choice.label,
-      ...(choice.hint && { hint: choice.hint }),
-    })),
-    filter: (search, option) => matches(search, `${option.label ?? ''} ${option.hint ?? ''}`),
-  })
+  const ask = (): Promise<number | Cancelled | undefined> =>
+    clack.autocomplete<number>({
+      ...plain(on),
+      message: trimmed(message),
+      maxItems: Math.max(5, Math.min(15, (on.output.rows || 24) - 6)),
+      options: choices.map((choice, index) => ({
+        value: index,
+        label: choice.label,
+        ...(choice.hint && { hint: choice.hint }),
+      })),
+      filter: (search, option) => matches(search, `${option.label ?? ''} ${option.hint ?? ''}`),
+    })
+  let chosen = await ask()
+  // Enter, where nothing matches what was typed.
+  while (chosen === undefined) chosen = await ask()
   if (typeof chosen !== 'number') return chosen
   const choice = choices[chosen]
   if (!choice) throw failure('unexpected', 'the menu answered with an entry that it does not have')
   return choice.value
 }
 
-/** Every word must occur; a bare number means the entry so numbered. */
+/** Every word must occur. A number of up to four digits, longer ones being accounts, means the entry `N. …`, and no other. */
 function matches(search: string, text: string): boolean {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean)
-  if (words.length === 1 && /^\d{1,4}$/.test(words[0] ?? '')) return text.trimStart().startsWith(words[0] ?? '')
+  const number = /^\d+(?=\. )/.exec(text)?.[0]
+  if (number !== undefined && words.length === 1 && /^\d{1,4}$/.test(words[0] ?? '')) return number === words[0]
   return words.every(word => text.toLowerCase().includes(word))
 }
 

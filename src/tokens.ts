@@ -82,6 +82,12 @@ export function fromTokens(text: string): Credentials | undefined {
   }
 }
 
+/** A set that went through JSON, which has no dates. */
+export function revived(credentials: Credentials): Credentials {
+  const { issued, expiration } = credentials
+  return { ...credentials, issued: new Date(issued), expiration: new Date(expiration) }
+}
+
 function readRole(value: unknown): Role | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { roleArn, providerArn }: Partial<Record<keyof Role, unknown>> = value

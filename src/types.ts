@@ -25,7 +25,7 @@ export interface Credentials {
   readonly sourceRole?: Role
 }
 
-/** A role that an assertion offers, with the provider it has to be paired with. */
+/** A role that a sign-in offers, with the SAML provider it has to be paired with; empty where there is none. */
 export interface Role {
   readonly roleArn: string
   readonly providerArn: string
@@ -37,6 +37,7 @@ export type Assertion =
   | { readonly kind: 'saml'; readonly response: string }
   | { readonly kind: 'oidc'; readonly token: string; readonly role?: string }
   | { readonly kind: 'credentials'; readonly credentials: Credentials }
+  | RoleCounter
   | KeySource
 
 /** What signs requests: for good, or with a token for a while. */
@@ -71,6 +72,22 @@ export interface SourceRole {
   readonly sessionName?: string | undefined
   /** Seconds. */
   readonly duration?: number | undefined
+}
+
+/** Roles to choose from, and credentials for one of them, without STS. Both may be asked for long after the sign-in. */
+export interface RoleCounter {
+  readonly kind: 'roles'
+  /** Roles without a `providerArn`. */
+  list(): Promise<OfferedRoles>
+  take(role: Role): Promise<Credentials>
+  /** When a person has to sign in again, where that is known. */
+  readonly sessionEnd?: Date
+}
+
+export interface OfferedRoles {
+  readonly roles: readonly Role[]
+  /** Account id to name. */
+  readonly names: ReadonlyMap<string, string>
 }
 
 /** Time and chance, injected where behaviour over time matters. */

@@ -18,7 +18,7 @@ export interface KeyOptions {
   readonly keyring: Keyring
   readonly keyringName: string
   /** Given with the command line or the environment; else the person is asked. */
-  readonly passphrase: string | undefined
+  readonly passphrase: () => string | undefined
   /** Something that another machine does not have. */
   readonly machine: () => Promise<string>
 }
@@ -53,12 +53,13 @@ function inKeyring({ keyring, keyringName }: KeyOptions): KeyHolder {
 }
 
 /** The key is in a file, sealed with what scrypt makes of the passphrase. */
-function underPassphrase({ folder, passphrase }: KeyOptions): KeyHolder {
+function underPassphrase({ folder, passphrase: given }: KeyOptions): KeyHolder {
   const file = path.join(folder, 'passphrase.json')
   return {
     async find(ask) {
       const kept = readText(file)
       if (kept === undefined) return undefined
+      const passphrase = given()
       if (passphrase !== undefined) {
         const key = await unwrap(kept, passphrase)
         if (key) return key
@@ -81,7 +82,7 @@ function underPassphrase({ folder, passphrase }: KeyOptions): KeyHolder {
     async make(ask) {
       // One that is there and was not opened is not ours to replace.
       if (readText(file) !== undefined) return undefined
-      const chosen = passphrase ?? (await chosenBy(ask))
+      const chosen = given() ?? (await chosenBy(ask))
       if (chosen === undefined) return undefined
       const key = randomBytes(size)
       const salt = randomBytes(16)

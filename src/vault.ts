@@ -35,8 +35,9 @@ export interface Vault {
   holder(ask: Ask): Promise<Holder | undefined>
   /** Something keeps the key that a copy of all files does not bring along, or the person has waived that. */
   guarded(ask: Ask): Promise<boolean>
-  /** Variables with which another process of this run opens the same without asking. */
-  environment(ask: Ask): Promise<Readonly<Record<string, string>>>
+  /** What opens it in another process of this run, which takes it by `accept`. */
+  passphrase(): string | undefined
+  accept(passphrase: string): void
   /** Drops the keys: whatever is sealed stays so for good. */
   forget(): Promise<void>
 }
@@ -52,28 +53,27 @@ export const placeNames: Readonly<Record<Holder | 'none', string>> = {
 export function createVault(options: VaultOptions): Vault {
   const { settings, paths, keyring, platform, run, log } = options
   const folder = path.join(paths.state, 'secrets')
-  let typed: string | undefined
+  let passphrase = settings.secretPassphrase
   const holders = createHolders({
     folder,
     keyring,
     keyringName: settings.keyringName,
-    passphrase: settings.secretPassphrase,
+    passphrase: () => passphrase,
     machine: () => machineIdentity(platform, run),
   })
   const keys = new Map<Holder, Buffer>()
   let chosen: Promise<Holder | undefined> | undefined
   let inUse: Holder | undefined
 
-  function noteTyped(ask: Ask): Ask {
-    return { ...ask, secret: async message => (typed = await ask.secret(message)) }
-  }
-
   async function unlock(holder: Holder, ask: Ask, make: boolean): Promise<Buffer | undefined> {
     const known = keys.get(holder)
     if (known) return known
-    const asking = noteTyped(ask)
+    let typed: string | undefined
+    const asking = { ...ask, secret: async (message: string) => (typed = await ask.secret(message)) }
     const key = make ? await findOrMake(holders[holder], folder, asking) : await holders[holder].find(asking)
-    if (key) keys.set(holder, key)
+    if (!key) return undefined
+    keys.set(holder, key)
+    passphrase ??= typed
     return key
   }
 
@@ -113,11 +113,8 @@ export function createVault(options: VaultOptions): Vault {
       const holder = await vault.holder(ask)
       return holder !== undefined && (holder !== 'machine' || settings.secretStore === 'machine')
     },
-    async environment(ask) {
-      if (settings.secretStore !== 'passphrase') return {}
-      await vault.holder(ask)
-      return typed === undefined ? {} : { CLOUDTOKEN_SECRET_PASSPHRASE: typed }
-    },
+    passphrase: () => passphrase,
+    accept: given => void (passphrase ??= given),
     async forget() {
       if (!settings.skipKeyring) await forgetKey({ keyring, keyringName: settings.keyringName })
       remove(folder)

@@ -27,18 +27,7 @@ const subjects: Readonly<Record<string, readonly [about: string, last: number]>>
 const unused = ['S26', 'S27', 'S28', 'S29']
 
 /** Why a case has no test. */
-const exceptions: Readonly<Record<string, string>> = {
-  C19: 'an unknown authority and a wrong name are tested without the number; a proxy and a --ca-file are not there yet',
-  N01: 'PingFederate is not there yet',
-  N02: 'PingFederate is not there yet',
-  N03: 'PingID is not there yet',
-  N04: 'PingID is not there yet',
-  N05: 'PingID is not there yet',
-  N06: 'PingID is not there yet',
-  N07: 'PingFederate is not there yet',
-  N08: 'PingFederate is not there yet',
-  N15: 'ForgeRock is not there yet',
-}
+const exceptions: Readonly<Record<string, string>> = {}
 
 const letters = Object.keys(subjects).join('')
 const number = `[${letters}]\\d\\d`

@@ -2,6 +2,7 @@
  * A `ProviderContext` for tests: real cookies and sockets, a person who answers from a list, files in memory.
  */
 import { createHttp } from '../src/http.ts'
+import type { Network } from '../src/http-network.ts'
 import { failure } from '../src/errors.ts'
 import { createLog } from '../src/log.ts'
 import { camelCase, type Option, type OptionValue } from '../src/option.ts'
@@ -19,6 +20,7 @@ export interface TestContextOptions {
   /** Answers in order, each with a part of the question it belongs to. */
   readonly answers?: readonly (readonly [question: string | RegExp, answer: Answer])[]
   readonly mode?: 'login' | 'refresh'
+  readonly network?: Network
   /** Cookies and files of an earlier run. */
   readonly earlier?: TestContext
 }
@@ -58,7 +60,7 @@ export async function testContext(options: TestContextOptions = {}): Promise<Tes
   const line = (text: string): void => void logged.push(text)
   const log = createLog({ debug: true, stdout: line, stderr: line })
   const cookies = await earlier?.cookies()
-  const http = createHttp({ log, cookies })
+  const http = createHttp({ log, cookies, ...(options.network && { network: options.network }) })
 
   function answer(question: string): Answer {
     asked.push(question)
@@ -106,6 +108,8 @@ export async function testContext(options: TestContextOptions = {}): Promise<Tes
     mode,
     signal: new AbortController().signal,
     clock: {
+      now: () => Date.now() + waited,
+      random: () => 0.5,
       elapsed: () => waited,
       async sleep(ms) {
         waited += ms

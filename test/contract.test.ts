@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const exceptions: Readonly<Record<number, string>> = {
-  98: 'boto3, both AWS CLIs and the SDK for JavaScript read the daemon in test/real; the other SDKs are not run yet',
+  98: 'boto3, the AWS CLI and the SDK for JavaScript read the daemon in test/real; the other SDKs are not run yet',
   99: 'our own crawl stands in (44); ec2-metadata, ohai, facter and cloud-init are not run yet',
 }
 

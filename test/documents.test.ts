@@ -25,6 +25,10 @@ describe.each(documents)('%s', file => {
     expect(wrong).toEqual([])
   })
 
+  test('nothing of a merge is left in it', () => {
+    expect(readDocument(file)).not.toMatch(/^(<<<<<<<|>>>>>>>|> > > > > > >|\|? ?=======)/m)
+  })
+
   test('a shell can read its blocks', () => {
     for (const block of blocksOf(file)) {
       const script = scriptOf(block)

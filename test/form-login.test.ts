@@ -436,7 +436,7 @@ describe('the response', () => {
     const other = await startFakeIdp([{ on: 'POST /saml', reply: page('Thanks', 'nothing here') }])
     try {
       const failed = await fails({
-        script: [{ on: '/start', reply: responsePage(samlResponse(), `${other.origin}/saml`) }],
+        script: [{ on: '/start', reply: responsePage(samlResponse(`${other.origin}/saml`), `${other.origin}/saml`) }],
       })
       expect(failed.code).toBe('page-unknown')
       expect(other.problems()).toEqual([])
@@ -769,7 +769,7 @@ describe('where secrets may go', () => {
 describe('tokens and secrets on the way', () => {
   test('an assertion for somebody else does not travel in the clear', async () => {
     const failed = await fails({
-      script: [{ on: '/start', reply: responsePage(samlResponse(), 'http://sp.example/acs') }],
+      script: [{ on: '/start', reply: responsePage(samlResponse('http://sp.example/acs'), 'http://sp.example/acs') }],
     })
     expect(failed).toMatchObject({ code: 'insecure', message: expect.stringContaining('http://sp.example/acs') })
   })

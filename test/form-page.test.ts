@@ -48,6 +48,19 @@ describe('classes', () => {
     ['OpenID Connect', form(hidden('id_token', 'state')), 'hop-form'],
     ['a storage page', form(hidden('shib_idp_ls_success.k')), 'hop-form'],
     ['the WebAuthn probe of PingID', form('<input type="hidden" name="isWebAuthnSupportedByBrowser">'), 'hop-form'],
+    ['the way to PingID', form(hidden('ppm_request')), 'hop-form'],
+    ['the way back from PingID', form(hidden('RelayState')), 'hop-form'],
+    [
+      'a RelayState beside what a script fills in',
+      form(`${hidden('RelayState')}<input type="hidden" name="key">`),
+      'unknown',
+    ],
+    ['a RelayState in one form of several', `${form(hidden('RelayState'))}${form(user + pass)}`, 'credentials'],
+    [
+      'a form1 with something to press',
+      `<form id="form1" method="post">${hidden('csrfToken')}<button name="accept">I accept the terms</button><button name="decline">No</button></form>`,
+      'consent',
+    ],
     ['a frame of Duo', page('', '<iframe id="duo_iframe"></iframe>'), 'duo'],
     [
       'an old frame of Duo that is not used',

@@ -325,9 +325,15 @@ describe('redirects', () => {
   test('a foreign host gets neither Authorization nor the whole Referer', async () => {
     const other = await serve(() => ({}))
     const { origin } = await serve(() => ({ status: 302, headers: { location: `${other.origin}/` } }))
-    const headers = { authorization: 'Basic eA==', referer: `${origin}/a?secret=1`, origin }
+    const headers = {
+      authorization: 'Basic eA==',
+      'x-amz-sso_bearer_token': 'a',
+      referer: `${origin}/a?secret=1`,
+      origin,
+    }
     await createHttp().request(post(`${origin}/`, { headers }))
     expect(other.seen[0]?.headers.authorization).toBeUndefined()
+    expect(other.seen[0]?.headers['x-amz-sso_bearer_token']).toBeUndefined()
     expect(other.seen[0]?.headers.origin).toBeUndefined()
     expect(other.seen[0]?.headers.referer).toBe(`${origin}/`)
   })

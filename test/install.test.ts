@@ -22,6 +22,7 @@ import pkg from '../package.json' with { type: 'json' }
 import { sha256 } from '../scripts/release-files.ts'
 import { makeKey } from '../scripts/release-sign.ts'
 import { root, which } from '../scripts/tools.ts'
+import { runProgram, type Ran } from './run-program.ts'
 import { fakeProgram, startReleaseServer, type ReleaseServer } from './release-server.ts'
 
 const script = join(root, 'install.sh')
@@ -37,13 +38,6 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-interface Ran {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-  readonly home: string
-}
-
 interface Options {
   readonly shell?: readonly string[]
   readonly home?: string
@@ -52,25 +46,17 @@ interface Options {
   readonly text?: string
 }
 
-function install(
+async function install(
   args: readonly string[],
   { shell = ['sh'], home = fresh(), env = {}, text }: Options = {},
-): Promise<Ran> {
+): Promise<Ran & { readonly home: string }> {
   const [program = 'sh', ...words] = shell
   const file = text === undefined ? script : join(home, '../keyed.sh')
   if (text !== undefined) writeFileSync(file, text)
-  const child = spawn(program, [...words, file, '--base-url', server.url, ...args], {
-    env: { PATH: process.env['PATH'] ?? '', HOME: home, SHELL: '/bin/bash', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const ran = await runProgram(program, [...words, file, '--base-url', server.url, ...args], {
+    env: { HOME: home, SHELL: '/bin/bash', ...env },
   })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', code => resolve({ code, stdout, stderr, home }))
-  })
+  return { ...ran, home }
 }
 
 function fresh(): string {
@@ -204,14 +190,10 @@ describe.each(shells)('%s', name => {
     ]) {
       const other = await startReleaseServer(mkdtempSync(join(big, 'x-')), ['2.0.0'], [here], { program: () => text })
       const inside = `mount -t tmpfs -o size=1m none ${disk} && cp ${old} ${disk}/cloudtoken && { ${name} ${script} --base-url ${other.url} --dir ${disk}; echo "code $?"; ls -A ${disk}; ${disk}/cloudtoken --version; }`
-      const child = spawn('unshare', ['-m', 'sh', '-c', inside], { env: { ...process.env, HOME: fresh() } })
-      let output = ''
-      child.stdout.setEncoding('utf8').on('data', data => (output += data))
-      child.stderr.setEncoding('utf8').on('data', data => (output += data))
-      await new Promise(resolve => child.on('close', resolve))
+      const { stdout, stderr } = await runProgram('unshare', ['-m', 'sh', '-c', inside], { env: { HOME: fresh() } })
       await other.stop()
-      expect(output).toMatch(/cloudtoken: error: cannot (unpack|write) (in)?to .*\ncloudtoken: hint: df -h/)
-      expect(output).toEndWith('code 1\ncloudtoken\ncloudtoken 0.1.0\n')
+      expect(stderr).toMatch(/cloudtoken: error: cannot (unpack|write) (in)?to .*\ncloudtoken: hint: df -h/)
+      expect(stdout).toBe('code 1\ncloudtoken\ncloudtoken 0.1.0\n')
     }
   })
 

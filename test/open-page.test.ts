@@ -17,7 +17,7 @@ interface Seen {
   readonly args: readonly string[]
 }
 
-async function openOn(platform: NodeJS.Platform, env: Record<string, string>, codes: number[] = [0]) {
+async function openOn(platform: NodeJS.Platform, env: Record<string, string>, codes: (number | 'stays')[] = [0]) {
   const seen: Seen[] = []
   let page = ''
   let mode = 0
@@ -26,10 +26,20 @@ async function openOn(platform: NodeJS.Platform, env: Record<string, string>, co
     seen.push({ command, args })
     page = readFileSync(args.at(-1) ?? '', 'utf8')
     mode = statSync(args.at(-1) ?? '').mode & 0o777
-    return { code: codes.shift() ?? 127, stdout: '', stderr: '' }
+    const code = codes.shift() ?? 127
+    return code === 'stays' ? new Promise(() => {}) : { code, stdout: '', stderr: '' }
   }
-  const clock = { now: () => Date.now(), sleep: async (ms: number) => void slept.push(ms) }
-  const error = await openPage({ url, folder, platform, env, run, clock, signal: AbortSignal.timeout(5000) }).catch(
+  const stays = codes.includes('stays')
+  const clock = {
+    now: () => Date.now(),
+    async sleep(ms: number) {
+      // The wait for a program that stays is long enough for every other.
+      if (ms === 15_000 && !stays) return new Promise<void>(() => {})
+      slept.push(ms)
+    },
+  }
+  const signal = AbortSignal.timeout(5000)
+  const error = await openPage({ url, title: 'the console', folder, platform, env, run, clock, signal }).catch(
     (thrown: unknown) => thrown,
   )
   return { seen, page, mode, slept, error }
@@ -60,6 +70,11 @@ test('the next program is tried when one is missing', async () => {
   expect(error).toBeUndefined()
 })
 
+test('a browser that stays in the foreground was opened, too', async () => {
+  const { seen, slept, error } = await openOn('linux', { DISPLAY: ':0' }, ['stays'])
+  expect([seen.map(each => each.command), slept, error]).toEqual([['xdg-open'], [15_000, 10_000], undefined])
+})
+
 test('without a screen or a program nothing is started or left', async () => {
   for (const env of [{}, { DISPLAY: ':0' }]) {
     const { error, slept } = await openOn('linux', env, [])
@@ -69,8 +84,8 @@ test('without a screen or a program nothing is started or left', async () => {
 })
 
 test('what a killed run left is swept away; what another one needs now is not', async () => {
-  for (const name of ['console-old-1.html', 'console-new-1.html', 'other.html']) writeFileSync(join(folder, name), '')
-  for (const name of ['console-old-1.html', 'other.html']) utimesSync(join(folder, name), 1, 1)
+  for (const name of ['page-old-1.html', 'page-new-1.html', 'other.html']) writeFileSync(join(folder, name), '')
+  for (const name of ['page-old-1.html', 'other.html']) utimesSync(join(folder, name), 1, 1)
   await openOn('darwin', {})
-  expect(readdirSync(folder).toSorted()).toEqual(['console-new-1.html', 'other.html'])
+  expect(readdirSync(folder).toSorted()).toEqual(['other.html', 'page-new-1.html'])
 })

@@ -2,12 +2,12 @@
  * Akamai EAA: what every provider promises, and its second factors.
  */
 import { expect, test } from 'bun:test'
-import { isFailure } from '../src/errors.ts'
 import { akamai } from '../src/provider-akamai.ts'
-import { testContext, type TestContext, type TestContextOptions } from './context.ts'
-import { page, samlResponse } from './fake-idp.ts'
-import { startAkamai, type AkamaiOptions, type SimulatedAkamai } from './idp-akamai.ts'
+import { testContext } from './context.ts'
+import { page } from './fake-idp.ts'
+import { startAkamai, type AkamaiOptions } from './idp-akamai.ts'
 import { factorCase, providerCase } from './provider.case.ts'
+import { signInAt } from './walk.ts'
 
 providerCase('akamai', akamai, () => startAkamai())
 
@@ -29,27 +29,7 @@ factorCase('akamai', akamai, {
   code: () => startAkamai({ factors: ['totp'] }),
 })
 
-interface Outcome {
-  readonly made: TestContext
-  readonly error: unknown
-  readonly idp: SimulatedAkamai
-}
-
-async function signIn(options: AkamaiOptions, context: TestContextOptions = {}): Promise<Outcome> {
-  const idp = await startAkamai(options)
-  const settings = { url: idp.url, ...context.settings }
-  const made = await testContext({ password: 'correct horse', ...context, settings })
-  const error = await akamai
-    .authenticate(made.context)
-    .then(
-      assertion => expect(assertion).toEqual({ kind: 'saml', response: samlResponse() }),
-      (thrown: unknown) => thrown,
-    )
-    .finally(() => idp.stop())
-  expect(idp.problems).toEqual([])
-  if (error !== undefined && !isFailure(error)) throw error
-  return { made, error, idp }
-}
+const signIn = signInAt(akamai, startAkamai)
 
 test('the app is named by the address or by --app-id', async () => {
   const idp = await startAkamai()

@@ -2,38 +2,15 @@
  * authentik: what every provider promises, and its stages.
  */
 import { expect, test } from 'bun:test'
-import { isFailure } from '../src/errors.ts'
 import { authentik } from '../src/provider-authentik.ts'
-import { testContext, type TestContext, type TestContextOptions } from './context.ts'
-import { samlResponse } from './fake-idp.ts'
-import { startAuthentik, type AuthentikOptions, type SimulatedAuthentik } from './idp-authentik.ts'
+import { startAuthentik } from './idp-authentik.ts'
 import { factorCase, providerCase } from './provider.case.ts'
+import { signInAt } from './walk.ts'
 
 providerCase('N13 authentik', authentik, () => startAuthentik())
 providerCase('N13 authentik, user name and password together', authentik, () => startAuthentik({ together: true }))
 
-interface Outcome {
-  readonly made: TestContext
-  readonly error: unknown
-  readonly idp: SimulatedAuthentik
-}
-
-async function signIn(options: AuthentikOptions, context: TestContextOptions = {}): Promise<Outcome> {
-  const idp = await startAuthentik(options)
-  try {
-    const settings = { url: idp.url, ...context.settings }
-    const made = await testContext({ password: 'correct horse', ...context, settings })
-    const error = await authentik.authenticate(made.context).then(
-      assertion => expect(assertion).toEqual({ kind: 'saml', response: samlResponse() }),
-      (thrown: unknown) => thrown,
-    )
-    expect(idp.problems).toEqual([])
-    if (error !== undefined && !isFailure(error)) throw error
-    return { made, error, idp }
-  } finally {
-    await idp.stop()
-  }
-}
+const signIn = signInAt(authentik, startAuthentik)
 
 const totp = { device_class: 'totp', device_uid: '1' }
 const sms = { device_class: 'sms', device_uid: '2' }

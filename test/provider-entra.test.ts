@@ -4,12 +4,12 @@
 import { describe, expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
 import { inflateRawSync } from 'node:zlib'
-import { isFailure } from '../src/errors.ts'
 import { entra } from '../src/provider-entra.ts'
 import { testContext, type TestContext, type TestContextOptions } from './context.ts'
 import { responsePage, samlResponse, serve } from './fake-idp.ts'
 import { startEntra, type EntraOptions, type SimulatedEntra } from './idp-entra.ts'
 import { factorCase, providerCase } from './provider.case.ts'
+import { signInAt, type Outcome } from './walk.ts'
 
 const domain = 'corp.example'
 const atHome = { ...entra, authenticate: (context: TestContext['context']) => entra.authenticate(within(context)) }
@@ -34,30 +34,9 @@ function within<C extends TestContext['context']>(context: C): C {
   return { ...context, settings: { ...context.settings, domain } }
 }
 
-interface Outcome {
-  readonly made: TestContext
-  readonly error: unknown
-  readonly idp: SimulatedEntra
-}
+const signIn = signInAt(entra, startEntra, { domain })
 
-async function signIn(options: EntraOptions, context: TestContextOptions = {}): Promise<Outcome> {
-  const idp = await startEntra(options)
-  try {
-    const settings = { url: idp.url, domain, ...context.settings }
-    const made = await testContext({ password: 'correct horse', ...context, settings })
-    const error = await entra.authenticate(made.context).then(
-      assertion => expect(assertion).toEqual({ kind: 'saml', response: samlResponse() }),
-      (thrown: unknown) => thrown,
-    )
-    expect(idp.problems).toEqual([])
-    if (error !== undefined && !isFailure(error)) throw error
-    return { made, error, idp }
-  } finally {
-    await idp.stop()
-  }
-}
-
-async function succeeds(options: EntraOptions, context?: TestContextOptions): Promise<Outcome> {
+async function succeeds(options: EntraOptions, context?: TestContextOptions): Promise<Outcome<SimulatedEntra>> {
   const outcome = await signIn(options, context)
   if (outcome.error !== undefined) throw outcome.error
   expect(outcome.idp.posts()).toBe(1)

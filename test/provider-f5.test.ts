@@ -3,13 +3,12 @@
  * session.
  */
 import { expect, test } from 'bun:test'
-import { isFailure } from '../src/errors.ts'
 import { f5 } from '../src/provider-f5.ts'
-import { testContext, type TestContext, type TestContextOptions } from './context.ts'
-import { page, redirect, responsePage, samlResponse, type Step } from './fake-idp.ts'
+import { testContext } from './context.ts'
+import { page, redirect, responsePage, type Step } from './fake-idp.ts'
 import { startF5, type F5Options, type SimulatedF5 } from './idp-f5.ts'
 import { factorCase, providerCase } from './provider.case.ts'
-import { walker } from './walk.ts'
+import { signInAt, walker } from './walk.ts'
 
 providerCase('N09 f5', f5, () => startF5())
 providerCase('N09 f5 with a webtop', f5, () => startF5({ webtop: true, bounces: 2 }))
@@ -23,31 +22,14 @@ factorCase('N09 f5', f5, {
   code: () => startF5({ factor: ['token'] }),
 })
 
-interface Outcome {
-  readonly made: TestContext
-  readonly error: unknown
-  readonly idp: SimulatedF5
-}
-
-async function signIn(
-  options: F5Options,
-  context: TestContextOptions = {},
-  address = (idp: SimulatedF5): string => idp.url,
-): Promise<Outcome> {
-  const idp = await startF5(options)
-  const settings = { url: address(idp), ...context.settings }
-  const made = await testContext({ password: 'correct horse', ...context, settings })
-  const error = await f5
-    .authenticate(made.context)
-    .then(
-      assertion => expect(assertion).toEqual({ kind: 'saml', response: samlResponse() }),
-      (thrown: unknown) => thrown,
-    )
-    .finally(() => idp.stop())
-  expect(idp.problems).toEqual([])
-  if (error !== undefined && !isFailure(error)) throw error
-  return { made, error, idp }
-}
+/** `address` in the place of the app's. */
+const signIn = signInAt(
+  f5,
+  async ({ address, ...options }: F5Options & { readonly address?: (idp: SimulatedF5) => string }) => {
+    const idp = await startF5(options)
+    return { ...idp, url: address?.(idp) ?? idp.url }
+  },
+)
 const origin = ({ url }: SimulatedF5): string => new URL(url).origin
 const both = { factor: ['push', 'token'] } as const
 
@@ -73,7 +55,7 @@ test('N09 an account that is locked by a code gets no second one', async () => {
 })
 
 test('N09 an encoded address is sent as F5 reads it', async () => {
-  const { error } = await signIn({}, {}, ({ url }) => url.replace('/Common/aws', '%2FCommon%2Faws'))
+  const { error } = await signIn({ address: ({ url }) => url.replace('/Common/aws', '%2FCommon%2Faws') })
   expect(error).toBeUndefined()
 })
 
@@ -85,7 +67,7 @@ test('the app by its path, by its name, by its caption, alone, or from the menu'
     ['amazon (all accounts)', { webtop: true, apps }],
     [undefined, { webtop: true }],
   ] as const) {
-    const { error, made } = await signIn(options, { settings: appId ? { appId } : {} }, origin)
+    const { error, made } = await signIn({ ...options, address: origin }, { settings: appId ? { appId } : {} })
     expect([error, made.asked]).toEqual([undefined, []])
   }
   const idp = await startF5({ webtop: true, apps })
@@ -104,12 +86,12 @@ test('the app by its path, by its name, by its caption, alone, or from the menu'
 
 test('an app that is not there: those that are, or how to name one', async () => {
   const settings = { appId: 'azure' }
-  expect((await signIn({ webtop: true }, { settings }, origin)).error).toMatchObject({
+  expect((await signIn({ webtop: true, address: origin }, { settings })).error).toMatchObject({
     kind: 'config',
     code: 'app-missing',
     message: expect.stringContaining('/Common/aws'),
   })
-  expect((await signIn({ webtop: true, apps: {} }, {}, origin)).error).toMatchObject({
+  expect((await signIn({ webtop: true, apps: {}, address: origin })).error).toMatchObject({
     kind: 'config',
     hint: expect.stringContaining('--app-id /Common/NAME'),
   })

@@ -2,9 +2,8 @@
  * ForgeRock and OpenAM: what every provider promises, and their callbacks.
  */
 import { describe, expect, test } from 'bun:test'
-import { isFailure } from '../src/errors.ts'
 import { forgerock } from '../src/provider-forgerock.ts'
-import { testContext, testSettings, type TestContext, type TestContextOptions } from './context.ts'
+import { testContext, testSettings } from './context.ts'
 import { samlResponse, type Reply } from './fake-idp.ts'
 import {
   buttons,
@@ -18,11 +17,11 @@ import {
   wait,
   type Callback,
   type ForgeRockOptions,
-  type SimulatedForgeRock,
   type Stage,
 } from './idp-forgerock.ts'
 import { jsonReply } from './idp-okta.ts'
 import { factorCase, providerCase } from './provider.case.ts'
+import { signInAt } from './walk.ts'
 
 providerCase('forgerock', forgerock, () => startForgeRock())
 providerCase('forgerock, user name and password apart', forgerock, () => startForgeRock({ first: 'apart' }))
@@ -49,28 +48,7 @@ factorCase('N15 forgerock', forgerock, {
   code: () => startForgeRock({ stages: [codeStage] }),
 })
 
-interface Outcome {
-  readonly made: TestContext
-  readonly error: unknown
-  readonly idp: SimulatedForgeRock
-}
-
-async function signIn(options: ForgeRockOptions, context: TestContextOptions = {}): Promise<Outcome> {
-  const idp = await startForgeRock(options)
-  try {
-    const settings = { url: idp.url, ...context.settings }
-    const made = await testContext({ password: 'correct horse', ...context, settings })
-    const error = await forgerock.authenticate(made.context).then(
-      assertion => expect(assertion).toEqual({ kind: 'saml', response: samlResponse() }),
-      (thrown: unknown) => thrown,
-    )
-    expect(idp.problems).toEqual([])
-    if (error !== undefined && !isFailure(error)) throw error
-    return { made, error, idp }
-  } finally {
-    await idp.stop()
-  }
-}
+const signIn = signInAt(forgerock, startForgeRock)
 
 describe('the entry', () => {
   const entryOf = (url: string): string | undefined => forgerock.entry?.(testSettings({ url }))

@@ -47,7 +47,7 @@ test('it goes to the browser at once, in a login and in a renewal; a password is
       })
       expect([made.passwords(), made.asked]).toEqual([0, []])
     }
-    await google.forget?.({ store, settings: testSettings(), log: (await testContext()).context.log })
+    await google.forget?.({ ...(await testContext()).context, store })
     expect(store.read('browser')).toBeUndefined()
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -3,38 +3,16 @@
  */
 import { expect, test } from 'bun:test'
 import { readConfig, resolveSettings } from '../src/config.ts'
-import { isFailure } from '../src/errors.ts'
 import { coreOptions } from '../src/options.ts'
 import { idaptive } from '../src/provider-idaptive.ts'
-import { testContext, type TestContext, type TestContextOptions } from './context.ts'
-import { samlResponse } from './fake-idp.ts'
-import { startIdaptive, type IdaptiveOptions, type SimulatedIdaptive } from './idp-idaptive.ts'
+import { testContext } from './context.ts'
+import { startIdaptive } from './idp-idaptive.ts'
 import { factorCase, providerCase } from './provider.case.ts'
+import { signInAt } from './walk.ts'
 
 providerCase('idaptive', idaptive, () => startIdaptive())
 
-interface Outcome {
-  readonly made: TestContext
-  readonly error: unknown
-  readonly idp: SimulatedIdaptive
-}
-
-async function signIn(options: IdaptiveOptions, context: TestContextOptions = {}): Promise<Outcome> {
-  const idp = await startIdaptive(options)
-  try {
-    const settings = { url: idp.url, tenantId: 'ABC1234', ...context.settings }
-    const made = await testContext({ password: 'correct horse', ...context, settings })
-    const error = await idaptive.authenticate(made.context).then(
-      assertion => expect(assertion).toEqual({ kind: 'saml', response: samlResponse() }),
-      (thrown: unknown) => thrown,
-    )
-    expect(idp.problems).toEqual([])
-    if (error !== undefined && !isFailure(error)) throw error
-    return { made, error, idp }
-  } finally {
-    await idp.stop()
-  }
-}
+const signIn = signInAt(idaptive, startIdaptive, { tenantId: 'ABC1234' })
 
 const radius = { Name: 'RADIUS', AnswerType: 'Text', PromptSelectMech: '3rd Party RADIUS', UiPrompt: 'DUO' }
 const oath = { Name: 'OATH', AnswerType: 'Text', PromptSelectMech: 'OATH OTP Client' }

@@ -2,37 +2,15 @@
  * JumpCloud: what every provider promises, and its factors.
  */
 import { expect, test } from 'bun:test'
-import { isFailure } from '../src/errors.ts'
 import { jumpcloud } from '../src/provider-jumpcloud.ts'
-import { testContext, type TestContext, type TestContextOptions } from './context.ts'
-import { page, samlResponse } from './fake-idp.ts'
-import { startJumpcloud, type JumpcloudOptions, type SimulatedJumpcloud } from './idp-jumpcloud.ts'
+import { page } from './fake-idp.ts'
+import { startJumpcloud, type JumpcloudOptions } from './idp-jumpcloud.ts'
 import { factorCase, providerCase } from './provider.case.ts'
+import { signInAt } from './walk.ts'
 
 providerCase('N12 jumpcloud', jumpcloud, () => startJumpcloud())
 
-interface Outcome {
-  readonly made: TestContext
-  readonly error: unknown
-  readonly idp: SimulatedJumpcloud
-}
-
-async function signIn(options: JumpcloudOptions, context: TestContextOptions = {}): Promise<Outcome> {
-  const idp = await startJumpcloud(options)
-  try {
-    const settings = { url: idp.url, ...context.settings }
-    const made = await testContext({ password: 'correct horse', ...context, settings })
-    const error = await jumpcloud.authenticate(made.context).then(
-      assertion => expect(assertion).toEqual({ kind: 'saml', response: samlResponse() }),
-      (thrown: unknown) => thrown,
-    )
-    expect(idp.problems).toEqual([])
-    if (error !== undefined && !isFailure(error)) throw error
-    return { made, error, idp }
-  } finally {
-    await idp.stop()
-  }
-}
+const signIn = signInAt(jumpcloud, startJumpcloud)
 
 const available = (...types: string[]): NonNullable<JumpcloudOptions['factors']> =>
   types.map(type => ({ type, status: 'available' }))

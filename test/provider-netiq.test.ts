@@ -2,37 +2,16 @@
  * NetIQ Access Manager: what every provider promises, its portal, its contracts and its tokens.
  */
 import { expect, test } from 'bun:test'
-import { isFailure } from '../src/errors.ts'
 import { netiq } from '../src/provider-netiq.ts'
-import { testContext, type TestContext, type TestContextOptions } from './context.ts'
-import { samlResponse } from './fake-idp.ts'
-import { startNetiq, type NetiqOptions, type SimulatedNetiq } from './idp-netiq.ts'
+import { testContext } from './context.ts'
+import { startNetiq } from './idp-netiq.ts'
 import { factorCase, providerCase } from './provider.case.ts'
+import { signInAt } from './walk.ts'
 
 providerCase('N10 netiq', netiq, () => startNetiq())
 factorCase('N10 netiq', netiq, { code: () => startNetiq({ token: true }) })
 
-interface Outcome {
-  readonly made: TestContext
-  readonly error: unknown
-  readonly idp: SimulatedNetiq
-}
-
-async function signIn(options: NetiqOptions, context: TestContextOptions = {}): Promise<Outcome> {
-  const idp = await startNetiq(options)
-  const settings = { url: idp.url, ...context.settings }
-  const made = await testContext({ password: 'correct horse', ...context, settings })
-  const error = await netiq
-    .authenticate(made.context)
-    .then(
-      assertion => expect(assertion).toEqual({ kind: 'saml', response: samlResponse() }),
-      (thrown: unknown) => thrown,
-    )
-    .finally(() => idp.stop())
-  expect(idp.problems).toEqual([])
-  if (error !== undefined && !isFailure(error)) throw error
-  return { made, error, idp }
-}
+const signIn = signInAt(netiq, startNetiq)
 
 test('N10 the script is followed past twelve cards; the token is typed unseen, and is not the password', async () => {
   const { error, idp, made } = await signIn(

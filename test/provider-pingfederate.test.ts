@@ -2,22 +2,13 @@
  * PingFederate and PingID: what every provider promises, their pages, their devices.
  */
 import { describe, expect, test } from 'bun:test'
-import { isFailure } from '../src/errors.ts'
-import type { Provider } from '../src/provider.ts'
 import { form } from '../src/provider-form.ts'
 import { pingfederate, pingRecipe } from '../src/provider-pingfederate.ts'
-import { testContext, type TestContext, type TestContextOptions } from './context.ts'
-import { page, samlResponse } from './fake-idp.ts'
-import {
-  desktop,
-  phone,
-  startPingFederate,
-  type PingFederateOptions,
-  type PingIdOptions,
-  type SimulatedPingFederate,
-} from './idp-pingfederate.ts'
+import { testContext } from './context.ts'
+import { page } from './fake-idp.ts'
+import { desktop, phone, startPingFederate, type PingIdOptions } from './idp-pingfederate.ts'
 import { factorCase, providerCase } from './provider.case.ts'
-import { walker } from './walk.ts'
+import { signInAt, walker } from './walk.ts'
 
 providerCase('N01 pingfederate', pingfederate, () => startPingFederate())
 providerCase('N02 pingfederate with USER and PASSWORD', pingfederate, () => startPingFederate({ login: 'plain' }))
@@ -33,32 +24,7 @@ factorCase('N05 N06 pingfederate', pingfederate, {
   code: withPing({ devices: [desktop], csrf: true }),
 })
 
-interface Outcome {
-  readonly made: TestContext
-  readonly error: unknown
-  readonly idp: SimulatedPingFederate
-}
-
-async function signIn(
-  options: PingFederateOptions,
-  context: TestContextOptions = {},
-  provider: Provider = pingfederate,
-): Promise<Outcome> {
-  const idp = await startPingFederate(options)
-  try {
-    const settings = { url: idp.url, ...context.settings }
-    const made = await testContext({ password: 'correct horse', ...context, settings })
-    const error = await provider.authenticate(made.context).then(
-      assertion => expect(assertion).toEqual({ kind: 'saml', response: samlResponse() }),
-      (thrown: unknown) => thrown,
-    )
-    expect(idp.problems).toEqual([])
-    if (error !== undefined && !isFailure(error)) throw error
-    return { made, error, idp }
-  } finally {
-    await idp.stop()
-  }
-}
+const signIn = signInAt(pingfederate, startPingFederate)
 
 const passcode = 'Enter the passcode displayed in PingID desktop'
 
@@ -204,7 +170,7 @@ test('another host than PingID’s own gets no code without a yes', async () => 
 })
 
 test('PingID is known wherever it comes up', async () => {
-  const { error } = await signIn({ pingId: { probe: true, statuses: ['OK'] } }, {}, form)
+  const { error } = await signInAt(form, startPingFederate)({ pingId: { probe: true, statuses: ['OK'] } })
   expect(error).toBeUndefined()
 })
 

@@ -2,17 +2,17 @@
  * PingOne: what every provider promises, the states of its flows, its devices.
  */
 import { describe, expect, test } from 'bun:test'
-import { isFailure } from '../src/errors.ts'
 import { beginWalk } from '../src/form-walk.ts'
 import { readPage } from '../src/html.ts'
 import { pingone } from '../src/provider-pingone.ts'
 import { beginFlow } from '../src/provider-pingone-flow.ts'
-import { testContext, testSettings, type TestContext, type TestContextOptions } from './context.ts'
-import { page, samlResponse } from './fake-idp.ts'
+import { testContext, testSettings } from './context.ts'
+import { page } from './fake-idp.ts'
 import { jsonReply } from './idp-okta.ts'
 import { desktop, startPingFederate } from './idp-pingfederate.ts'
-import { startPingOne, type PingOneDevice, type PingOneOptions, type SimulatedPingOne } from './idp-pingone.ts'
+import { startPingOne, type PingOneDevice } from './idp-pingone.ts'
 import { factorCase, providerCase } from './provider.case.ts'
+import { signInAt } from './walk.ts'
 
 const mobile: PingOneDevice = { id: 'd1', type: 'MOBILE', nickname: 'Pixel' }
 const sms: PingOneDevice = { id: 'd2', type: 'SMS', phone: '*******01' }
@@ -46,28 +46,7 @@ factorCase('pingone made of pages', pingone, {
   code: () => startPingFederate({ pingId: { devices: [desktop] } }),
 })
 
-interface Outcome {
-  readonly made: TestContext
-  readonly error: unknown
-  readonly idp: SimulatedPingOne
-}
-
-async function signIn(options: PingOneOptions, context: TestContextOptions = {}): Promise<Outcome> {
-  const idp = await startPingOne(options)
-  try {
-    const settings = { url: idp.url, ...context.settings }
-    const made = await testContext({ password: 'correct horse', ...context, settings })
-    const error = await pingone.authenticate(made.context).then(
-      assertion => expect(assertion).toEqual({ kind: 'saml', response: samlResponse() }),
-      (thrown: unknown) => thrown,
-    )
-    expect(idp.problems).toEqual([])
-    if (error !== undefined && !isFailure(error)) throw error
-    return { made, error, idp }
-  } finally {
-    await idp.stop()
-  }
-}
+const signIn = signInAt(pingone, startPingOne)
 
 test('the entry: an environment, a domain of one’s own, or a whole address', () => {
   const service = 'saml20/idp/startsso?spEntityId=urn:amazon:webservices'
@@ -187,6 +166,7 @@ describe('other states', () => {
 
   test('how many tries are left is said', async () => {
     const { error } = await signIn({}, { password: 'wrong horse' })
+    expect(error).toMatchObject({ code: 'password-refused' })
     expect(String(error)).toContain('4 more tries before the account is locked')
   })
 

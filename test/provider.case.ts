@@ -118,13 +118,13 @@ export function providerCase(
   })
 }
 
-type Start = () => Promise<SimulatedIdp & { readonly url: string }>
+type StartFactor = () => Promise<Pick<SimulatedIdp, 'posts' | 'problems' | 'stop'> & { readonly url: string }>
 
 export interface FactorCase {
   /** An approval on another device: given, refused, never answered. Absent where there are only codes. */
-  readonly push?: Readonly<Record<'given' | 'refused' | 'silent', Start>>
+  readonly push?: Readonly<Record<'given' | 'refused' | 'silent', StartFactor>>
   /** A page that takes the code `123456`. */
-  readonly code: Start
+  readonly code: StartFactor
   /** A wrong code ends the sign-in. */
   readonly once?: true
 }
@@ -133,7 +133,7 @@ export interface FactorCase {
 export function factorCase(name: string, provider: Provider, { push, code, once }: FactorCase): void {
   describe(`${name}: every second factor`, () => {
     const run = async (
-      start: Start,
+      start: StartFactor,
       options: TestContextOptions = {},
       change: (made: TestContext) => TestContext['context'] = ({ context }) => context,
     ): Promise<{ made: TestContext; outcome: unknown; posts: number }> => {

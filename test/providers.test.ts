@@ -25,6 +25,7 @@ test('every name finds the provider of that name', async () => {
     'shell',
     'browser',
     'form',
+    'identity-center',
     'web-identity',
     'keys',
     'profile',
@@ -40,7 +41,7 @@ test('some have another name', async () => {
 
 test('a browser can take over wherever there is a page', async () => {
   const providers = await Promise.all(providerNames().map(findProvider))
-  const without = providers.filter(({ entry }) => entry === undefined).map(({ name }) => name)
+  const without = providers.filter(({ entry, inBrowser }) => entry === undefined && !inBrowser).map(({ name }) => name)
   expect(without).toEqual(['onelogin', 'shell', 'web-identity', 'keys', 'profile', 'environment', 'saml-response'])
 })
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { startDemoIdp, type DemoIdp } from '../scripts/demo-idp.ts'
 import { startDemoSts } from '../scripts/demo-sts.ts'
 import { openPlugins } from '../src/plugins.ts'
-import { chooseRole, offeredRoles } from '../src/roles.ts'
+import { chooseRole } from '../src/roles.ts'
 import { openSession, type Session } from '../src/session.ts'
 import type { Credentials } from '../src/types.ts'
 import { testContext } from './context.ts'
@@ -46,10 +46,10 @@ async function open(sts: string, { now = Date.now, url = idp.url } = {}): Promis
 async function takeRole(session: Session): Promise<Credentials> {
   const { signal } = new AbortController()
   const signedIn = await session.signIn('login', signal)
-  if (signedIn.kind !== 'saml') throw new Error('no assertion')
-  const chosen = chooseRole(offeredRoles(signedIn.assertion), {}).role
+  if (signedIn.kind !== 'roles') throw new Error('no roles')
+  const chosen = chooseRole(await signedIn.offer.roles(), {}).role
   if (!chosen) throw new Error('no role')
-  return session.assume(chosen, signedIn.assertion, 'login', signal)
+  return signedIn.offer.take(chosen, 'login', signal)
 }
 
 test('K15 an assertion that ended at the role menu: signed in again with cookies, without a question', async () => {

@@ -1,5 +1,5 @@
 /**
- * A sign-in with some provider against a strict script.
+ * A sign-in with some provider against a strict script, or a strict simulator.
  */
 import { expect } from 'bun:test'
 import { isFailure, type Failure } from '../src/errors.ts'
@@ -38,5 +38,43 @@ export function walker(provider: Provider, password: string): Walker {
       if (!isFailure(outcome)) throw outcome instanceof Error ? outcome : new Error('the sign-in succeeded')
       return Object.assign(outcome, { made })
     },
+  }
+}
+
+export interface Outcome<I> {
+  readonly made: TestContext
+  /** `undefined`: the response that every simulator sends came home. */
+  readonly error: Failure | undefined
+  readonly idp: I
+}
+
+interface Simulator {
+  readonly url: string
+  /** Requests that did not fit. */
+  readonly problems: readonly string[]
+  stop(): Promise<void>
+}
+
+/** One sign-in at a simulator of its own, which may have seen nothing that it did not expect. */
+export function signInAt<O, I extends Simulator>(
+  provider: Provider,
+  start: (options: O) => Promise<I>,
+  usual: TestContextOptions['settings'] = {},
+): (options: O, context?: TestContextOptions) => Promise<Outcome<I>> {
+  return async (options, context = {}) => {
+    const idp = await start(options)
+    try {
+      const settings = { url: idp.url, ...usual, ...context.settings }
+      const made = await testContext({ password: 'correct horse', ...context, settings })
+      const outcome = await provider.authenticate(made.context).catch((thrown: unknown) => thrown)
+      // A request that did not fit explains whatever else went wrong.
+      expect(idp.problems).toEqual([])
+      if (isFailure(outcome)) return { made, error: outcome, idp }
+      if (outcome instanceof Error) throw outcome
+      expect(outcome).toEqual({ kind: 'saml', response: samlResponse() })
+      return { made, error: undefined, idp }
+    } finally {
+      await idp.stop()
+    }
   }
 }

@@ -2,7 +2,6 @@
  * action.yml: its steps as a runner runs them, one after the other, with a release and a token service on loopback.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'bun:test'
-import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -11,7 +10,8 @@ import pkg from '../../package.json' with { type: 'json' }
 import { root, which } from '../../scripts/tools.ts'
 import { startFakeRunner, type FakeRunner } from '../fake-runner.ts'
 import { startReleaseServer, type ReleaseServer } from '../release-server.ts'
-import { command, makePlace, type Place, type Result } from './cli.ts'
+import { runProgram, type Ran } from '../run-program.ts'
+import { command, makePlace, type Place } from './cli.ts'
 
 interface Step {
   readonly name: string
@@ -55,7 +55,7 @@ const read = (name: string): string => {
 }
 
 /** The steps whose condition holds, until one fails; what they print together. */
-async function use(inputs: Readonly<Record<string, string>>, job: Readonly<Record<string, string>>): Promise<Result> {
+async function use(inputs: Readonly<Record<string, string>>, job: Readonly<Record<string, string>>): Promise<Ran> {
   const given = (name: string): string => inputs[name] ?? action.inputs[name]?.default ?? 'no such input'
   const wanted = (condition: string | undefined): boolean => {
     if (condition === undefined || condition === "runner.os != 'Windows'") return true
@@ -63,7 +63,7 @@ async function use(inputs: Readonly<Record<string, string>>, job: Readonly<Recor
     if (condition === "runner.os == 'Windows'") return false
     throw new Error(`no such condition: ${condition}`)
   }
-  let result: Result = { code: 0, stdout: '', stderr: '' }
+  let result: Ran = { code: 0, stdout: '', stderr: '' }
   for (const { run, shell, env, if: condition } of action.runs.steps) {
     if (!wanted(condition) || result.code !== 0) continue
     expect(shell).toBe('bash')
@@ -81,9 +81,9 @@ async function use(inputs: Readonly<Record<string, string>>, job: Readonly<Recor
   return result
 }
 
-function bash(script: string, env: Readonly<Record<string, string>>): Promise<Result> {
+function bash(script: string, env: Readonly<Record<string, string>>): Promise<Ran> {
   const added = read('path').trim()
-  const child = spawn('bash', ['--noprofile', '--norc', '-eo', 'pipefail', script], {
+  return runProgram('bash', ['--noprofile', '--norc', '-eo', 'pipefail', script], {
     cwd: temp,
     env: {
       HOME: temp,
@@ -97,14 +97,6 @@ function bash(script: string, env: Readonly<Record<string, string>>): Promise<Re
       GITHUB_ENV: join(temp, 'env'),
       ...env,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let [stdout, stderr] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', code => resolve({ code, stdout, stderr }))
   })
 }
 

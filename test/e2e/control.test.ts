@@ -135,8 +135,8 @@ describe('control', () => {
 
   test('stop ends it, and comes back when it is gone', async () => {
     const { base, listen, running } = await serving()
-    const { code } = await ask('stop')
-    expect(code).toBe(0)
+    const { code, stdout } = await ask('stop', '--json')
+    expect([code, JSON.parse(stdout)]).toEqual([0, { pid: running.child.pid, url: base }])
     expect(await fetch(base).catch(() => 'closed')).toBe('closed')
     expect((await running.done).code).toBe(0)
     expect((await ask('status')).code).toBe(3)

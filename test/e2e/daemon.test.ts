@@ -85,7 +85,7 @@ describe('cloudtoken -d', () => {
 
   test('before the sign-in has ended there is no role; Ctrl-C at a question leaves nothing behind', async () => {
     const port = await freePort()
-    running = place.start(['-d', '--listen', `127.0.0.1:${port}`], { env: { HOME: home } })
+    running = place.start(['-d', '--listen', `127.0.0.1:${port}`], { env: { HOME: home, CI: 'true' } })
     const { code, stderr } = await running.done
     expect([code, stderr]).toEqual([11, expect.stringContaining('hint')])
     expect(await fetch(`http://127.0.0.1:${port}/`).catch(() => 'closed')).toBe('closed')

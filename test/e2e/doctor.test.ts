@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { freePort } from '../../scripts/demo-http.ts'
 import type { Finding } from '../../src/doctor.ts'
+import { startGoogle } from '../idp-google.ts'
 import { makePlace, password, type Place, type Running } from './cli.ts'
 
 let place: Place
@@ -62,6 +63,21 @@ describe('doctor', () => {
     expect(place.idp.passwords()).toBe(before)
     // .cache is what Bun itself keeps, for the source.
     expect(readdirSync(home).filter(name => name !== '.cache' && name !== '.bun')).toEqual([])
+  })
+
+  test('a sign-in that belongs in a browser: none is started', async () => {
+    const google = await startGoogle()
+    const mark = join(home, 'started')
+    const program = join(home, 'browser-program')
+    writeFileSync(program, `#!/bin/sh\ntouch ${mark}\n`, { mode: 0o755 })
+    const { of } = await doctor({
+      CLOUDTOKEN_URL: google.url,
+      CLOUDTOKEN_BROWSER_PATH: program,
+      CLOUDTOKEN_PROVIDER: 'google',
+    })
+    await google.stop()
+    expect(of('identity')).toEqual([['ok', expect.stringContaining('will show its pages')]])
+    expect(existsSync(mark)).toBe(false)
   })
 
   test('a living session is found', async () => {

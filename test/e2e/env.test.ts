@@ -38,4 +38,5 @@ test('env --unset in every shell', async () => {
   expect(await first('dotenv')).toBe('AWS_ACCESS_KEY_ID=')
   const json = JSON.parse((await place.run(['env', '--unset', '--shell', 'json'])).stdout)
   expect(Object.values(json).every(value => value === null)).toBe(true)
+  expect(JSON.parse((await place.run(['env', '--unset', '--json'])).stdout)).toEqual(json)
 })

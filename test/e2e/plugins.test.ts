@@ -145,11 +145,12 @@ describe('data and order', () => {
       writeFileSync(
         join(folder(), `${name}.js`),
         `import { appendFileSync } from 'node:fs'
-let turn = 0
-export default { name: '${name}', summary: 'a test', async run({ stage, data, flags, credentials }) {
+export default { name: '${name}', summary: 'a test', async run({ stage, data, flags, credentials, store }) {
+  const turn = Number(store.read('turn') ?? 0) + 1
+  store.write('turn', String(turn))
   appendFileSync('${log}', JSON.stringify({ name: '${name}', stage, flags, keys: Object.keys(credentials ?? {}).length > 0,
     data: data.map(each => [each.plugin, typeof each.data === 'string' ? 'assertion' : (each.data.turn ?? 'tokens')]) }) + '\\n')
-  return { turn: ++turn }
+  return { turn }
 } }`,
       )
     }

@@ -97,6 +97,21 @@ describe('the bare command', () => {
     expect(place.idp.passwords()).toBe(before + 1)
   })
 
+  test('a password that was refused is sent once, however many programs ask for credentials', async () => {
+    const own = { ...fresh(), CLOUDTOKEN_PASSWORD: 'hunter22' }
+    const before = place.idp.passwords()
+    const first = await place.run(['credential-process', '--role', roles[0] ?? ''], { env: own })
+    expect(first.stderr).toContain('refused the user name or the password')
+    const others = [['credential-process', '--role', roles[1] ?? ''], ['--list'], ['env', '--role', roles[0] ?? '']]
+    for (const args of others) {
+      const { code, stderr } = await place.run(args, { env: own })
+      expect(stderr).toContain('it is not sent again until')
+      expect([code, place.idp.passwords()]).toEqual([10, before + 1])
+    }
+    const right = await place.run(['--list'], { env: { ...own, ...env } })
+    expect([right.code, place.idp.passwords()]).toEqual([0, before + 2])
+  })
+
   test('-e prints the assignments, -t writes for this shell only, -U removes all without a password', async () => {
     const own = fresh()
     await place.run(['-r', '1', '-t'], { env: own })

@@ -12,7 +12,7 @@ let running: Running
 beforeAll(async () => {
   place = await makePlace()
   home = mkdtempSync(join(place.home, 'h-'))
-  base = await start()
+  base = await start(['--container-endpoint', '127.0.0.1:0'])
 })
 afterEach(async () => void (await ask('off')))
 afterAll(async () => {
@@ -94,11 +94,18 @@ describe('simulate', () => {
 
   test('expiry: an end that is near, then no keys, while the real ones live on', async () => {
     const real = tokens()
-    await ask('expiry', '--in', '3600000'.slice(0, 3))
+    const said = await running.seen(/TOKEN_FILE=(.*)\n/)
+    const url = /FULL_URI=(.*)/.exec(said)?.[1] ?? ''
+    const authorization = readFileSync(/TOKEN_FILE=(.*)/.exec(said)?.[1] ?? '', 'utf8')
+    const contained = async (): Promise<Record<string, string>> =>
+      (await fetch(url, { headers: { authorization } })).json() as Promise<Record<string, string>>
+    await ask('expiry', '--in', '360')
     const near = await set()
     expect([near['Code'], near['AccessKeyId']]).toEqual(['Success', real['AccessKeyId'] ?? ''])
     expect(Math.abs(Date.parse(near['Expiration'] ?? '') - Date.now() - 360_000)).toBeLessThan(10_000)
+    expect((await contained())['Expiration']).toBe(near['Expiration'] ?? '')
     await ask('expiry', '--in', '0')
+    expect((await contained())['code']).toBe('CredentialsExpired')
     const ended = await set()
     expect(ended).toMatchObject({
       Code: 'CredentialsExpired',
@@ -114,6 +121,7 @@ describe('simulate', () => {
     })
     await ask('off', 'expiry')
     expect(await set()).toMatchObject({ Code: 'Success', Expiration: real['Expiration'] })
+    expect((await contained())['Expiration']).toBe(real['Expiration'] ?? '')
   })
 
   test('slow and error, for a time, for tokens too; status says both', async () => {
@@ -138,9 +146,9 @@ describe('simulate', () => {
 
   test('words that are wrong are exit code 2, without a daemon as well; no daemon is 3', async () => {
     const nobody = { env: { HOME: mkdtempSync(join(place.home, 'n-')) } }
-    for (const home of [nobody, { env: { HOME: mkdtempSync(join(place.home, 'n-')) } }]) {
-      expect((await place.run(['simulate', 'spot'], home)).code).toBe(2)
-      expect((await place.run(['simulate', 'slow', '--action', 'stop'], home)).code).toBe(2)
+    for (const each of [nobody, { env: { HOME: home } }]) {
+      expect((await place.run(['simulate', 'spot'], each)).code).toBe(2)
+      expect((await place.run(['simulate', 'slow', '--action', 'stop'], each)).code).toBe(2)
     }
     expect((await place.run(['simulate', 'rebalance'], nobody)).code).toBe(3)
   })

@@ -2,7 +2,7 @@
  * `upgrade`: the binary replaces itself, the source says that it does not.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
@@ -19,7 +19,7 @@ import process from 'node:process'
 import pkg from '../../package.json' with { type: 'json' }
 import { makeKey } from '../../scripts/release-sign.ts'
 import { fakeProgram, startReleaseServer, type ReleaseServer } from '../release-server.ts'
-import type { Result } from './cli.ts'
+import { runProgram, type Ran } from '../run-program.ts'
 
 const binary = process.env['CLOUDTOKEN_BIN']
 const source = join(import.meta.dirname, '../../src/main.ts')
@@ -39,7 +39,7 @@ afterAll(async () => {
 interface Installed {
   readonly bin: string
   readonly program: string
-  run(args?: readonly string[], env?: Readonly<Record<string, string>>): Promise<Result>
+  run(args?: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ran>
   version(): string
 }
 
@@ -54,16 +54,8 @@ function installed(): Installed {
     version: () => spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout.trim(),
     run(args = ['--base-url', server.url, '--key', key.publicKey], env = {}) {
       const words = ['upgrade', ...args]
-      const child = spawn(program, binary === undefined ? [source, ...words] : words, {
-        env: { PATH: process.env['PATH'] ?? '', HOME: folder, ...env },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      })
-      let [stdout, stderr] = ['', '']
-      child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
-      child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
-      return new Promise((resolve, reject) => {
-        child.on('error', reject)
-        child.on('close', code => resolve({ code, stdout, stderr }))
+      return runProgram(program, binary === undefined ? [source, ...words] : words, {
+        env: { HOME: folder, ...env },
       })
     },
   }
@@ -85,6 +77,8 @@ describe.skipIf(binary === undefined)('the binary', () => {
       expect.stringContaining(`cloudtoken 99.0.0 is there; this is ${pkg.version}, in ${bin}`),
       mine,
     ])
+    const asJson = await run(['--check', '--json', '--base-url', server.url, '--key', key.publicKey])
+    expect(JSON.parse(asJson.stdout)).toMatchObject({ version: pkg.version, release: '99.0.0', newer: true })
     const { code, stdout, stderr } = await run()
     expect([code, stdout]).toEqual([0, expect.stringContaining('Now cloudtoken 99.0.0.\n')])
     expect(stderr).toContain('downloading cloudtoken-99.0.0-')

@@ -213,6 +213,19 @@ describe.skipIf(!ready || process.env['CLOUDTOKEN_NAMESPACE'] === undefined)(
       expect(stdout).toEndWith('Unconfiguring link-local address on lo...done.\n')
     })
 
+    test('--ipv6: both addresses, and a kill leaves neither', async () => {
+      const started = await daemon(['--ipv6'])
+      expect(started.match(/Configuring link-local address/g)).toHaveLength(1)
+      await running?.seen(/AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6/)
+      const mode = { HOME: join(world.home, 'nobody'), AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: 'IPv6' }
+      const [method] = JSON.parse((await world.client('python3', ['-c', boto], mode)).stdout)
+      expect(method).toBe('iam-role')
+      running?.child.kill('SIGKILL')
+      await (running as Started).ended
+      for (let turn = 0; turn < 30 && /169\.254\.|fd00:/.test(addresses()); turn += 1) await Bun.sleep(100)
+      expect(addresses()).not.toMatch(/169\.254\.|fd00:/)
+    })
+
     test('#92 an address that is there already is used and stays', async () => {
       execFileSync('ip', ['addr', 'add', '169.254.169.254/32', 'dev', 'lo'])
       try {

@@ -37,6 +37,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   'cloudtoken --url https://org.okta.com': 'test/provider-okta.test.ts',
   'cloudtoken console': 'needs the sign-in page of AWS: test/e2e/console.test.ts',
   'cloudtoken -r 1 -g': 'needs the sign-in page of AWS: test/e2e/console.test.ts',
+  'cloudtoken --sso-start-url': 'needs a browser: test/e2e/identity-center.test.ts',
+  'cloudtoken --device-code': 'needs a person at a terminal: test/e2e/identity-center.test.ts',
   'cloudtoken --browser': 'needs a browser: test/real/browser-command.test.ts',
 }
 

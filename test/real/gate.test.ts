@@ -55,8 +55,16 @@ interface Opened {
   errors(): string
 }
 
-async function openGate(options: object = {}): Promise<Opened> {
-  const args = ['-t', String(namespace.pid), '-n', '-m', process.execPath, join(import.meta.dirname, 'gate-child.ts')]
+async function openGate(options: object = {}, as: readonly string[] = []): Promise<Opened> {
+  const args = [
+    '-t',
+    String(namespace.pid),
+    '-n',
+    '-m',
+    ...as,
+    process.execPath,
+    join(import.meta.dirname, 'gate-child.ts'),
+  ]
   const child = spawn('nsenter', [...args, JSON.stringify(options)], { stdio: 'pipe' })
   started.push(child)
   let errors = ''
@@ -135,6 +143,24 @@ describe.skipIf(!able)('IPv6', () => {
     const { errors } = await openGate()
     expect(addresses()).toEqual(['169.254.169.254/32'])
     expect(errors()).toContain('removed fd00:ec2::254, which an earlier cloudtoken had left behind')
+  })
+
+  test('prepared once by link up, nobody has to be root', async () => {
+    const link = (verb: string): string =>
+      run(`${process.execPath} ${join(import.meta.dirname, '../../src/main.ts')} link ${verb} --ipv6`).text
+    set('echo 80 > /proc/sys/net/ipv4/ip_unprivileged_port_start')
+    expect(link('up')).toBe('169.254.169.254 is now on lo\nfd00:ec2::254 is now on lo\n')
+    const { said, child } = await openGate({ ipv6: true }, ['setpriv', '--reuid', 'nobody', '--clear-groups'])
+    expect(said.url).toBe(four)
+    for (const base of [four, six]) expect(curl(base + page)).toBe('default-hvm 200')
+    const ended = new Promise(resolve => child.once('exit', resolve))
+    child.stdin?.end()
+    await ended
+    expect(link('status')).toBe(
+      '169.254.169.254: on lo, until cloudtoken link down\nfd00:ec2::254: on lo, until cloudtoken link down\n',
+    )
+    expect(link('down')).toBe('169.254.169.254 has been removed\nfd00:ec2::254 has been removed\n')
+    expect(addresses()).toEqual([])
   })
 
   test('--ipv6 with another address is refused', async () => {

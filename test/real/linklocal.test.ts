@@ -297,6 +297,7 @@ describe.skipIf(!able)('the guard process', () => {
       const { results, pid } = await stay('add', 'guard')
       process.kill(Number(results['guard']), 'SIGKILL')
       process.kill(pid, 'SIGKILL')
+      for (let turn = 0; turn < 40 && isAlive(pid); turn += 1) await new Promise(resolve => setTimeout(resolve, 50))
     }
     await crash()
     expect(steps('status', 'repair', 'status')).toMatchObject([

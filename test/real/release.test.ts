@@ -2,7 +2,7 @@
  * A real release, signed, served on loopback; installed where there is nothing, and run on machines unlike this one.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
@@ -30,12 +30,14 @@ import { startDemoIdp, type DemoIdp } from '../../scripts/demo-idp.ts'
 import { startDemoSts, type DemoSts } from '../../scripts/demo-sts.ts'
 import { checkSignature } from '../../scripts/macho.ts'
 import { bun, root, shell } from '../../scripts/tools.ts'
+import { runProgram, type Ran } from '../run-program.ts'
 import { present } from './present.ts'
 
 const isRoot = process.getuid?.() === 0 && process.platform === 'linux'
 const here = { musl: await present('musl'), debootstrap: await present('debootstrap'), arm64: await present('arm64') }
 const minisign = await present('minisign')
 const packages = await present('nfpm')
+const rpm = await present('rpm')
 const wine = await present('wine')
 
 const folder = mkdtempSync(join(tmpdir(), 'cloudtoken-real-release-'))
@@ -79,25 +81,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-interface Ran {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-function run(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-  const child = spawn(command, [...args], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let [stdout, stderr] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', code => resolve({ code, stdout, stderr }))
-  })
-}
+const run = (command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> =>
+  runProgram(command, args, { env })
 
 /** What a person types after the installation. */
 function story(home: string): { env: Record<string, string>; signIn: string[] } {
@@ -179,7 +164,7 @@ describe.skipIf(!isRoot || !here.debootstrap)('on a fresh Debian with nothing bu
 
   test('it is installed, signs in, hands out credentials, and goes without a trace', async () => {
     const { env, signIn } = story(home)
-    const before = everything(join(place, home))
+    const before = everything(place)
     const installed = await inside(place, 1000, env, install())
     expect([installed.code, installed.stdout, installed.stderr]).toEqual([
       0,
@@ -204,7 +189,7 @@ describe.skipIf(!isRoot || !here.debootstrap)('on a fresh Debian with nothing bu
 
     const gone = await inside(place, 1000, env, install('--uninstall --purge'))
     expect([gone.code, gone.stdout]).toEqual([0, ''])
-    expect(everything(join(place, home))).toEqual(before)
+    expect(everything(place)).toEqual(before)
   })
 
   test('the dev container feature installs it for everybody', async () => {
@@ -261,6 +246,18 @@ describe.skipIf(!isRoot || !here.debootstrap)('on a fresh Debian with nothing bu
     expect(gone.stderr).toContain('/usr/bin/cloudtoken was installed by dpkg')
     expect(gone.code).not.toBe(0)
   })
+})
+
+test.skipIf(!packages || !rpm)('rpm and apk are files only, too', () => {
+  const read = (command: string, ...args: string[]): string => spawnSync(command, args, { encoding: 'utf8' }).stdout
+  const about = (kind: string): string => join(latest, `cloudtoken-${pkg.version}-x64.${kind}`)
+  // With --filecaps each file is named, and its capabilities behind it.
+  const said = read('rpm', '-qp', '--scripts', '--triggers', '--filecaps', about('rpm')).trim().split('\n')
+  expect(said.filter(line => !/^\/\S+\s*$/.test(line))).toEqual([])
+  expect(read('rpm', '-qp', '--list', about('rpm'))).toContain('/usr/lib/systemd/user/cloudtoken.service\n')
+  const packed = read('tar', '--ignore-zeros', '-tzf', about('apk')).trim().split('\n')
+  expect(packed).toContain('usr/bin/cloudtoken')
+  expect(packed.filter(name => name.startsWith('.'))).toEqual(['.PKGINFO'])
 })
 
 describe.skipIf(!isRoot || !here.musl || process.arch !== 'x64')('on a system with musl and busybox', () => {
@@ -338,16 +335,16 @@ describe.skipIf(!isRoot || !here.musl || process.arch !== 'x64')('on a system wi
     )
     // What stands in for Alpine's library needs more than that one does.
     cpSync(join(place, 'usr/lib'), join(image, 'usr/lib'), { recursive: true })
-    write(image, '/tmp/password', `${password}\n`, 65532)
+    // As `docker run --user 1234` has it.
+    write(image, '/tmp/password', `${password}\n`, 1234)
     for (const name of ['proc', 'dev']) mkdirSync(join(image, name))
     const { env, signIn } = story('/home/cloudtoken')
     const mounts = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec "$@"'
-    const enter = ['unshare', '-m', 'sh', '-c', mounts, image, 'chroot', '--userspec=65532:65532', image, '/cloudtoken']
-    const [command = '', ...args] = enter
-    const signed = await run(command, [...args, ...signIn, '--role', 'developer'], env)
+    const enter = ['-m', 'sh', '-c', mounts, image, 'chroot', '--userspec=1234:1234', image, '/cloudtoken']
+    const signed = await run('unshare', [...enter, ...signIn, '--role', 'developer'], env)
     expect([signed.code, signed.stdout]).toEqual([0, expect.stringContaining(`Using role ${role}`)])
     expect(readFileSync(join(image, 'home/cloudtoken/.aws/credentials'), 'utf8')).toContain('ASIA')
-    const upgrade = await run(command, [...args, 'upgrade'], env)
+    const upgrade = await run('unshare', [...enter, 'upgrade'], env)
     expect([upgrade.code, upgrade.stderr]).toEqual([20, expect.stringContaining('installed by the container image')])
   })
 })

@@ -1,0 +1,165 @@
+/**
+ * The sign-ins of a daemon, each in another process of this program that ends soon after: what it takes to sign in (pages,
+ * the SDK, plugins of the person) is far larger than what it takes to serve.
+ *
+ * Both sides speak over the pipe that Node.js lays between parent and child: no secret in arguments or variables, and the
+ * child ends when the pipe does, which is when the daemon is gone for any reason.
+ */
+import type { StdioOptions } from 'node:child_process'
+import process from 'node:process'
+import { revivedTaken, type Taken } from './background.ts'
+import type { DaemonSession } from './daemon.ts'
+import { failureOf } from './control.ts'
+import { failure, messageOf } from './errors.ts'
+import type { Log } from './log.ts'
+import type { OptionValue } from './option.ts'
+import { start } from './run.ts'
+import { runningCommand } from './runtime.ts'
+import type { Carried } from './session.ts'
+import { sessionFiles } from './session-files.ts'
+import { revived } from './tokens.ts'
+import type { Credentials, Role } from './types.ts'
+
+export interface FarSession extends DaemonSession {
+  /** With the person at the terminal: the transcript's words, the role and the files. */
+  signIn(signal: AbortSignal): Promise<Taken>
+  /** The same silently, for a daemon that has to wait for its first credentials. */
+  begin(signal: AbortSignal): Promise<Taken>
+  /** What another process knew of this session. */
+  goOn(from: Carried): void
+  /** What is known of it by now. */
+  known(): Carried | undefined
+  close(): Promise<void>
+}
+
+/** What the other side does, by name. */
+export interface Errands {
+  signIn(): Promise<Taken>
+  begin(): Promise<Taken>
+  renew(role: Role): Promise<Credentials>
+  take(wish: string): Promise<{ role: Role; credentials: Credentials }>
+  export(credentials: Credentials): Promise<void>
+}
+
+type Flags = Readonly<Record<string, OptionValue>>
+
+export interface Request<Name extends keyof Errands = keyof Errands> {
+  readonly id: number
+  readonly flags: Flags
+  readonly carried?: Carried | undefined
+  readonly errand: Name
+  readonly argument: Parameters<Errands[Name]>[0]
+}
+
+export interface Answer {
+  readonly id: number
+  readonly result?: unknown
+  /** As `failureValue` makes it. */
+  readonly failure?: unknown
+  /** Absent where there could be no session. */
+  readonly carried?: Carried | undefined
+}
+
+/** Roles that are renewed within a minute share one sign-in, so it stays that long. */
+const lingerMs = 60_000
+
+export function startSession(flags: Flags, log: Log): FarSession {
+  let carried: Carried | undefined
+  let worker: Worker | undefined
+  const workers = new Set<Worker>()
+  const files = (): ReturnType<typeof sessionFiles> | undefined => carried && sessionFiles(carried.folder)
+
+  async function ask<Name extends keyof Errands>(
+    errand: Name,
+    argument: Parameters<Errands[Name]>[0],
+    signal?: AbortSignal,
+  ): Promise<Awaited<ReturnType<Errands[Name]>>> {
+    const atTerminal = errand === 'signIn'
+    const at = atTerminal ? startWorker(undefined) : (worker ??= startWorker(log))
+    workers.add(at)
+    void at.ended.then(() => {
+      workers.delete(at)
+      if (worker === at) worker = undefined
+    })
+    try {
+      const answer = await at.ask({ flags, carried, errand, argument }, signal)
+      carried = answer.carried ?? carried
+      if (answer.failure !== undefined) throw failureOf(answer.failure)
+      return answer.result as Awaited<ReturnType<Errands[Name]>>
+    } finally {
+      if (atTerminal) await at.end()
+    }
+  }
+
+  return {
+    signIn: async signal => revivedTaken(await ask('signIn', undefined, signal)),
+    begin: async signal => revivedTaken(await ask('begin', undefined, signal)),
+    renew: async (role, signal) => revived(await ask('renew', role, signal)),
+    async take(wish, signal) {
+      const { role, credentials } = await ask('take', wish, signal)
+      return { role, credentials: revived(credentials) }
+    },
+    export: async credentials => await ask('export', credentials),
+    lastRole: () => files()?.role(),
+    rememberRole: role => files()?.keepRole(role),
+    lastSignIn: () => files()?.signedIn(carried?.elsewhere),
+    idpSessionEnd: () => files()?.idpSessionEnd(),
+    goOn: from => void (carried = from),
+    known: () => carried,
+    close: async () => void (await Promise.all([...workers].map(each => each.end()))),
+  }
+}
+
+interface Worker {
+  ask(request: Omit<Request, 'id'>, signal?: AbortSignal): Promise<Answer>
+  readonly ended: Promise<void>
+  /** Resolves when it is gone. */
+  end(): Promise<void>
+}
+
+/** With the terminal of this process, unless there is a log for what it says. */
+function startWorker(log: Log | undefined): Worker {
+  const self = runningCommand()
+  const stdio: StdioOptions = log ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['inherit', 'inherit', 'inherit', 'ipc']
+  const child = start(self.command, [...self.args, 'session'], { stdio, env: process.env, windowsHide: true })
+  const waiting = new Map<number, { resolve: (answer: Answer) => void; reject: (error: Error) => void }>()
+  let ids = 0
+  let linger: ReturnType<typeof setTimeout> | undefined
+  child.stdout?.setEncoding('utf8').on('data', text => log?.write(String(text)))
+  child.stderr?.setEncoding('utf8').on('data', text => log?.access(String(text)))
+  child.on('message', message => {
+    const answer = message as Answer
+    waiting.get(answer.id)?.resolve(answer)
+  })
+  const ended = new Promise<void>(resolve => {
+    const end = (why: string): void => {
+      clearTimeout(linger)
+      for (const { reject } of waiting.values()) reject(failure('unexpected', `the sign-in process ended: ${why}`))
+      resolve()
+    }
+    child.on('error', error => end(messageOf(error)))
+    child.on('exit', (code, signal) => end(signal ?? `exit code ${code}`))
+  })
+  const end = (): Promise<void> => {
+    if (child.connected) child.disconnect()
+    return ended
+  }
+  return {
+    async ask(request, signal) {
+      clearTimeout(linger)
+      const id = (ids += 1)
+      try {
+        return await new Promise<Answer>((resolve, reject) => {
+          waiting.set(id, { resolve, reject })
+          signal?.addEventListener('abort', () => reject(failure('cancelled', 'cancelled')), { once: true })
+          child.send({ id, ...request }, error => error && reject(error))
+        })
+      } finally {
+        waiting.delete(id)
+        if (waiting.size === 0) linger = setTimeout(end, lingerMs).unref()
+      }
+    },
+    ended,
+    end,
+  }
+}
