@@ -148,13 +148,15 @@ function startWorker(log: Log | undefined): Worker {
     async ask(request, signal) {
       clearTimeout(linger)
       const id = (ids += 1)
+      const cancel = (): void => waiting.get(id)?.reject(failure('cancelled', 'cancelled'))
+      signal?.addEventListener('abort', cancel)
       try {
         return await new Promise<Answer>((resolve, reject) => {
           waiting.set(id, { resolve, reject })
-          signal?.addEventListener('abort', () => reject(failure('cancelled', 'cancelled')), { once: true })
           child.send({ id, ...request }, error => error && reject(error))
         })
       } finally {
+        signal?.removeEventListener('abort', cancel)
         waiting.delete(id)
         if (waiting.size === 0) linger = setTimeout(end, lingerMs).unref()
       }

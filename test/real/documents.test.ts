@@ -24,6 +24,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   'sh install.sh': 'needs a release: test/install.test.ts, test/real/release.test.ts',
   'cloudtoken upgrade': 'needs a newer release: test/e2e/upgrade.test.ts',
   'cloudtoken -d --allow-from': 'the address itself: test/real/announcement.test.ts, containers.test.ts',
+  'docker build': 'needs an engine; the steps of the Dockerfile: test/real/release.test.ts',
+  'systemctl --user': 'needs systemd; test/real/service.test.ts',
   'docker run': 'needs an engine; the flags are tried in test/real/containers.test.ts',
   'cloudtoken exec --role User-Role -- \\\n  docker run': 'needs an engine',
   'cloudtoken exec --serve --role Sysadmin-Role -- terraform':
