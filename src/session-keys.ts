@@ -144,14 +144,14 @@ async function withCode(
 ): Promise<Credentials> {
   const sent: string[] = []
   for (;;) {
-    if (mode === 'refresh' && !hasCode({ settings })) {
+    if (mode === 'refresh' && !hasCode({ settings, mode })) {
       throw failure('person', `a new session of ${from} needs a code of ${serial}`, {
         hint: 'cloudtoken',
         code: 'mfa-needed',
       })
     }
     const question = { host: serial, label: 'MFA code', sent }
-    const code = await codeFor({ settings, ask, signal, log }, question)
+    const code = await codeFor({ settings, mode, ask, signal, log }, question)
     sent.push(code)
     try {
       return await work(code)
@@ -160,7 +160,7 @@ async function withCode(
         isFailure(error) && error.code === 'AccessDenied' && /MultiFactorAuthentication/.test(error.message)
       if (!refused) throw error
       const message = `AWS refused the code of ${serial}`
-      if (sent.length === maxCodes || (ask.interactive === false && !hasCode({ settings }))) {
+      if (sent.length === maxCodes || (ask.interactive === false && !hasCode({ settings, mode }))) {
         throw failure('refused', message, {
           hint: 'is it the right device, and is its clock right?',
           code: 'mfa-refused',
