@@ -69,6 +69,10 @@ export function statusLines(status: DaemonStatus, now: number): string[] {
     ['last error', status.lastError ?? undefined],
     ['secrets', status.secretStore ? `kept ${placeNames[status.secretStore]}` : undefined],
     ['simulated', simulatedTexts(status.simulated ?? null, now).join('; ') || undefined],
+    ...(status.grants ?? []).map(({ role, until, narrowed }): [string, string] => [
+      'granted',
+      `${role}${narrowed ? ', with a policy' : ''}${until === null ? '' : `, until ${when(until, now)}`}`,
+    ]),
     ['requests', String(status.requests)],
     ['process', `${status.pid}, since ${when(status.started, now)}, version ${status.version}`],
   ]

@@ -7,6 +7,7 @@ import type { Taken } from './background.ts'
 import { beside, openContainerEndpoint, serveOther, type ContainerEndpoint } from './daemon-container.ts'
 import { openControl } from './daemon-control.ts'
 import { createHolding } from './daemon-credentials.ts'
+import { createGrants } from './daemon-grants.ts'
 import { startSession, type FarSession } from './daemon-session.ts'
 import { createSimulation, startWanted } from './daemon-simulation.ts'
 import { createService, createServing } from './daemon.ts'
@@ -48,16 +49,15 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
     const serving = createServing(session, service, context)
     gate.open(service.handler, context.settings)
     startWanted(simulation, metadata.wanted, context.clock, ending.signal)
-    const control = await openControl({
+    const grants = createGrants({
       ...context,
-      gate,
-      service,
-      serving,
       session,
-      simulation,
-      holding,
-      end: () => ending.abort(),
+      endpoint,
+      current: () => serving.status().role,
+      signal: ending.signal,
     })
+    const end = (): void => ending.abort()
+    const control = await openControl({ ...context, gate, service, serving, session, simulation, holding, grants, end })
     return {
       session,
       show(first) {

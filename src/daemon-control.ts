@@ -7,6 +7,7 @@ import { controlFile, controlFiles } from './control-place.ts'
 import { askDaemon, noDaemon, readObject, startControl, type ControlServer } from './control.ts'
 import type { Holding } from './daemon-credentials.ts'
 import type { FarSession } from './daemon-session.ts'
+import { readGrantOrder, type Granted, type Grants } from './daemon-grants.ts'
 import { readOrder, type Simulation, type SimulationStatus } from './daemon-simulation.ts'
 import { timeOf, type MetadataService, type Serving, type ServingStatus } from './daemon.ts'
 import { failure, isFailure } from './errors.ts'
@@ -30,6 +31,8 @@ export interface DaemonStatus extends ServingStatus {
   readonly secretStore: Holder | 'none' | null
   /** What is made up, `null` for nothing. */
   readonly simulated: SimulationStatus | null
+  /** Tokens of `grant` that are good. */
+  readonly grants: readonly Granted[]
 }
 
 export interface Controlled {
@@ -42,13 +45,14 @@ export interface Controlled {
   readonly holding: Holding
   readonly session: Pick<FarSession, 'known'>
   readonly simulation: Simulation
+  readonly grants: Grants
   /** Ends the daemon. */
   end(): void
 }
 
 /** `undefined` where there can be no socket, which is told and no reason not to serve. */
 export async function openControl(daemon: Controlled): Promise<ControlServer | undefined> {
-  const { env, paths, log, gate, service, serving, simulation, holding, session } = daemon
+  const { env, paths, log, gate, service, serving, simulation, holding, session, grants } = daemon
   const started = new Date()
   const status = (): DaemonStatus => ({
     pid: process.pid,
@@ -59,6 +63,7 @@ export async function openControl(daemon: Controlled): Promise<ControlServer | u
     requests: service.requests(),
     secretStore: session.known()?.secretStore ?? null,
     simulated: simulation.status(),
+    grants: grants.status(),
   })
   try {
     return await startControl(controlFile(env, paths, gate.listen), {
@@ -67,6 +72,7 @@ export async function openControl(daemon: Controlled): Promise<ControlServer | u
       refresh: async () => void (await serving.refresh()),
       use: async wish => void (await serving.use(wish ?? '')),
       stop: daemon.end,
+      grant: order => grants.grant(readGrantOrder(order)),
       simulate(order) {
         simulation.order(readOrder(order))
         return simulation.status()
