@@ -8,16 +8,19 @@ import { unknownName } from './names.ts'
 import type { Settings } from './options.ts'
 import { assumeRole } from './sts.ts'
 import type { SessionScope, StsOptions } from './sts-call.ts'
-import type { Credentials } from './types.ts'
+import type { Credentials, SourceRole } from './types.ts'
 
 /** A role to assume with the session before. */
-interface Hop {
+export interface Hop {
   /** An ARN, or `ACCOUNT/ROLE` in the partition of the session before. */
   readonly role: string
   readonly externalId?: string | undefined
   readonly sourceIdentity?: string | undefined
   readonly tags?: Readonly<Record<string, string>>
   readonly scope?: SessionScope
+  /** Where they are other than those of the chain. */
+  readonly sessionName?: string | undefined
+  readonly durationSeconds?: number | undefined
 }
 
 export interface Chain {
@@ -81,6 +84,23 @@ export function planChain(settings: Settings, aliases: Aliases): Chain {
   }
 }
 
+/**
+ * The chain of who has keys and no role yet: first the roles that the source of the keys names. `seconds` is what the person
+ * wants of the first session, which may be longer than an hour, since no role is behind it.
+ */
+export function chainFromKeys(chain: Chain, roles: readonly SourceRole[], seconds: number | undefined): Chain {
+  const before = roles.map(({ roleArn, externalId, sessionName, duration }, index) => ({
+    role: roleArn,
+    externalId,
+    sessionName: chain.sessionName ?? sessionName,
+    durationSeconds: index === 0 ? duration : undefined,
+    ...(chain.hops.length === 0 && index === roles.length - 1 && { scope: chain.scope }),
+  }))
+  const [first, ...rest] = [...before, ...chain.hops]
+  const hops = first ? [{ ...first, durationSeconds: seconds ?? first.durationSeconds }, ...rest] : []
+  return { ...chain, hops }
+}
+
 export interface FollowChain extends StsOptions {
   readonly chain: Chain
   /** For the session's name where nothing else names it. */
@@ -97,8 +117,8 @@ export async function followChain(first: Credentials, options: FollowChain): Pro
       ...hop,
       roleArn: roleArnOf(role, source),
       source,
-      sessionName: chain.sessionName ?? nameOf(source) ?? sessionNameFrom(username),
-      durationSeconds: chain.durationSeconds,
+      sessionName: hop.sessionName ?? chain.sessionName ?? nameOf(source) ?? sessionNameFrom(username),
+      durationSeconds: hop.durationSeconds ?? chain.durationSeconds,
     })
   }
   return source

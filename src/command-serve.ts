@@ -4,8 +4,9 @@
 import process from 'node:process'
 import { isJob, type Context } from './command-context.ts'
 import type { Taken } from './background.ts'
-import { beside, openContainerEndpoint, serveOther } from './daemon-container.ts'
+import { beside, openContainerEndpoint, serveOther, type ContainerEndpoint } from './daemon-container.ts'
 import { openControl } from './daemon-control.ts'
+import { createHolding } from './daemon-credentials.ts'
 import { createGrants } from './daemon-grants.ts'
 import { startSession, type FarSession } from './daemon-session.ts'
 import { createSimulation, startWanted } from './daemon-simulation.ts'
@@ -33,13 +34,20 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
   const metadata = await createService(context, gate.listen)
   const endpoint = await openContainerEndpoint(context)
   const session = startSession(context.flags, context.log)
+  const holding = createHolding(session, context.settings)
+  const beyond: Pick<ContainerEndpoint, 'show'> = {
+    show(snapshot) {
+      endpoint.show(snapshot)
+      holding.showBeside(snapshot)
+    },
+  }
   const others: Promise<void>[] = []
   const serveOthers = (sets: readonly Credentials[]): void => {
-    for (const set of sets) others.push(serveOther(set, session, endpoint, context, ending.signal))
+    for (const set of sets) others.push(serveOther(set, session, beyond, context, ending.signal))
   }
   try {
     const simulation = createSimulation(beside(metadata, endpoint), context.clock)
-    const { service } = simulation
+    const service = beside(simulation.service, holding)
     const serving = createServing(session, service, context)
     gate.open(service.handler, context.settings)
     startWanted(simulation, metadata.wanted, context.clock, ending.signal)
@@ -51,13 +59,13 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
       signal: ending.signal,
     })
     const end = (): void => ending.abort()
-    const control = await openControl({ ...context, gate, service, serving, simulation, grants, end })
+    const control = await openControl({ ...context, gate, service, serving, session, simulation, holding, grants, end })
     return {
       session,
       show(first) {
         if (!isFailure(first)) {
           service.show({ credentials: first.credentials })
-          for (const other of first.others) endpoint.show({ credentials: other })
+          for (const other of first.others) beyond.show({ credentials: other })
         }
         return endpoint.lines()
       },

@@ -124,13 +124,16 @@ export function clientLines({ uri, file }: Pick<Handed, 'uri' | 'file'>): string
   return [`AWS_CONTAINER_CREDENTIALS_FULL_URI=${uri}`, `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=${file}`]
 }
 
-/** The metadata service, and its current role on the endpoint as well. */
-export function beside(service: MetadataService, endpoint: ContainerEndpoint): MetadataService {
+/** The metadata service, and whoever else is to know of its current role. */
+export function beside(
+  service: MetadataService,
+  ...others: readonly Pick<ContainerEndpoint, 'show'>[]
+): MetadataService {
   return {
     ...service,
     show(snapshot) {
       service.show(snapshot)
-      endpoint.show(snapshot)
+      for (const other of others) other.show(snapshot)
     },
   }
 }

@@ -28,6 +28,8 @@ export interface FarSession extends DaemonSession {
   begin(signal: AbortSignal): Promise<Taken>
   /** What another process knew of this session. */
   goOn(from: Carried): void
+  /** What is known of it by now. */
+  known(): Carried | undefined
   close(): Promise<void>
 }
 
@@ -104,6 +106,7 @@ export function startSession(flags: Flags, log: Log): FarSession {
     lastSignIn: () => files()?.signedIn(carried?.elsewhere),
     idpSessionEnd: () => files()?.idpSessionEnd(),
     goOn: from => void (carried = from),
+    known: () => carried,
     close: async () => void (await Promise.all([...workers].map(each => each.end()))),
   }
 }

@@ -11,9 +11,10 @@ import { keepSecret, type Log } from './log.ts'
 import type { Settings } from './options.ts'
 import { chooseRole, listedRoles, offeredRoles, type Wanted } from './roles.ts'
 import type { SessionFiles } from './session-files.ts'
+import { beginWithKeys, type Beginning } from './session-keys.ts'
 import { findAccountNames } from './session-names.ts'
 import type { Brought, Entrance } from './session-sign-in.ts'
-import { assumeRoleWithSaml, assumeRoleWithWebIdentity, isExpiredAssertion } from './sts.ts'
+import { assumeRoleWithSaml, assumeRoleWithWebIdentity, isExpiredAssertion, type CallerIdentity } from './sts.ts'
 import type { StsOptions } from './sts-call.ts'
 import type { Clock, Credentials, Role, RoleCounter } from './types.ts'
 import { readClaims } from './web-token.ts'
@@ -49,12 +50,13 @@ export interface OfferOptions {
   readonly log: Log
   readonly sts: (signal: AbortSignal) => StsOptions
   /** To the end of the chain. */
-  readonly follow: (first: Credentials, signal: AbortSignal, less?: Less) => Promise<Credentials>
+  readonly follow: (beginning: Beginning, signal: AbortSignal, less?: Less) => Promise<Credentials>
 }
 
 /** What to do with anything that a sign-in may bring. */
 export function openOffers(options: OfferOptions): (brought: Brought, signal: AbortSignal) => Promise<SignedIn> {
   const { settings, name, username, chain, entrance, files, network, env, clock, log, sts, follow } = options
+  const keys = { settings, chain, secrets: entrance.secrets, known: new Map<string, CallerIdentity>() }
 
   return async (brought, signal) => {
     if (brought.kind === 'saml') return { kind: 'roles', offer: offerOfSaml(brought.assertion) }
@@ -67,7 +69,7 @@ export function openOffers(options: OfferOptions): (brought: Brought, signal: Ab
       roles: wanted => Promise.resolve(offeredRoles(assertion, wanted)),
       names: known => findAccountNames({ assertion, known, files, network, env, log }),
       take: async (role, mode, signal, less) =>
-        await follow(await assume(role, assertion, mode, signal, less), signal, less),
+        await follow({ first: await assume(role, assertion, mode, signal, less), chain }, signal, less),
       warnings: assertion.warnings,
     }
   }
@@ -76,7 +78,8 @@ export function openOffers(options: OfferOptions): (brought: Brought, signal: Ab
     return {
       roles: wanted => listedRoles(counter.list, wanted),
       names: async known => new Map([...(await counter.list()).names, ...Object.entries(known)]),
-      take: async (role, _, signal, less) => await follow(await takeAt(counter, role, less), signal, less),
+      take: async (role, _, signal, less) =>
+        await follow({ first: await takeAt(counter, role, less), chain }, signal, less),
       warnings: [],
     }
   }
@@ -93,10 +96,11 @@ export function openOffers(options: OfferOptions): (brought: Brought, signal: Ab
   async function finished(
     brought: Exclude<Brought, { kind: 'saml' | 'roles' }>,
     signal: AbortSignal,
-  ): Promise<Credentials> {
-    return brought.kind === 'credentials'
-      ? brought.credentials
-      : await exchangeToken(brought.token, brought.role, signal)
+  ): Promise<Beginning> {
+    if (brought.kind === 'keys') return await beginWithKeys(brought, keys, entrance.last(), sts(signal))
+    const first =
+      brought.kind === 'credentials' ? brought.credentials : await exchangeToken(brought.token, brought.role, signal)
+    return { first, chain }
   }
 
   async function assume(
@@ -114,7 +118,7 @@ export function openOffers(options: OfferOptions): (brought: Brought, signal: Ab
       log.debug('the assertion is too old; signing in again')
       const again = await entrance.enter(mode, signal)
       if (again.kind === 'roles') return await takeAt(again, role, less)
-      if (again.kind !== 'saml') return await finished(again, signal)
+      if (again.kind !== 'saml') return (await finished(again, signal)).first
       return await exchange(await sameRole(role, offerOfSaml(again.assertion)), again.assertion, signal, less)
     }
   }
