@@ -180,6 +180,16 @@ export async function withLock<T>(file: string, work: () => T | Promise<T>, pati
   }
 }
 
+/**
+ * How many listeners of each signal are those of a lock. They end the process by that signal, as if they were not there,
+ * once no one else listens.
+ */
+export function lockListeners(): number {
+  // What signal-exit, which removes locks that are still held, keeps its number in.
+  const { __signal_exit_emitter__: emitter } = process as { __signal_exit_emitter__?: { readonly count?: number } }
+  return emitter?.count ?? 0
+}
+
 /** Waits for another holder only: a folder that cannot be written is no more writable in ten seconds. */
 async function retry<T>(take: () => Promise<T>, patience: number): Promise<T> {
   for (let waited = 0; ; waited += 50) {

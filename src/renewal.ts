@@ -87,10 +87,14 @@ export function dueAt(
   return issued + wait - Math.min(wait * 0.02, minute) * jitter
 }
 
-/** How long to wait after the n-th failure in a row: from the smaller of 15 s and a tenth of what is left, doubling up to 5 min. */
+/**
+ * How long to wait after the n-th failure in a row: from the smaller of 15 s and a tenth of what is left, doubling up to
+ * 5 min; while there is something left, up to 15 s or a third of it.
+ */
 export function retryDelay(failures: number, left: number, jitter: number): number {
   const first = Math.max(second, Math.min(15 * second, left > 0 ? left / 10 : 15 * second))
-  const delay = Math.min(5 * minute, first * 2 ** Math.min(failures - 1, 20))
+  const most = left > 0 ? Math.min(5 * minute, Math.max(15 * second, left / 3)) : 5 * minute
+  const delay = Math.min(most, first * 2 ** Math.min(failures - 1, 20))
   return delay * (1 - 0.2 * jitter)
 }
 

@@ -82,11 +82,13 @@ describe('dueAt', () => {
   })
 })
 
-test('retryDelay starts at the smaller of 15 s and a tenth of what is left, grows, and stops at 5 min', () => {
+test('retryDelay starts at the smaller of 15 s and a tenth of what is left, grows, and stops at 5 min or a third of it', () => {
   expect(retryDelay(1, 15 * minute, 0)).toBe(15_000)
   expect(retryDelay(1, 60_000, 0)).toBe(6000)
   expect(retryDelay(2, 15 * minute, 0)).toBe(30_000)
   expect(retryDelay(30, 15 * minute, 0)).toBe(5 * minute)
+  expect(retryDelay(30, 3 * minute, 0)).toBe(minute)
+  expect(retryDelay(30, -minute, 0)).toBe(5 * minute)
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 60 }), fc.integer({ min: -1e7, max: 1e7 }), (failures, left) => {
       expect(retryDelay(failures, left, 0.9)).toBeGreaterThanOrEqual(800)
