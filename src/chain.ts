@@ -29,6 +29,12 @@ export interface Chain {
   readonly durationSeconds: number
 }
 
+/** What a session is to be less than its role; JSON. */
+export interface Less {
+  readonly scope: SessionScope
+  readonly seconds?: number | undefined
+}
+
 export type Aliases = Readonly<Record<string, string>>
 
 /** STS gives no session of a session more than this, whatever the role allows. */
@@ -160,21 +166,46 @@ function destination(settings: Settings, aliases: Aliases): string[] {
   return [role]
 }
 
+/**
+ * The same chain with a narrower session at its end. Policies of one session add up, so a second one would widen it: fails
+ * with `usage` where there is one already.
+ */
+export function lessOf(chain: Chain, less: Less | undefined): Chain {
+  if (!less) return chain
+  const { hops, scope, durationSeconds } = chain
+  const own = hops.at(-1)?.scope ?? scope
+  if (Object.keys(less.scope).length > 0 && Object.keys(own).length > 0) {
+    throw failure('usage', 'the session has a policy already, and a second one would widen it', {
+      hint: 'leave out --policy, or start the daemon without --session-policy',
+    })
+  }
+  const last = Object.keys(less.scope).length > 0 ? less.scope : own
+  return {
+    ...chain,
+    scope: hops.length === 0 ? last : scope,
+    hops: hops.map((hop, index) => (index === hops.length - 1 ? { ...hop, scope: last } : hop)),
+    durationSeconds: Math.min(durationSeconds, less.seconds ?? durationSeconds),
+  }
+}
+
 /** Files with a policy (one), and ARNs of managed policies. */
-function readScope(words: readonly string[]): SessionScope {
+export function readScope(words: readonly string[], option = '--session-policy'): SessionScope {
   const policyArns = words.filter(word => parseArn(word)?.service === 'iam')
   const [file, second] = words.filter(word => !policyArns.includes(word))
   if (second !== undefined) throw failure('usage', 'STS takes one policy document, and ARNs of managed policies')
   if (policyArns.length > 10) throw failure('usage', `STS takes ten managed policies, not ${policyArns.length}`)
-  return { ...(file !== undefined && { policy: readPolicy(file) }), ...(policyArns.length > 0 && { policyArns }) }
+  return {
+    ...(file !== undefined && { policy: readPolicy(file, option) }),
+    ...(policyArns.length > 0 && { policyArns }),
+  }
 }
 
 /** Without white space: 2048 characters are all that STS takes. */
-function readPolicy(file: string): string {
+function readPolicy(file: string, option: string): string {
   const text = readText(file)
   if (text === undefined) {
     throw failure('config', `there is no file ${file}`, {
-      hint: '--session-policy FILE, or the ARN of a managed policy',
+      hint: `${option} FILE, or the ARN of a managed policy`,
     })
   }
   let policy: string

@@ -67,6 +67,10 @@ export function statusLines(status: DaemonStatus, now: number): string[] {
     ['IdP session', status.idpSessionEnd === null ? undefined : `until ${when(status.idpSessionEnd, now)}`],
     ['last error', status.lastError ?? undefined],
     ['simulated', simulatedTexts(status.simulated ?? null, now).join('; ') || undefined],
+    ...(status.grants ?? []).map(({ role, until, narrowed }): [string, string] => [
+      'granted',
+      `${role}${narrowed ? ', with a policy' : ''}${until === null ? '' : `, until ${when(until, now)}`}`,
+    ]),
     ['requests', String(status.requests)],
     ['process', `${status.pid}, since ${when(status.started, now)}, version ${status.version}`],
   ]

@@ -6,6 +6,7 @@ import { isJob, type Context } from './command-context.ts'
 import type { Taken } from './background.ts'
 import { beside, openContainerEndpoint, serveOther } from './daemon-container.ts'
 import { openControl } from './daemon-control.ts'
+import { createGrants } from './daemon-grants.ts'
 import { startSession, type FarSession } from './daemon-session.ts'
 import { createSimulation, startWanted } from './daemon-simulation.ts'
 import { createService, createServing } from './daemon.ts'
@@ -40,7 +41,15 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
     const serving = createServing(session, service, context)
     gate.open(service.handler, context.settings)
     startWanted(simulation, metadata.wanted, context.clock, ending.signal)
-    const control = await openControl({ ...context, gate, service, serving, simulation, end: () => ending.abort() })
+    const grants = createGrants({
+      ...context,
+      session,
+      endpoint,
+      current: () => serving.status().role,
+      signal: ending.signal,
+    })
+    const end = (): void => ending.abort()
+    const control = await openControl({ ...context, gate, service, serving, simulation, grants, end })
     return {
       session,
       show(first) {

@@ -5,6 +5,7 @@ import process from 'node:process'
 import pkg from '../package.json' with { type: 'json' }
 import { controlFile, controlFiles } from './control-place.ts'
 import { askDaemon, noDaemon, readObject, startControl, type ControlServer } from './control.ts'
+import { readGrantOrder, type Granted, type Grants } from './daemon-grants.ts'
 import { readOrder, type Simulation, type SimulationStatus } from './daemon-simulation.ts'
 import { timeOf, type MetadataService, type Serving, type ServingStatus } from './daemon.ts'
 import { failure, isFailure } from './errors.ts'
@@ -25,6 +26,8 @@ export interface DaemonStatus extends ServingStatus {
   readonly requests: number
   /** What is made up, `null` for nothing. */
   readonly simulated: SimulationStatus | null
+  /** Tokens of `grant` that are good. */
+  readonly grants: readonly Granted[]
 }
 
 export interface Controlled {
@@ -35,13 +38,14 @@ export interface Controlled {
   readonly service: MetadataService
   readonly serving: Serving
   readonly simulation: Simulation
+  readonly grants: Grants
   /** Ends the daemon. */
   end(): void
 }
 
 /** `undefined` where there can be no socket, which is told and no reason not to serve. */
 export async function openControl(daemon: Controlled): Promise<ControlServer | undefined> {
-  const { env, paths, log, gate, service, serving, simulation } = daemon
+  const { env, paths, log, gate, service, serving, simulation, grants } = daemon
   const started = new Date()
   const status = (): DaemonStatus => ({
     pid: process.pid,
@@ -51,6 +55,7 @@ export async function openControl(daemon: Controlled): Promise<ControlServer | u
     ...serving.status(),
     requests: service.requests(),
     simulated: simulation.status(),
+    grants: grants.status(),
   })
   try {
     return await startControl(controlFile(env, paths, gate.listen), {
@@ -58,6 +63,7 @@ export async function openControl(daemon: Controlled): Promise<ControlServer | u
       refresh: async () => void (await serving.refresh()),
       use: async wish => void (await serving.use(wish ?? '')),
       stop: daemon.end,
+      grant: order => grants.grant(readGrantOrder(order)),
       simulate(order) {
         simulation.order(readOrder(order))
         return simulation.status()

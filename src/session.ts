@@ -2,7 +2,7 @@
  * One login: a provider, its cookies, the assertion, a role, and the credentials that came of them.
  */
 import path from 'node:path'
-import { followChain, planChain } from './chain.ts'
+import { followChain, lessOf, planChain, type Less } from './chain.ts'
 import type { Config } from './config.ts'
 import { failure, messageOf } from './errors.ts'
 import { remove, type Paths } from './files.ts'
@@ -62,9 +62,9 @@ export interface Session {
   readonly store: Store
   signIn(mode: 'login' | 'refresh', signal: AbortSignal): Promise<SignedIn>
   /** A whole silent round for exactly this role; never asks. */
-  renew(role: Role, signal: AbortSignal): Promise<Credentials>
+  renew(role: Role, signal: AbortSignal, less?: Less): Promise<Credentials>
   /** The same for another role by name or ARN, exactly one of those that the identity provider offers; never asks. */
-  take(wish: string, signal: AbortSignal): Promise<{ role: Role; credentials: Credentials }>
+  take(wish: string, signal: AbortSignal, less?: Less): Promise<{ role: Role; credentials: Credentials }>
   /** The role of the last run of this identity, and the file that holds it. */
   lastRole(): Role | undefined
   readonly lastRoleFile: string
@@ -106,11 +106,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     return await offers(await entrance.enter(mode, signal), signal)
   }
 
-  async function follow(first: Credentials, signal: AbortSignal): Promise<Credentials> {
+  async function follow(first: Credentials, signal: AbortSignal, less?: Less): Promise<Credentials> {
     if (chain.hops.length === 0) return first
     source = first
     const { roleArn, samlProvider: providerArn = '' } = first
-    const last = await followChain(first, { ...stsOptions(signal), chain, username })
+    const last = await followChain(first, { ...stsOptions(signal), chain: lessOf(chain, less), username })
     return { ...last, sourceRole: { roleArn, providerArn } }
   }
 
@@ -126,18 +126,19 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const elsewhere = provider.signInFile?.(settings)
   const lastSignIn = (): string | undefined => files.signedIn(elsewhere)
 
-  let round: { at: number; person: string | undefined; roles: Set<string>; signedIn: Promise<SignedIn> } | undefined
+  let round: { at: number; person: string | undefined; uses: Set<string>; signedIn: Promise<SignedIn> } | undefined
 
   /**
    * One sign-in for all the roles that are renewed within a minute, its failure included; none takes the same assertion
    * twice, and what a person did meanwhile starts a new one.
    */
-  function shareSignIn(role: Role, signal: AbortSignal): Promise<SignedIn> {
+  function shareSignIn(role: Role, signal: AbortSignal, less: Less | undefined): Promise<SignedIn> {
+    const use = less ? `${role.roleArn} ${JSON.stringify(less)}` : role.roleArn
     const at = clock.elapsed()
     const person = lastSignIn()
-    if (!round || at - round.at > 60_000 || round.person !== person || round.roles.has(role.roleArn))
-      round = { at, person, roles: new Set(), signedIn: signIn('refresh', signal) }
-    round.roles.add(role.roleArn)
+    if (!round || at - round.at > 60_000 || round.person !== person || round.uses.has(use))
+      round = { at, person, uses: new Set(), signedIn: signIn('refresh', signal) }
+    round.uses.add(use)
     return round.signedIn
   }
 
@@ -147,27 +148,27 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     dependsOn: settings.sessionPolicy,
     store: files.store,
     signIn,
-    async renew(role, signal) {
+    async renew(role, signal, less) {
       try {
-        const signedIn = await shareSignIn(role, signal)
+        const signedIn = await shareSignIn(role, signal, less)
         if (signedIn.kind === 'credentials') return signedIn.credentials
-        return await signedIn.offer.take(await sameRole(role, signedIn.offer), 'refresh', signal)
+        return await signedIn.offer.take(await sameRole(role, signedIn.offer), 'refresh', signal, less)
       } catch (error) {
         // Sessions of a chain are short: its source may be good for more of them.
         const rest = signal.aborted ? undefined : remaining()
         if (!rest) throw error
         log.warn(`${messageOf(error)}; the chain goes on from ${rest.roleArn}, until ${awsTime(rest.expiration)}`)
-        return await follow(rest, signal)
+        return await follow(rest, signal, less)
       }
     },
-    async take(wish, signal) {
+    async take(wish, signal, less) {
       const signedIn = await signIn('refresh', signal)
       if (signedIn.kind === 'credentials')
         throw failure('role', 'this sign-in brings one set of credentials, not a list of roles')
       const { offer } = signedIn
       const { role } = chooseRole(await offer.roles({ role: wish }), { role: wish })
       if (!role) throw failure('role', `${JSON.stringify(wish)} names no role`, { hint: 'cloudtoken roles' })
-      return { role, credentials: await offer.take(role, 'refresh', signal) }
+      return { role, credentials: await offer.take(role, 'refresh', signal, less) }
     },
     lastRole: files.role,
     lastRoleFile: files.roleFile,

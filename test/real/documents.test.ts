@@ -37,6 +37,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   'export HTTPS_PROXY': 'needs a proxy: test/network.test.ts',
   'cloudtoken --url https://adfs.example.com': 'test/provider-adfs.test.ts',
   'cloudtoken --url https://org.okta.com': 'test/provider-okta.test.ts',
+  'cloudtoken grant': 'needs a daemon with a policy: test/e2e/grant.test.ts',
   'cloudtoken console': 'needs the sign-in page of AWS: test/e2e/console.test.ts',
   'cloudtoken -r 1 -g': 'needs the sign-in page of AWS: test/e2e/console.test.ts',
   'cloudtoken --sso-start-url': 'needs a browser: test/e2e/identity-center.test.ts',
