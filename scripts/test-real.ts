@@ -13,7 +13,7 @@ const begin = performance.now()
 await install()
 if (inCi) {
   say('== components')
-  await provide(names)
+  await provide(names.map(name => components[name]))
 }
 for (const name of names) {
   if (await components[name].present()) continue
