@@ -2,10 +2,13 @@
 const AWS = require('aws-sdk')
 
 const endpoint = process.env.AWS_ENDPOINT_URL_STS
-new AWS.STS({ endpoint }).getCallerIdentity().promise().then(
-  () => console.log(AWS.VERSION),
-  error => {
-    console.error(error)
-    process.exit(1)
-  },
-)
+new AWS.STS({ endpoint })
+  .getCallerIdentity()
+  .promise()
+  .then(
+    () => console.log(AWS.VERSION),
+    error => {
+      console.error(error)
+      process.exit(1)
+    },
+  )
