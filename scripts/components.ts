@@ -118,6 +118,8 @@ export const components = {
       sha256: '27a6535553c3cdcd083872ba40629efafb3475e3b758e0c6f691395561dd0f1f',
     },
   },
+  nginx: { name: 'nginx', present: sbin('nginx'), packages: ['nginx-light'] },
+  tinyproxy: { name: 'tinyproxy', present: program('tinyproxy'), packages: ['tinyproxy-bin'] },
   openssl: { name: 'openssl', present: program('openssl'), packages: ['openssl'] },
   moto: {
     name: 'moto_server',

@@ -109,12 +109,14 @@ async function uninstall({ log, settings }: Context, service: Service): Promise<
   return 0
 }
 
-async function status({ log }: Context, service: Service): Promise<number> {
-  const installed = readBytes(service.file) !== undefined
+async function status({ log, settings }: Context, service: Service): Promise<number> {
+  const { file } = service
+  const installed = readBytes(file) !== undefined
   const running = installed && (await isRunning(service))
-  log.print(installed ? `${running ? 'running' : 'not running'}: ${service.file}` : 'no service is installed')
+  if (settings.json) log.print(JSON.stringify({ installed, running, file }, undefined, 2))
+  else log.print(installed ? `${running ? 'running' : 'not running'}: ${file}` : 'no service is installed')
   if (running) return 0
-  log.info(installed ? `its log: ${service.logs}` : 'cloudtoken service install')
+  if (!settings.json) log.info(installed ? `its log: ${service.logs}` : 'cloudtoken service install')
   return exitCodes['no-daemon']
 }
 

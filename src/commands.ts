@@ -2,7 +2,7 @@
  * The one table of commands: help, completions and the man page come from it. What a command needs is loaded when it runs.
  */
 import { withContext, type Command, type Invocation } from './command.ts'
-import { daemonOptions, simulateOptions } from './options-daemon.ts'
+import { daemonOptions, grantOptions, simulateOptions } from './options-daemon.ts'
 import { generalOptions, pluginOptions, upgradeOptions } from './options-general.ts'
 import { networkOptions } from './options-network.ts'
 import { consoleOptions, execOptions, exporterOptions, profileOptions, setupOptions } from './options-output.ts'
@@ -117,6 +117,12 @@ export const commands: readonly Command[] = [
     run: async ({ flags }) => (await import('./command-control.ts')).refreshCommand(flags),
   },
   {
+    name: 'grant',
+    summary: 'a token of the daemon for one client, which may do less than the role',
+    options: { ...grantOptions, ...controlOptions },
+    run: async ({ flags }) => (await import('./command-grant.ts')).grantCommand(flags),
+  },
+  {
     name: 'stop',
     summary: 'end the daemon',
     options: controlOptions,
@@ -135,8 +141,8 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'simulate',
-    usage: 'WHAT|off',
-    summary: 'let the daemon make up a spot interruption, an event, slowness …; alone: what it makes up',
+    usage: 'spot-interruption|rebalance|maintenance|expiry|slow|error|user-data|tags|off',
+    summary: 'let the daemon make that up, with real credentials',
     options: { ...simulateOptions, ...controlOptions },
     positionals: Infinity,
     run: async ({ flags, words }) => (await import('./command-simulate.ts')).simulateCommand(flags, words),

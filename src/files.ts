@@ -164,8 +164,11 @@ export function openLogFile(file: string, largest = 4 * 1024 * 1024): (text: str
   }
 }
 
-/** Runs `work` while no other cloudtoken holds the lock of this file; waits up to `patience` ms for it. */
-export async function withLock<T>(file: string, work: () => T | Promise<T>, patience = 10_000): Promise<T> {
+/**
+ * Runs `work` while no other cloudtoken holds the lock of this file; waits up to `patience` ms for it: longer than the lock
+ * of one that was killed stays.
+ */
+export async function withLock<T>(file: string, work: () => T | Promise<T>, patience = 20_000): Promise<T> {
   const { lock } = (await import('proper-lockfile')).default
   const target = followLink(file)
   ensureFolder(path.dirname(target))

@@ -89,11 +89,11 @@ export function dueAt(
 
 /**
  * How long to wait after the n-th failure in a row: from the smaller of 15 s and a tenth of what is left, doubling up to
- * 5 min, and never more than a third of what is left.
+ * 5 min; while there is something left, up to 15 s or a third of it.
  */
 export function retryDelay(failures: number, left: number, jitter: number): number {
   const first = Math.max(second, Math.min(15 * second, left > 0 ? left / 10 : 15 * second))
-  const most = left > 0 ? Math.max(first, Math.min(5 * minute, left / 3)) : 5 * minute
+  const most = left > 0 ? Math.min(5 * minute, Math.max(15 * second, left / 3)) : 5 * minute
   const delay = Math.min(most, first * 2 ** Math.min(failures - 1, 20))
   return delay * (1 - 0.2 * jitter)
 }

@@ -88,7 +88,7 @@ describe.each(modes)('%s', mode => {
 
   const able = clients.filter(({ modes: known }) => known.includes(mode))
   const ready = able.filter(({ name }) => wanted.includes(name))
-  test.each(ready.map(client => [client.name, client] as const))('%s', async (_, client) => {
+  test.each(ready.map(client => [client.name, client] as const))('#98 #99 %s', async (_, client) => {
     const env = { ...surroundings(client), ...way }
     const file = way['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE']
     if (client.tokenInVariable && file) env['AWS_CONTAINER_AUTHORIZATION_TOKEN'] = readFileSync(file, 'utf8')
