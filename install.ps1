@@ -243,8 +243,9 @@ function Uninstall-Program([string]$Folder, [string]$Target) {
 
 function Invoke-Main {
   if ($Purge -and -not $Uninstall) { Stop-Install 2 '-Purge goes with -Uninstall' 'install.ps1 -Uninstall -Purge' }
-  # Windows PowerShell 5.1 offers servers older versions of TLS first.
-  [Net.ServicePointManager]::SecurityProtocol = [Net.ServicePointManager]::SecurityProtocol -bor [Net.SecurityProtocolType]::Tls12
+  # An older .NET offers servers TLS 1.0 and nothing later; 0 leaves it to the system.
+  $offered = [Net.ServicePointManager]::SecurityProtocol
+  if ([int]$offered -ne 0) { [Net.ServicePointManager]::SecurityProtocol = $offered -bor [Net.SecurityProtocolType]::Tls12 }
   $folder = if ($Dir -eq '') { Join-Path $env:LOCALAPPDATA 'Programs\cloudtoken' } else { $Dir }
   $folder = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($folder)
   $target = Join-Path $folder 'cloudtoken.exe'

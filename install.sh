@@ -117,7 +117,7 @@ find_platform() {
   case $system in
     Linux) system=linux ;;
     Darwin) system=darwin ;;
-    MINGW* | MSYS* | CYGWIN*) fail 1 'this script is not for Windows' 'take the .zip of the release: docs/install.md' ;;
+    MINGW* | MSYS* | CYGWIN*) fail 1 'this script is not for Windows' 'install.ps1 is: docs/install.md' ;;
     *) fail 1 "there is no build for $system" ;;
   esac
   case $processor in

@@ -10,6 +10,7 @@ import process from 'node:process'
 import { modified, quickFile, type QuickAnswer } from '../src/quick.ts'
 import { measureDaemon } from './bench-daemon.ts'
 import { exchangeTimes, homeWithPlugin } from './bench-plugin.ts'
+import { signInTimes } from './bench-sign-in.ts'
 import { startTimes, type Start } from './bench-startup.ts'
 import { compile } from './build.ts'
 import { assertionOf } from './demo-idp.ts'
@@ -102,6 +103,12 @@ function manyRoles(): void {
   line('5,000 roles to the menu, over 3 roles', many - few, { most: 250 }, 'ms', `${ms(many)} − ${ms(few)}`)
 }
 
+async function signIn(): Promise<void> {
+  const times = await signInTimes(cloudtoken, folder)
+  const from = `${ms(times.signIn)} − ${ms(times.given)}`
+  line('a sign-in of five pages, over a given response', times.signIn - times.given, { most: 50 }, 'ms', from)
+}
+
 async function plugins(): Promise<void> {
   const { own, whole } = await exchangeTimes(folder)
   line('a conversation with a plugin, over its own start', whole - own, { most: 30 }, 'ms', `${ms(whole)} − ${ms(own)}`)
@@ -152,6 +159,7 @@ if ((await shell(bun, ['scripts/build.ts'])).code !== 0) stop('the build failed'
 await part('start-up', startUp)
 await part('size', size)
 await part('roles', manyRoles)
+await part('sign-in', signIn)
 await part('plugins', plugins)
 await part('daemon', daemon)
 rmSync(folder, { recursive: true, force: true })

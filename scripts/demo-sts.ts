@@ -10,6 +10,8 @@ import { listen, readForm, type Loopback } from './demo-http.ts'
 export interface DemoSts extends Loopback {
   /** Role ARNs taken, oldest first. */
   assumed(): readonly string[]
+  /** Policy document and seconds that the session with this key was asked for with. */
+  wishesOf(accessKeyId: string): { readonly policy: string | null; readonly seconds: string | null } | undefined
   /** From now on this role trusts nobody. */
   refuse(role: string): void
 }
@@ -19,6 +21,8 @@ interface Issued {
   readonly arn: string
   readonly token: string
   readonly ends: Date
+  readonly policy: string | null
+  readonly seconds: string | null
 }
 
 interface Rules {
@@ -41,6 +45,7 @@ export async function startDemoSts({ seconds = 43_200 } = {}): Promise<DemoSts> 
   return {
     ...(await listen(server)),
     assumed: () => [...issued.values()].map(each => each.role),
+    wishesOf: key => issued.get(key),
     refuse: role => void (refused = role),
   }
 }
@@ -126,7 +131,7 @@ function handOut(
   const token = randomBytes(120).toString('base64')
   const life = Math.min(seconds, Number(form.get('DurationSeconds') ?? 3600))
   const ends = new Date(Date.now() + life * 1000)
-  issued.set(key, { role, arn, token, ends })
+  issued.set(key, { role, arn, token, ends, policy: form.get('Policy'), seconds: form.get('DurationSeconds') })
   const expiration = ends.toISOString()
   reply(
     response,

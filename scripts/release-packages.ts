@@ -4,6 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { serviceFor } from '../src/service.ts'
 import { goTool } from './components.ts'
 import { root, shell } from './tools.ts'
 
@@ -17,7 +18,7 @@ export interface Packaging {
   readonly texts: string
   /** Where packages go. */
   readonly out: string
-  /** For the configuration files of nfpm. */
+  /** For what nfpm reads. */
   readonly work: string
 }
 
@@ -29,11 +30,23 @@ const kinds = [
 
 const processors = { x64: 'amd64', arm64: 'arm64' } as const
 
+/** What `cloudtoken service install` would write, for everybody: without root, so on a port of its own. */
+export const packagedUnit: string = serviceFor({
+  platform: 'linux',
+  env: {},
+  home: '/',
+  uid: 0,
+  self: ['/usr/bin/cloudtoken'],
+  args: ['-d', '--no-input', '--listen=127.0.0.1:9911'],
+  logFile: '',
+}).text
+
 /** Names of the packages made; `undefined` when there is nothing to make them with. */
 export async function makePackages(packaging: Packaging): Promise<string[] | undefined> {
   const command = goTool('nfpm')
   if (command === undefined) return undefined
   mkdirSync(packaging.work, { recursive: true })
+  writeFileSync(join(packaging.work, 'cloudtoken.service'), packagedUnit)
   const made: string[] = []
   for (const { packager, libc, ...contents } of kinds) {
     for (const [processor, arch] of Object.entries(processors)) {
@@ -62,7 +75,7 @@ interface Contents {
 }
 
 function configuration(
-  { version, date, texts }: Packaging,
+  { version, date, texts, work }: Packaging,
   { arch, program, systemd, zsh, depends }: Contents,
 ): object {
   const file = (src: string, dst: string, mode = 0o644): object => ({ src, dst, file_info: { mode, mtime: date } })
@@ -85,9 +98,7 @@ function configuration(
       file(join(texts, 'cloudtoken.fish'), '/usr/share/fish/vendor_completions.d/cloudtoken.fish'),
       file(join(texts, 'cloudtoken.1.gz'), '/usr/share/man/man1/cloudtoken.1.gz'),
       file(join(root, 'LICENSE'), '/usr/share/doc/cloudtoken/copyright'),
-      ...(systemd
-        ? [file(join(root, 'packaging', 'cloudtoken.service'), '/usr/lib/systemd/user/cloudtoken.service')]
-        : []),
+      ...(systemd ? [file(join(work, 'cloudtoken.service'), '/usr/lib/systemd/user/cloudtoken.service')] : []),
     ],
     rpm: { buildhost: 'localhost' },
   }

@@ -34,10 +34,21 @@ export function isSamlProviderArn(text: string): boolean {
   return arn?.service === 'iam' && /^saml-provider\/[^,]+$/.test(arn.resource)
 }
 
-/** Last segment of the path: `Admin` of `…:role/team/ops/Admin`. Empty when it is no role. */
+/** A user of IAM, or the root user: who has keys and no role. */
+export function isUserArn(text: string): boolean {
+  const arn = parseArn(text)
+  return arn?.service === 'iam' && /^(?:user\/(?:.*\/)?[^/]+|root)$/.test(arn.resource)
+}
+
+/** Last segment of the path: `Admin` of `…:role/team/ops/Admin`, and of a user in the same way. Empty for all else. */
 export function roleName(arn: string): string {
-  const resource = roleResource(arn) ?? ''
+  const resource = roleResource(arn) ?? (isUserArn(arn) ? (parseArn(arn)?.resource ?? '') : '')
   return resource.slice(resource.lastIndexOf('/') + 1)
+}
+
+/** The role of `…:sts::ACCOUNT:assumed-role/ROLE/SESSION`, whose path nobody tells; any other ARN as it is. */
+export function roleOfSession(arn: string): string {
+  return arn.replace(/^(arn:[^:]+):sts::(\d+):assumed-role\/([^/]+)\/.*$/, '$1:iam::$2:role/$3')
 }
 
 /** Path and name: `team/ops/Admin`. Empty when it is no role. */

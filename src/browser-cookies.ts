@@ -1,31 +1,31 @@
 /**
  * Cookies without an end of their own. A browser drops them when it closes, and sessions at identity providers live in
- * them; so they are kept for the renewal like those of the other providers: in a private file of this identity.
+ * them; so they are kept for the renewal like those of the other providers: sealed, among the files of this identity.
  */
 import { asFields, type DevTools, type Fields } from './browser-pipe.ts'
-import type { Store } from './provider.ts'
+import type { Secrets, Store } from './provider.ts'
+import { removeSealed } from './vault.ts'
 
 const file = 'browser-cookies.json'
 
 /** What a cookie is set with, of all that the browser tells about it. */
 const kept = ['name', 'value', 'path', 'secure', 'httpOnly', 'sameSite', 'priority', 'partitionKey']
 
-export async function keepSessionCookies(devtools: DevTools, store: Store): Promise<void> {
+export async function keepSessionCookies(devtools: DevTools, secrets: Secrets): Promise<void> {
   const { cookies } = await devtools.send('Storage.getCookies')
   const list = Array.isArray(cookies) ? cookies.map(asFields).filter(cookie => cookie['session'] === true) : []
-  const text = JSON.stringify(list.map(settable))
-  if (text !== store.read(file)) store.write(file, text)
+  await secrets.write(file, JSON.stringify(list.map(settable)))
 }
 
 /** A damaged file counts as none, and so does a cookie that this browser does not take. */
-export async function restoreSessionCookies(devtools: DevTools, store: Store): Promise<void> {
-  for (const cookie of readList(store.read(file))) {
+export async function restoreSessionCookies(devtools: DevTools, secrets: Secrets): Promise<void> {
+  for (const cookie of readList(await secrets.read(file))) {
     await devtools.send('Storage.setCookies', { cookies: [cookie] }).catch(() => {})
   }
 }
 
 export function forgetSessionCookies(store: Store): void {
-  store.remove(file)
+  removeSealed(store, file)
 }
 
 /** A domain with a dot in front is one; without it the cookie is for this host alone, which only an address can say. */

@@ -80,7 +80,7 @@ interface Stage extends BrowserMachine {
 }
 
 async function signIn(context: ProviderContext, stage: Stage): Promise<Assertion> {
-  const { signal, store, ask, log } = context
+  const { signal, secrets, ask, log } = context
   const { window, browser, entry } = stage
   signal.throwIfAborted()
   log.debug(`starting ${browser.program}${window ? '' : ' without a window'}`)
@@ -96,7 +96,7 @@ async function signIn(context: ProviderContext, stage: Stage): Promise<Assertion
   )
   let watched: ReturnType<typeof watchPage> | undefined
   const prepare = async (): Promise<void> => {
-    await restoreSessionCookies(devtools, store)
+    await restoreSessionCookies(devtools, secrets)
     await catchResponse(devtools, resolve, reject)
     const page = await openPage(devtools, ended, url => log.debug(place(url)))
     if (window) ask.tell(`sign in at ${entry.host} in the window of ${browser.name}`)
@@ -108,7 +108,7 @@ async function signIn(context: ProviderContext, stage: Stage): Promise<Assertion
     if (signal.aborted) abort()
     prepare().catch(reject)
     const response = await promise
-    const kept = keepSessionCookies(devtools, store).catch(() => log.debug('the cookies of the browser are lost'))
+    const kept = keepSessionCookies(devtools, secrets).catch(() => log.debug('the cookies of the browser are lost'))
     await Promise.race([kept, delay(cookiesMs, undefined, { ref: false })])
     return { kind: 'saml', response }
   } finally {

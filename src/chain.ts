@@ -8,16 +8,19 @@ import { unknownName } from './names.ts'
 import type { Settings } from './options.ts'
 import { assumeRole } from './sts.ts'
 import type { SessionScope, StsOptions } from './sts-call.ts'
-import type { Credentials } from './types.ts'
+import type { Credentials, SourceRole } from './types.ts'
 
 /** A role to assume with the session before. */
-interface Hop {
+export interface Hop {
   /** An ARN, or `ACCOUNT/ROLE` in the partition of the session before. */
   readonly role: string
   readonly externalId?: string | undefined
   readonly sourceIdentity?: string | undefined
   readonly tags?: Readonly<Record<string, string>>
   readonly scope?: SessionScope
+  /** Where they are other than those of the chain. */
+  readonly sessionName?: string | undefined
+  readonly durationSeconds?: number | undefined
 }
 
 export interface Chain {
@@ -27,6 +30,12 @@ export interface Chain {
   readonly sessionName: string | undefined
   /** Seconds of each hop. */
   readonly durationSeconds: number
+}
+
+/** What a session is to be less than its role; JSON. */
+export interface Less {
+  readonly scope: SessionScope
+  readonly seconds?: number | undefined
 }
 
 export type Aliases = Readonly<Record<string, string>>
@@ -75,6 +84,23 @@ export function planChain(settings: Settings, aliases: Aliases): Chain {
   }
 }
 
+/**
+ * The chain of who has keys and no role yet: first the roles that the source of the keys names. `seconds` is what the person
+ * wants of the first session, which may be longer than an hour, since no role is behind it.
+ */
+export function chainFromKeys(chain: Chain, roles: readonly SourceRole[], seconds: number | undefined): Chain {
+  const before = roles.map(({ roleArn, externalId, sessionName, duration }, index) => ({
+    role: roleArn,
+    externalId,
+    sessionName: chain.sessionName ?? sessionName,
+    durationSeconds: index === 0 ? duration : undefined,
+    ...(chain.hops.length === 0 && index === roles.length - 1 && { scope: chain.scope }),
+  }))
+  const [first, ...rest] = [...before, ...chain.hops]
+  const hops = first ? [{ ...first, durationSeconds: seconds ?? first.durationSeconds }, ...rest] : []
+  return { ...chain, hops }
+}
+
 export interface FollowChain extends StsOptions {
   readonly chain: Chain
   /** For the session's name where nothing else names it. */
@@ -91,8 +117,8 @@ export async function followChain(first: Credentials, options: FollowChain): Pro
       ...hop,
       roleArn: roleArnOf(role, source),
       source,
-      sessionName: chain.sessionName ?? nameOf(source) ?? sessionNameFrom(username),
-      durationSeconds: chain.durationSeconds,
+      sessionName: hop.sessionName ?? chain.sessionName ?? nameOf(source) ?? sessionNameFrom(username),
+      durationSeconds: hop.durationSeconds ?? chain.durationSeconds,
     })
   }
   return source
@@ -160,21 +186,46 @@ function destination(settings: Settings, aliases: Aliases): string[] {
   return [role]
 }
 
+/**
+ * The same chain with a narrower session at its end. Policies of one session add up, so a second one would widen it: fails
+ * with `usage` where there is one already.
+ */
+export function lessOf(chain: Chain, less: Less | undefined): Chain {
+  if (!less) return chain
+  const { hops, scope, durationSeconds } = chain
+  const own = hops.at(-1)?.scope ?? scope
+  if (Object.keys(less.scope).length > 0 && Object.keys(own).length > 0) {
+    throw failure('usage', 'the session has a policy already, and a second one would widen it', {
+      hint: 'leave out --policy, or start the daemon without --session-policy',
+    })
+  }
+  const last = Object.keys(less.scope).length > 0 ? less.scope : own
+  return {
+    ...chain,
+    scope: hops.length === 0 ? last : scope,
+    hops: hops.map((hop, index) => (index === hops.length - 1 ? { ...hop, scope: last } : hop)),
+    durationSeconds: Math.min(durationSeconds, less.seconds ?? durationSeconds),
+  }
+}
+
 /** Files with a policy (one), and ARNs of managed policies. */
-function readScope(words: readonly string[]): SessionScope {
+export function readScope(words: readonly string[], option = '--session-policy'): SessionScope {
   const policyArns = words.filter(word => parseArn(word)?.service === 'iam')
   const [file, second] = words.filter(word => !policyArns.includes(word))
   if (second !== undefined) throw failure('usage', 'STS takes one policy document, and ARNs of managed policies')
   if (policyArns.length > 10) throw failure('usage', `STS takes ten managed policies, not ${policyArns.length}`)
-  return { ...(file !== undefined && { policy: readPolicy(file) }), ...(policyArns.length > 0 && { policyArns }) }
+  return {
+    ...(file !== undefined && { policy: readPolicy(file, option) }),
+    ...(policyArns.length > 0 && { policyArns }),
+  }
 }
 
 /** Without white space: 2048 characters are all that STS takes. */
-function readPolicy(file: string): string {
+function readPolicy(file: string, option: string): string {
   const text = readText(file)
   if (text === undefined) {
     throw failure('config', `there is no file ${file}`, {
-      hint: '--session-policy FILE, or the ARN of a managed policy',
+      hint: `${option} FILE, or the ARN of a managed policy`,
     })
   }
   let policy: string

@@ -14,7 +14,7 @@ export async function bareCommand({ flags, argv, handover }: Invocation): Promis
   }
   if (flags['init']) {
     const { initCommand } = await import('./command-init.ts')
-    return initCommand(flags)
+    return await initCommand(flags)
   }
   const { createContext } = await import('./command-context.ts')
   const context = await createContext(flags)

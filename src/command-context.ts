@@ -24,6 +24,7 @@ import { openSession, type Carried, type Session } from './session.ts'
 import { canShowWait, showWait } from './term-wait.ts'
 import { createTerminal, type Terminal } from './term.ts'
 import type { Clock } from './types.ts'
+import { createVault, type Vault } from './vault.ts'
 
 export type Flags = Readonly<Record<string, OptionValue>>
 type Env = Readonly<Record<string, string | undefined>>
@@ -39,6 +40,9 @@ export interface Context {
   readonly plugins: Plugins
   readonly log: Log
   readonly terminal: Terminal
+  readonly keyring: Keyring
+  /** One for the run, so that it is unlocked once. */
+  readonly vault: Vault
   readonly clock: Clock
   readonly username: string
 }
@@ -142,7 +146,10 @@ export async function createContext(flags: Flags, env: Env = process.env, output
     if (option.secret && typeof value === 'string') keepSecret(value)
   }
   if (settings.password !== undefined) keepSecret(settings.password)
+  if (settings.secretPassphrase !== undefined) keepSecret(settings.secretPassphrase)
   warnAbout({ ...coreOptions, ...extra }, settings, flags, env, log)
+  const { platform } = process
+  const keyring = createKeyring({ platform, run, env, note: reason => log.debug(`keyring: ${reason}`) })
   return {
     flags,
     env,
@@ -153,6 +160,8 @@ export async function createContext(flags: Flags, env: Env = process.env, output
     plugins,
     log,
     terminal,
+    keyring,
+    vault: createVault({ settings, paths, keyring, platform, run, log }),
     clock: systemClock,
     username: settings.username ?? userInfo().username,
   }
@@ -172,12 +181,7 @@ interface SessionChoices {
 export async function sessionOf(context: Context, { signer, carried }: SessionChoices = {}): Promise<Session> {
   const planned = planOf(context.config, context.settings)
   const plan = signer === undefined ? planned : { ...planned, auth: [], provider: signer }
-  const keyring = keyringOf(context)
-  return await openSession({ ...context, plan, ask: context.terminal, onWait: onWaitOf(context), keyring, carried })
-}
-
-export function keyringOf({ env, log }: Pick<Context, 'env' | 'log'>): Keyring {
-  return createKeyring({ platform: process.platform, run, env, note: reason => log.debug(`keyring: ${reason}`) })
+  return await openSession({ ...context, plan, ask: context.terminal, onWait: onWaitOf(context), carried })
 }
 
 /** Under `--debug` every request has lines of its own. */
@@ -189,6 +193,12 @@ function onWaitOf({ settings, env, log, clock }: Context): OnWait | undefined {
 }
 
 function warnAbout(table: OptionTable, settings: Settings, flags: Flags, env: Env, log: Log): void {
+  if (flags['secret-passphrase'] !== undefined) {
+    log.warn(
+      'a passphrase on the command line can be read by other users of this machine',
+      'CLOUDTOKEN_SECRET_PASSPHRASE',
+    )
+  }
   if (flags['password'] !== undefined) {
     log.warn(
       'a password on the command line can be read by other users of this machine',

@@ -10,6 +10,7 @@ import { failure } from './errors.ts'
 import { findPaths } from './files.ts'
 import { createLog } from './log.ts'
 import { parseListen } from './serve.ts'
+import { placeNames } from './vault.ts'
 
 export async function statusCommand(flags: Flags): Promise<number> {
   const log = createLog()
@@ -66,7 +67,12 @@ export function statusLines(status: DaemonStatus, now: number): string[] {
     ['next renewal', status.nextRenewal === null ? undefined : when(status.nextRenewal, now)],
     ['IdP session', status.idpSessionEnd === null ? undefined : `until ${when(status.idpSessionEnd, now)}`],
     ['last error', status.lastError ?? undefined],
+    ['secrets', status.secretStore ? `kept ${placeNames[status.secretStore]}` : undefined],
     ['simulated', simulatedTexts(status.simulated ?? null, now).join('; ') || undefined],
+    ...(status.grants ?? []).map(({ role, until, narrowed }): [string, string] => [
+      'granted',
+      `${role}${narrowed ? ', with a policy' : ''}${until === null ? '' : `, until ${when(until, now)}`}`,
+    ]),
     ['requests', String(status.requests)],
     ['process', `${status.pid}, since ${when(status.started, now)}, version ${status.version}`],
   ]

@@ -12,6 +12,7 @@ import { awsTime } from './tokens.ts'
 
 /** `words`: the command's own, as the quick path will meet them again. */
 export async function credentialProcessCommand(context: Context, words: readonly string[]): Promise<number> {
+  const { settings, env, log } = context
   const { credentials, dependsOn, session } = await obtainCredentials(context)
   const output = `${JSON.stringify({
     Version: 1,
@@ -21,12 +22,15 @@ export async function credentialProcessCommand(context: Context, words: readonly
     Expiration: awsTime(credentials.expiration),
     AccountId: credentials.accountId,
   })}\n`
-  context.log.write(output)
-  const place = session.ephemeral ? undefined : quickFile(words, context.env)
+  log.write(output)
+  const place = session.ephemeral ? undefined : quickFile(words, env)
   if (place) {
     const answer: QuickAnswer = {
       key: place.key,
-      until: dueAt(credentials, context.settings.refreshInterval, 0),
+      until: Math.min(
+        dueAt(credentials, settings.refreshInterval, 0),
+        credentials.expiration.getTime() - settings.minTtl * 1000,
+      ),
       files: dependsOn.map(file => [file, modified(file)] as const),
       output,
     }

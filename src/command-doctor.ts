@@ -2,7 +2,7 @@
  * `doctor`: what makes clients miss the daemon, and what stands in the way of a sign-in. It changes nothing.
  */
 import process from 'node:process'
-import { createContext, keyringOf, optionsOnly, type Context, type Flags } from './command-context.ts'
+import { createContext, optionsOnly, type Context, type Flags } from './command-context.ts'
 import { judgeAddress } from './doctor-address.ts'
 import { judgeEnvironment } from './doctor-environment.ts'
 import { judgeFiles } from './doctor-files.ts'
@@ -23,7 +23,7 @@ export async function doctorCommand(flags: Flags): Promise<number> {
   found.push(...judgeEnvironment(env, url), ...judgeFiles(paths, env, url !== undefined, Date.now()))
   const { context, findings } = await judgeConfiguration(flags)
   found.push(...findings, await judgeClock(env, context?.settings ?? settings, log))
-  if (context) found.push(await judgeKeyring(keyringOf(context)), ...(await judgeSignIn(context)))
+  if (context) found.push(await judgeKeyring(context.keyring, context.settings), ...(await judgeSignIn(context)))
   report(found, flags['json'] === true, log)
   return found.some(({ verdict }) => verdict === 'problem') ? 1 : 0
 }

@@ -5,12 +5,17 @@ import path from 'node:path'
 import process from 'node:process'
 import { optionsOnly, type Flags } from './command-context.ts'
 import { findPaths, makePrivate, readText, writeFile } from './files.ts'
+import { createKeyring } from './keyring.ts'
 import { createLog } from './log.ts'
+import { run } from './run.ts'
 import { bashrcAdditions, configSkeleton, fishconfigAdditions, proxySkeleton } from './skeleton.ts'
+import { expectedHolder, placeNames } from './vault.ts'
 
-export function initCommand(flags: Flags): number {
+export async function initCommand(flags: Flags): Promise<number> {
   const log = createLog()
-  const { config: folder } = findPaths(process.env, optionsOnly(flags, process.env).configDir)
+  const { env, platform } = process
+  const settings = optionsOnly(flags, env)
+  const { config: folder } = findPaths(env, settings.configDir)
   log.print(`Creating ${folder} directory.`)
   makePrivate(folder)
   log.print(`Populating ${folder} with skeleton configuration files.`)
@@ -27,5 +32,7 @@ export function initCommand(flags: Flags): number {
   log.print('Initialisation complete.')
   log.print('Please see the documentation for instructions on completing shell integration.')
   log.print(`Shell additions and configuration files have been placed in ${folder}.`)
+  const holder = await expectedHolder(settings, createKeyring({ platform, run, env }))
+  log.info(`the session at the identity provider will be kept ${placeNames[holder]}`)
   return 0
 }

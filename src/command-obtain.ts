@@ -1,11 +1,12 @@
 /**
- * Credentials for a program that waits: the cached set until it is due, then a round with the IdP's cookies, and the person
- * only if they have to. Nothing but questions is shown. However many start at once, one of them signs in.
+ * Credentials for a program that waits: those of a daemon that holds them, else the cached set until it is due, then a round
+ * with the IdP's cookies, and the person only if they have to. Nothing but questions is shown. However many start at once,
+ * one of them signs in.
  */
 import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { sessionOf, type Context } from './command-context.ts'
-import { isRoleArn } from './arn.ts'
+import { askForCredentials, wantOf, type Want } from './daemon-credentials.ts'
 import { failure, isFailure } from './errors.ts'
 import { withLock } from './files.ts'
 import { dueAt } from './renewal.ts'
@@ -26,10 +27,25 @@ export interface Obtained {
 
 export async function obtainCredentials(context: Context): Promise<Obtained> {
   const session = await sessionOf(context)
-  if (session.ephemeral) return { credentials: await signIn(context, session, undefined), dependsOn: [], session }
-  const credentials = await withLock(lockFile(context), () => obtain(context, session), patience)
+  const credentials = session.ephemeral
+    ? await signIn(context, session, undefined)
+    : ((await heldByDaemon(context, session)) ??
+      (await withLock(lockFile(context), () => obtain(context, session), patience)))
+  checkLength(context, credentials)
+  if (session.ephemeral) return { credentials, dependsOn: [], session }
   const config = context.settings.configFile ?? path.join(context.paths.config, 'config.yaml')
   return { credentials, dependsOn: [config, session.lastRoleFile, ...session.dependsOn], session }
+}
+
+/** Not the set of a daemon that cannot renew it any more. */
+async function heldByDaemon(context: Context, session: Session): Promise<Credentials | undefined> {
+  const { env, paths, clock, settings, log } = context
+  const want = wantOf(session, settings)
+  const held = await askForCredentials(env, paths, want)
+  if (!held || clock.now() >= dueAt(held, Infinity, 0) || !lasts(context, held)) return undefined
+  log.debug('the daemon has the credentials')
+  session.store.write(cacheName(want), toCache(held))
+  return held
 }
 
 /**
@@ -46,7 +62,7 @@ export async function renewObtained(
   // A chain starts anew from its first role.
   const role = held.sourceRole ?? { roleArn: held.roleArn, providerArn: held.samlProvider ?? '' }
   if (session.ephemeral) return await session.renew(role, signal)
-  const name = cacheName(context, isNamed(settings) ? undefined : role, session.variant)
+  const name = cacheName(wantOf({ ...session, lastRole: () => role }, settings))
   return await withLock(
     lockFile(context),
     async () => {
@@ -70,20 +86,39 @@ const patience = 180_000
 
 async function obtain(context: Context, session: Session): Promise<Credentials> {
   const { settings, clock } = context
-  const last = isNamed(settings) ? undefined : session.lastRole()
-  const name = cacheName(context, last, session.variant)
+  const name = cacheName(wantOf(session, settings))
   const kept = fromTokens(session.store.read(name) ?? '')
-  if (kept && clock.now() < dueAt(kept, settings.refreshInterval, 0)) return kept
+  if (kept && clock.now() < dueAt(kept, settings.refreshInterval, 0) && lasts(context, kept)) return kept
   try {
-    const credentials = await signIn(context, session, last)
+    const credentials = await signIn(context, session, isNamed(settings) ? undefined : session.lastRole())
     session.store.write(name, toCache(credentials))
     return credentials
   } catch (error) {
     const cancelled = isFailure(error) && error.kind === 'cancelled'
     // A valid set beats an error.
-    if (kept && kept.expiration.getTime() > clock.now() + 60_000 && !cancelled) return kept
-    throw error
+    const left = kept ? kept.expiration.getTime() - clock.now() : 0
+    if (kept && left > 60_000 && !cancelled && lasts(context, kept)) return kept
+    if (left <= 0 || !isFailure(error)) throw error
+    const { kind, hint, code } = error
+    const short = `the credentials at hand end in ${Math.floor(left / 1000)} seconds`
+    throw failure(kind, `${error.message}; ${short}`, { hint, code, cause: error })
   }
+}
+
+/** As long as `--min-ttl` wants. */
+function lasts({ settings, clock }: Context, { expiration }: Credentials): boolean {
+  return expiration.getTime() - clock.now() >= settings.minTtl * 1000
+}
+
+/** What AWS gives may be too short whoever asks. */
+function checkLength(context: Context, credentials: Credentials): void {
+  if (lasts(context, credentials)) return
+  const { minTtl } = context.settings
+  const left = Math.floor((credentials.expiration.getTime() - context.clock.now()) / 1000)
+  throw failure('config', `a new session lasts ${left} seconds, and --min-ttl wants ${minTtl}`, {
+    hint: `--session-duration ${Math.max(900, minTtl)}, where the role allows it, or a smaller --min-ttl`,
+    code: 'min-ttl',
+  })
 }
 
 async function signIn(context: Context, session: Session, last: Role | undefined): Promise<Credentials> {
@@ -111,9 +146,7 @@ export function isNamed({ role, filter, roleNumber }: Context['settings']): bool
 }
 
 /** Each wish has a set of its own, and each chain behind it; a role by its ARN shares the one of `lastRole`. */
-function cacheName({ settings }: Context, last: Pick<Role, 'roleArn'> | undefined, variant: string): string {
-  const named = settings.role !== undefined && isRoleArn(settings.role) ? settings.role : undefined
-  const wish = last?.roleArn ?? named ?? JSON.stringify([settings.role, settings.filter, settings.roleNumber])
+function cacheName({ wish, variant }: Want): string {
   const mark = variant === '' ? '' : `-${createHash('sha256').update(variant).digest('hex').slice(0, 16)}`
   return `credentials-${wish.replace(/[^\w.@-]+/g, '_').slice(-120)}${mark}.json`
 }

@@ -22,6 +22,7 @@ import type { Ask } from './provider.ts'
 import { folderStore } from './store.ts'
 import { toTokens } from './tokens.ts'
 import type { Credentials } from './types.ts'
+import { memorySecrets } from './vault.ts'
 
 /** Long enough for an interpreter on a busy machine. */
 const patienceMs = 20_000
@@ -198,7 +199,7 @@ async function answersOrFails(subject: Subject, mode: 'login' | 'refresh'): Prom
   const work = (): Promise<unknown> => {
     if (isExecutable(subject)) return talk(subject, {}, [], mode)
     if (plugin.kind === 'provider') {
-      return plugin.plugin.authenticate({ ...context, password })
+      return plugin.plugin.authenticate({ ...context, password, secrets: memorySecrets() })
     }
     return plugin.kind === 'stage' ? plugin.plugin.run(context) : Promise.resolve()
   }

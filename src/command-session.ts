@@ -68,8 +68,8 @@ function errandsOf(context: Context, session: Session, signal: AbortSignal): Err
   return {
     signIn: () => takeAndExport(context, session, signal),
     begin: () => takeRoles(context, session, signal, 'refresh'),
-    renew: role => session.renew(role, signal),
-    take: wish => session.take(wish, signal),
+    renew: ({ role, less }) => session.renew(role, signal, less),
+    take: ({ wish, less }) => session.take(wish, signal, less),
     export: credentials => session.export(revived(credentials), true),
   }
 }

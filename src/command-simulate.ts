@@ -109,8 +109,7 @@ const readers: Readonly<Record<SimulationName, Reader>> = {
   tags: words => {
     const hint = 'cloudtoken simulate tags Name=web Stage=test'
     if (words.length === 0) throw failure('usage', 'no tag is named', { hint })
-    const tags: Record<string, string> = {}
-    for (const word of words) {
+    const tags = words.map((word): [string, string] => {
       const [, key, value] = /^([^=]+)=(.+)$/s.exec(word) ?? []
       if (key === undefined || value === undefined)
         throw failure('usage', `${JSON.stringify(word)} is not KEY=VALUE`, { hint })
@@ -118,9 +117,9 @@ const readers: Readonly<Record<SimulationName, Reader>> = {
       if (!/^[\w+\-=.,@:]{1,128}$/.test(key) || /^(_index|\.{1,2})$/.test(key)) {
         throw failure('usage', `${JSON.stringify(key)} is no key of a tag that instance metadata shows`, { hint })
       }
-      tags[key] = value
-    }
-    return { tags }
+      return [key, value]
+    })
+    return { tags: Object.fromEntries(tags) }
   },
 }
 

@@ -2,7 +2,7 @@
  * The one table of commands: help, completions and the man page come from it. What a command needs is loaded when it runs.
  */
 import { withContext, type Command, type Invocation } from './command.ts'
-import { daemonOptions, simulateOptions } from './options-daemon.ts'
+import { daemonOptions, grantOptions, simulateOptions } from './options-daemon.ts'
 import { generalOptions, pluginOptions, upgradeOptions } from './options-general.ts'
 import { networkOptions } from './options-network.ts'
 import { consoleOptions, execOptions, exporterOptions, profileOptions, setupOptions } from './options-output.ts'
@@ -115,6 +115,12 @@ export const commands: readonly Command[] = [
     summary: 'let the daemon renew its credentials now',
     options: controlOptions,
     run: async ({ flags }) => (await import('./command-control.ts')).refreshCommand(flags),
+  },
+  {
+    name: 'grant',
+    summary: 'a token of the daemon for one client, which may do less than the role',
+    options: { ...grantOptions, ...controlOptions },
+    run: async ({ flags }) => (await import('./command-grant.ts')).grantCommand(flags),
   },
   {
     name: 'stop',

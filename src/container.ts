@@ -18,6 +18,8 @@ export interface Grant {
   /** The value of the `Authorization` header, as it is. */
   readonly token: string
   show(snapshot: MetadataSnapshot): void
+  /** From now on the token is good for nothing. */
+  revoke(): void
 }
 
 export interface Container {
@@ -33,7 +35,7 @@ interface Held {
 }
 
 export function createContainer(now: () => number = Date.now): Container {
-  const grants: Held[] = []
+  const grants = new Set<Held>()
   return {
     handler(request, path) {
       if (request.method !== 'GET') return refuse(405, 'MethodNotAllowed', 'only GET', { Allow: 'GET' })
@@ -51,8 +53,13 @@ export function createContainer(now: () => number = Date.now): Container {
     grant(roleArn) {
       const token = randomBytes(32).toString('base64url')
       const held: Held = { path: `/role/${roleName(roleArn)}`, digest: digestOf(token), snapshot: {} }
-      grants.push(held)
-      return { path: held.path, token, show: next => void (held.snapshot = next) }
+      grants.add(held)
+      return {
+        path: held.path,
+        token,
+        show: next => void (held.snapshot = next),
+        revoke: () => void grants.delete(held),
+      }
     },
   }
 }

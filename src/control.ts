@@ -84,14 +84,18 @@ async function answer(line: string, commands: ControlCommands): Promise<string> 
   }
 }
 
-/** Asks the daemon behind this socket. Rejects with its failure, or with kind `no-daemon` when nobody answers. */
-export function askDaemon(file: string, command: string, argument?: string): Promise<unknown> {
+/**
+ * Asks the daemon behind this socket. Rejects with its failure, or with kind `no-daemon` when nobody answers, for `patience`
+ * ms where that is given.
+ */
+export function askDaemon(file: string, command: string, argument?: string, patience?: number): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const socket = connect(file)
     let text = ''
     let last: unknown
     let ending = false
     socket.setEncoding('utf8')
+    if (patience !== undefined) socket.setTimeout(patience, () => socket.destroy())
     socket.on('error', () => reject(noDaemon()))
     // `stop` is done when the daemon is gone, and with it the connection.
     socket.on('close', () => (ending ? resolve(last) : reject(noDaemon())))

@@ -1,9 +1,10 @@
 /**
  * The container endpoint of the daemon: each role its path and its token, renewed from the one sign-in.
  */
+import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { createAccessLog } from './access-log.ts'
-import { roleName } from './arn.ts'
+import { accountOf, roleName } from './arn.ts'
 import { createContainer, type Grant } from './container.ts'
 import { troubleOf, type DaemonSession, type MetadataService, type Served } from './daemon.ts'
 import { failure, isFailure, messageOf } from './errors.ts'
@@ -16,16 +17,32 @@ import type { Credentials } from './types.ts'
 export interface ContainerEndpoint {
   /** Serves this under the path of its role; a role that is new gets a token, in a file. */
   show(snapshot: MetadataSnapshot): void
+  /** One more token for this role alone, for whoever is told of the file. Fails with `usage` where nothing listens. */
+  grant(roleArn: string): Handed
   /** For each role the two variables that its clients need, as `NAME=value`. */
   lines(): readonly string[]
   /** Stops listening and takes the token files away. */
   close(): Promise<void>
 }
 
+/** A token in its file. */
+export interface Handed extends Pick<Grant, 'show' | 'revoke'> {
+  readonly uri: string
+  readonly file: string
+}
+
 /** https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html, the hosts of `http:`. */
 const taken = /^http:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\]|169\.254\.170\.(2|23)|\[fd00:ec2::23\])(:|$)/
 
-const none: ContainerEndpoint = { show: () => {}, lines: () => [], close: () => Promise.resolve() }
+const none: ContainerEndpoint = {
+  show: () => {},
+  grant() {
+    const hint = 'cloudtoken -d --container-endpoint 127.0.0.1:9912'
+    throw failure('usage', 'the daemon has no container endpoint', { hint })
+  },
+  lines: () => [],
+  close: () => Promise.resolve(),
+}
 
 export const tokenName = 'token'
 
@@ -58,44 +75,65 @@ export async function openContainerEndpoint({ settings, paths, log }: Served): P
     log.warn(`AWS clients take container credentials over http from loopback alone, not from ${server.url}`, hint)
   }
   const folder = tokenFolder(paths, server.port)
-  const grants = new Map<string, { grant: Grant; file: string }>()
+  const roles = new Map<string, Handed>()
+  const handed = new Set<Handed>()
   makePrivate(folder)
+
+  function hand(roleArn: string, name: string): Handed {
+    const own = path.join(folder, `${accountOf(roleArn)}-${roleName(roleArn)}${name}`)
+    makePrivate(own)
+    const { path: where, token, show, revoke } = container.grant(roleArn)
+    const file = path.join(own, tokenName)
+    // To the last byte what the header says: SDKs refuse a line end in it.
+    writeFile(file, token)
+    const result: Handed = {
+      uri: `${server.url}${where}`,
+      file,
+      show,
+      revoke() {
+        revoke()
+        remove(file)
+        handed.delete(result)
+      },
+    }
+    handed.add(result)
+    return result
+  }
+
   return {
     show(snapshot) {
-      const { roleArn, accountId } = snapshot.credentials ?? {}
+      const { roleArn } = snapshot.credentials ?? {}
       if (roleArn === undefined) return
-      let held = grants.get(roleArn)
-      if (!held) {
-        const own = path.join(folder, `${accountId}-${roleName(roleArn)}`)
-        makePrivate(own)
-        held = { grant: container.grant(roleArn), file: path.join(own, tokenName) }
-        // To the last byte what the header says: SDKs refuse a line end in it.
-        writeFile(held.file, held.grant.token)
-        grants.set(roleArn, held)
-      }
-      held.grant.show(snapshot)
+      const held = roles.get(roleArn) ?? hand(roleArn, '')
+      roles.set(roleArn, held)
+      held.show(snapshot)
     },
-    lines: () =>
-      [...grants.values()].flatMap(({ grant, file }) => [
-        `AWS_CONTAINER_CREDENTIALS_FULL_URI=${server.url}${grant.path}`,
-        `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=${file}`,
-      ]),
+    grant: roleArn => hand(roleArn, `-${randomBytes(4).toString('hex')}`),
+    lines: () => [...roles.values()].flatMap(clientLines),
     async close() {
       // The folders stay: a container may have one of them mounted, and finds the token of the next daemon in it.
-      for (const { file } of grants.values()) remove(file)
+      for (const { revoke } of handed) revoke()
       await server.stop()
       accessLog?.flush()
     },
   }
 }
 
-/** The metadata service, and its current role on the endpoint as well. */
-export function beside(service: MetadataService, endpoint: ContainerEndpoint): MetadataService {
+/** What the clients of a token need in their environment. */
+export function clientLines({ uri, file }: Pick<Handed, 'uri' | 'file'>): string[] {
+  return [`AWS_CONTAINER_CREDENTIALS_FULL_URI=${uri}`, `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=${file}`]
+}
+
+/** The metadata service, and whoever else is to know of its current role. */
+export function beside(
+  service: MetadataService,
+  ...others: readonly Pick<ContainerEndpoint, 'show'>[]
+): MetadataService {
   return {
     ...service,
     show(snapshot) {
       service.show(snapshot)
-      endpoint.show(snapshot)
+      for (const other of others) other.show(snapshot)
     },
   }
 }
@@ -105,7 +143,7 @@ export async function serveOther(
   first: Credentials,
   session: Pick<DaemonSession, 'renew' | 'lastSignIn'>,
   endpoint: Pick<ContainerEndpoint, 'show'>,
-  { settings, clock, log }: Served,
+  { settings, clock, log }: Pick<Served, 'settings' | 'clock' | 'log'>,
   signal: AbortSignal,
 ): Promise<void> {
   const { roleArn } = first

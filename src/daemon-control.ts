@@ -5,6 +5,9 @@ import process from 'node:process'
 import pkg from '../package.json' with { type: 'json' }
 import { controlFile, controlFiles } from './control-place.ts'
 import { askDaemon, noDaemon, readObject, startControl, type ControlServer } from './control.ts'
+import type { Holding } from './daemon-credentials.ts'
+import type { FarSession } from './daemon-session.ts'
+import { readGrantOrder, type Granted, type Grants } from './daemon-grants.ts'
 import { readOrder, type Simulation, type SimulationStatus } from './daemon-simulation.ts'
 import { timeOf, type MetadataService, type Serving, type ServingStatus } from './daemon.ts'
 import { failure, isFailure } from './errors.ts'
@@ -12,6 +15,7 @@ import type { Paths } from './files.ts'
 import type { Gate } from './gate.ts'
 import type { Listen } from './guard.ts'
 import type { Log } from './log.ts'
+import type { Holder } from './vault-key.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -23,8 +27,12 @@ export interface DaemonStatus extends ServingStatus {
   readonly url: string
   /** Requests of the metadata port that were answered. */
   readonly requests: number
+  /** Who holds the key of the secrets at rest; `null` while none was wanted. */
+  readonly secretStore: Holder | 'none' | null
   /** What is made up, `null` for nothing. */
   readonly simulated: SimulationStatus | null
+  /** Tokens of `grant` that are good. */
+  readonly grants: readonly Granted[]
 }
 
 export interface Controlled {
@@ -34,14 +42,17 @@ export interface Controlled {
   readonly gate: Gate
   readonly service: MetadataService
   readonly serving: Serving
+  readonly holding: Holding
+  readonly session: Pick<FarSession, 'known'>
   readonly simulation: Simulation
+  readonly grants: Grants
   /** Ends the daemon. */
   end(): void
 }
 
 /** `undefined` where there can be no socket, which is told and no reason not to serve. */
 export async function openControl(daemon: Controlled): Promise<ControlServer | undefined> {
-  const { env, paths, log, gate, service, serving, simulation } = daemon
+  const { env, paths, log, gate, service, serving, simulation, holding, session, grants } = daemon
   const started = new Date()
   const status = (): DaemonStatus => ({
     pid: process.pid,
@@ -50,14 +61,18 @@ export async function openControl(daemon: Controlled): Promise<ControlServer | u
     url: gate.url,
     ...serving.status(),
     requests: service.requests(),
+    secretStore: session.known()?.secretStore ?? null,
     simulated: simulation.status(),
+    grants: grants.status(),
   })
   try {
     return await startControl(controlFile(env, paths, gate.listen), {
       status,
+      credentials: holding.answer,
       refresh: async () => void (await serving.refresh()),
       use: async wish => void (await serving.use(wish ?? '')),
       stop: daemon.end,
+      grant: order => grants.grant(readGrantOrder(order)),
       simulate(order) {
         simulation.order(readOrder(order))
         return simulation.status()

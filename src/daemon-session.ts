@@ -8,6 +8,7 @@
 import type { StdioOptions } from 'node:child_process'
 import process from 'node:process'
 import { revivedTaken, type Taken } from './background.ts'
+import type { Less } from './chain.ts'
 import type { DaemonSession } from './daemon.ts'
 import { failureOf } from './control.ts'
 import { failure, messageOf } from './errors.ts'
@@ -27,6 +28,8 @@ export interface FarSession extends DaemonSession {
   begin(signal: AbortSignal): Promise<Taken>
   /** What another process knew of this session. */
   goOn(from: Carried): void
+  /** What is known of it by now. */
+  known(): Carried | undefined
   close(): Promise<void>
 }
 
@@ -34,8 +37,8 @@ export interface FarSession extends DaemonSession {
 export interface Errands {
   signIn(): Promise<Taken>
   begin(): Promise<Taken>
-  renew(role: Role): Promise<Credentials>
-  take(wish: string): Promise<{ role: Role; credentials: Credentials }>
+  renew(order: { role: Role; less?: Less | undefined }): Promise<Credentials>
+  take(order: { wish: string; less?: Less | undefined }): Promise<{ role: Role; credentials: Credentials }>
   export(credentials: Credentials): Promise<void>
 }
 
@@ -92,9 +95,9 @@ export function startSession(flags: Flags, log: Log): FarSession {
   return {
     signIn: async signal => revivedTaken(await ask('signIn', undefined, signal)),
     begin: async signal => revivedTaken(await ask('begin', undefined, signal)),
-    renew: async (role, signal) => revived(await ask('renew', role, signal)),
-    async take(wish, signal) {
-      const { role, credentials } = await ask('take', wish, signal)
+    renew: async (role, signal, less) => revived(await ask('renew', { role, less }, signal)),
+    async take(wish, signal, less) {
+      const { role, credentials } = await ask('take', { wish, less }, signal)
       return { role, credentials: revived(credentials) }
     },
     export: async credentials => await ask('export', credentials),
@@ -103,6 +106,7 @@ export function startSession(flags: Flags, log: Log): FarSession {
     lastSignIn: () => files()?.signedIn(carried?.elsewhere),
     idpSessionEnd: () => files()?.idpSessionEnd(),
     goOn: from => void (carried = from),
+    known: () => carried,
     close: async () => void (await Promise.all([...workers].map(each => each.end()))),
   }
 }

@@ -34,7 +34,8 @@ export function createSimulation(inner: MetadataService, clock: Clock): Simulati
 
   async function disturbed(...[request, path, caller]: Parameters<Handler>): Promise<Response> {
     if (simulated.slow) await clock.sleep(simulated.slow.milliseconds)
-    const status = state().error?.status
+    simulated = state()
+    const status = simulated.error?.status
     if (status === undefined) return await inner.handler(request, path, caller)
     return errorPage(status, STATUS_CODES[status] ?? 'Simulated')
   }

@@ -15,13 +15,18 @@ import type { ProviderPlugin } from './plugin.ts'
 import type { Ask, Store } from './provider.ts'
 import { providerNames } from './providers.ts'
 import { sessionFiles, type SessionFiles } from './session-files.ts'
+import { sealedStore, type Vault } from './vault.ts'
 
 const check = 'identity'
 /** Somebody waits for the answer. */
 const patience = 20_000
 
+export interface JudgedSignIn extends PipelineOptions {
+  readonly vault: Vault
+}
+
 /** What stands in the way of the sign-in of these settings; asks nobody and writes nothing. */
-export async function judgeIdentity(options: PipelineOptions): Promise<Finding[]> {
+export async function judgeIdentity(options: JudgedSignIn): Promise<Finding[]> {
   const { settings, username, paths, env } = options
   try {
     const { provider } = await openPipeline(options)
@@ -47,7 +52,7 @@ async function tryOut(
   provider: ProviderPlugin,
   files: SessionFiles,
   open: Network,
-  options: PipelineOptions,
+  options: JudgedSignIn,
 ): Promise<string> {
   const { settings, username, log, clock } = options
   const signal = AbortSignal.timeout(patience)
@@ -64,12 +69,15 @@ async function tryOut(
     tell: message => log.debug(message),
   }
   const store = shadow(files.store)
-  const plugin = { stage: 'auth', data: [], flags: {}, folder: '', store } as const
+  // What is sealed is read where that takes no question.
+  const closed = { ...ask, secret: () => Promise.reject(failure('person', 'nobody is asked')) }
+  const secrets = sealedStore(store, { ...options.vault, seal: async () => undefined }, () => closed)
+  const plugin = { stage: 'auth', data: [], flags: {}, folder: '', store, secrets } as const
   const base = { settings, username, ask, mode: 'login', signal, clock, log } as const
   const password = (): Promise<string> => stop(`its pages are understood; it wants the password of ${username}`)
   try {
     const network = await open.withCertificate(ask.secret)
-    const http = createHttp({ network, cookies: files.cookies(), signal, log })
+    const http = createHttp({ network, cookies: await files.cookies(secrets), signal, log })
     await provider.authenticate({ ...base, ...plugin, http, password })
     return 'its session still lives: no password will be asked'
   } catch (error) {

@@ -9,6 +9,7 @@ import { createHttp } from './http.ts'
 import type { Keyring } from './keyring.ts'
 import type { Log } from './log.ts'
 import type { Settings } from './options.ts'
+import { inFiles } from './vault.ts'
 
 /** AWS refuses signatures that are more than five minutes off. */
 const tolerated = 5 * 60_000
@@ -39,14 +40,15 @@ export function judgeSkew(skew: number | undefined, host: string): Finding {
   return { check, verdict: Math.abs(skew) < tolerated ? 'warning' : 'problem', message, hint }
 }
 
-export async function judgeKeyring(keyring: Keyring): Promise<Finding> {
+export async function judgeKeyring(keyring: Keyring, { secretStore }: Pick<Settings, 'secretStore'>): Promise<Finding> {
   const check = 'keyring'
+  if (inFiles(secretStore) || secretStore === 'none') return ok(check, `not in use: --secret-store ${secretStore}`)
   if (await keyring.available()) return ok(check, 'passwords can be kept in the keyring of this system')
   const message = 'no keyring answers: the password is asked for each time'
   return {
     check,
     verdict: 'warning',
     message,
-    hint: 'cloudtoken --password-file FILE, or install secret-tool (libsecret)',
+    hint: 'install secret-tool (libsecret), cloudtoken --secret-store passphrase, or --password-file FILE',
   }
 }

@@ -3,7 +3,7 @@
  *
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_enable-console-custom-url.html
  */
-import { partitionOf, regionFor, signInOrigin, type Partition } from './arn.ts'
+import { isUserArn, partitionOf, regionFor, signInOrigin, type Partition } from './arn.ts'
 import { failure, type Failure } from './errors.ts'
 import type { Http } from './http.ts'
 import { keepSecret, type Log } from './log.ts'
@@ -29,6 +29,11 @@ export interface ConsoleUrl {
  */
 export async function consoleUrl(options: ConsoleUrl): Promise<string> {
   const { credentials, destination, issuer, region, env } = options
+  if (isUserArn(credentials.roleArn)) {
+    throw failure('sts', 'AWS opens its console for the session of a role, not for that of a user', {
+      hint: '--chain ROLE_ARN',
+    })
+  }
   const partition = knownPartition(credentials)
   const origin = env['AWS_ENDPOINT_URL_SIGNIN'] || signInOrigin(partition, region)
   if (!URL.canParse(origin)) {

@@ -164,8 +164,11 @@ export function openLogFile(file: string, largest = 4 * 1024 * 1024): (text: str
   }
 }
 
-/** Runs `work` while no other cloudtoken holds the lock of this file; waits up to `patience` ms for it. */
-export async function withLock<T>(file: string, work: () => T | Promise<T>, patience = 10_000): Promise<T> {
+/**
+ * Runs `work` while no other cloudtoken holds the lock of this file; waits up to `patience` ms for it: longer than the lock
+ * of one that was killed stays.
+ */
+export async function withLock<T>(file: string, work: () => T | Promise<T>, patience = 20_000): Promise<T> {
   const { lock } = (await import('proper-lockfile')).default
   const target = followLink(file)
   ensureFolder(path.dirname(target))
@@ -178,6 +181,16 @@ export async function withLock<T>(file: string, work: () => T | Promise<T>, pati
   } finally {
     await release()
   }
+}
+
+/**
+ * How many listeners of each signal are those of a lock. They end the process by that signal, as if they were not there,
+ * once no one else listens.
+ */
+export function lockListeners(): number {
+  // What signal-exit, which removes locks that are still held, keeps its number in.
+  const { __signal_exit_emitter__: emitter } = process as { __signal_exit_emitter__?: { readonly count?: number } }
+  return emitter?.count ?? 0
 }
 
 /** Waits for another holder only: a folder that cannot be written is no more writable in ten seconds. */

@@ -13,7 +13,6 @@ import { named } from './form-fields.ts'
 import { readMemory, remember } from './form-memory.ts'
 import { withoutSecrets } from './form-report.ts'
 import { clean, isPrivateWay, place } from './form-text.ts'
-import { isDuo } from './mfa-duo.ts'
 
 /** All that tells one form-driven provider from another. */
 export interface FormRecipe {
@@ -57,7 +56,6 @@ export interface Walk {
 }
 
 export function beginWalk(context: ProviderContext, recipe: FormRecipe): Walk {
-  const secrets: string[] = []
   const entry = new URL(recipe.entry(context.settings))
   const walk: Walk = {
     context: {
@@ -72,7 +70,7 @@ export function beginWalk(context: ProviderContext, recipe: FormRecipe): Walk {
     },
     recipe,
     entry,
-    secrets,
+    secrets: [],
     passwords: new Map(),
     userNames: new Map(),
     codes: new Map(),
@@ -86,19 +84,18 @@ export function beginWalk(context: ProviderContext, recipe: FormRecipe): Walk {
 }
 
 /**
- * The last gate, whatever led to the request: a password or a code that was typed or read leaves for approved hosts alone,
- * and never in an address. Those under six characters occur in anything.
+ * The last gate, whatever led to the request: the password leaves for approved hosts alone, and never in an address. One
+ * under six characters occurs in anything.
  */
 function checkLeaving(walk: Walk, { url, body }: HttpRequest): void {
-  const secrets = walk.secrets.filter(secret => secret.length >= 6)
-  if (secrets.length === 0) return
+  const { password } = walk
+  if (password === undefined || password.length < 6) return
   const target = new URL(url)
-  // Tokens that stand for a session have their place there.
-  if ([...target.searchParams.values()].some(value => value === walk.password))
+  if ([...target.searchParams.values()].includes(password))
     throw formFailure('insecure', `${target.host} would get the password in an address`)
-  if (isApproved(walk, target) || isDuo(target.hostname)) return
-  if (typeof body === 'string' && withoutSecrets(body, secrets) !== body)
-    throw formFailure('foreign-host', `the sign-in would send the password or a code to ${target.host}, unasked`)
+  if (isApproved(walk, target)) return
+  if (typeof body === 'string' && withoutSecrets(body, [password]) !== body)
+    throw formFailure('foreign-host', `the sign-in would send the password to ${target.host}, unasked`)
 }
 
 /** From the entry again, as a browser whose session was lost; nothing that was sent before has been judged. */

@@ -5,25 +5,13 @@
 import { randomBytes } from 'node:crypto'
 import type { AccessLog } from './access-log.ts'
 import { failure, isFailure } from './errors.ts'
+import { selfTest, takeAddress } from './gate-address.ts'
 import type { Listen } from './guard.ts'
-import { findDiversion, findHiddenRoute } from './linklocal-check.ts'
-import { detectForeignMetadata } from './linklocal-foreign.ts'
-import { startGuardProcess, type GuardProcess } from './linklocal-guard.ts'
-import { deviceName } from './linklocal-platform.ts'
-import {
-  addAddress,
-  isMetadataAddress,
-  linkStatus,
-  metadataAddress,
-  metadataAddress6,
-  removeAddress,
-  repair,
-} from './linklocal.ts'
+import { isMetadataAddress, metadataAddress, metadataAddress6 } from './linklocal.ts'
 import type { Log } from './log.ts'
 import { errorPage, type Handler } from './metadata.ts'
 import type { Settings } from './options.ts'
-import { isRoot } from './privilege.ts'
-import { formatListen, serveMetadata, type MetadataServer } from './serve.ts'
+import { serveMetadata, type MetadataServer } from './serve.ts'
 
 /** The open port, behind which nothing is served yet. */
 export interface Gate {
@@ -119,51 +107,14 @@ function waiting(mark: string): Response {
   return page
 }
 
-/** While nothing is served yet: does the address lead to this process? */
-async function selfTest({ hostname, port }: Listen, mark: string, force: boolean, log: Log): Promise<void> {
-  const cause = await findDiversion(hostname, port, mark)
-  if (cause === undefined) return
-  const message = `${formatListen({ hostname, port })} does not lead to this process: ${cause}`
-  if (force) return log.warn(message)
-  const hint = 'cloudtoken -d --listen 127.0.0.1:9911, or --force to serve all the same'
-  throw failure('address', message, { hint, code: 'address-diverted' })
-}
-
-async function takeAddress(address: string, force: boolean, log: Log, undo: (() => Promise<void>)[]): Promise<void> {
-  const device = deviceName()
-  if (isRoot())
-    for (const each of await repair()) log.info(`removed ${each}, which an earlier cloudtoken had left behind`)
-  const { state } = await linkStatus(address)
-  const foreign = await detectForeignMetadata(address, { ours: state === 'kept' || state === 'in-use' })
-  if (foreign && !force) {
-    const hint = 'cloudtoken -d --listen 127.0.0.1:9911, or --force to take the address all the same'
-    throw failure('address', foreign, { hint, code: 'address-foreign' })
-  }
-  const hidden = state === 'absent' ? await findHiddenRoute(address) : undefined
-  log.write(`Configuring link-local address on ${device}...`)
-  let guard: GuardProcess | undefined
-  try {
-    await addAddress(address, undefined, { beforeAdding: async () => (guard = await startGuardProcess(address)) })
-  } catch (error) {
-    log.print('failed.')
-    await (guard ? guard.release() : removeAddress(address)).catch(() => {})
-    throw error
-  }
-  if (guard) {
-    undo.push(async () => {
-      log.write(`Unconfiguring link-local address on ${device}...`)
-      await guard?.release()
-      log.print('done.')
-    })
-  }
-  log.print('done.')
-  if (hidden) log.warn(`a route to ${address} is hidden as long as cloudtoken has the address: ${hidden}`)
-}
-
 /** Tried, not guessed: with the address there and low ports free for all, nobody has to become root. */
 export async function couldOpen({ log, ...options }: Pick<GateOptions, 'listen' | 'ipv6' | 'log'>): Promise<boolean> {
   try {
-    const gate = await openGate({ ...options, force: true, log: { ...log, write: () => {}, print: () => {} } })
+    const gate = await openGate({
+      ...options,
+      force: true,
+      log: { ...log, write: () => {}, print: () => {}, warn: () => {} },
+    })
     await gate.close()
     return true
   } catch (error) {

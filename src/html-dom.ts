@@ -1,9 +1,9 @@
 /**
- * Walks a page in source order, over linkedom.
+ * Walks a page in source order, over htmlparser2.
  *
- * A tree alone does not tell which form owns a control: browsers settle that while they parse. So the tags that matter
- * beyond the tree (forms, and elements whose content a browser with scripts does not show) are parsed as void markers,
- * which keep their place in the document order, and told to the visitor as events.
+ * The elements alone do not tell which form owns a control: browsers settle that while they parse. So the tags that matter
+ * beyond them (forms, and elements whose content a browser with scripts does not show) are parsed as void markers, which
+ * keep their place in the document order, and told to the visitor as events.
  */
 
 export interface Tag {
@@ -22,25 +22,11 @@ export interface Visitor {
   formEnd(): void
 }
 
-/** The part of the DOM that is needed, so that linkedom's own types stay out of the way. */
-interface DomNode {
-  readonly nodeType: number
-  readonly nodeValue: string | null
-  readonly firstChild: DomNode | null
-  readonly nextSibling: DomNode | null
-}
-
-interface DomElement extends DomNode {
-  readonly localName: string
-  getAttributeNames(): Iterable<string>
-  getAttribute(name: string): string | null
-}
-
 const marked = /<(\/?)(form|noscript|iframe|noembed|noframes|template)(?=[\s/>])/gi
 
 /** Calls the visitor for what a browser with scripts would see. Content of noscript, iframe, template and comments is left out. */
 export async function walkHtml(source: string, visitor: Visitor): Promise<void> {
-  const { DOMParser } = await import('linkedom')
+  const { Parser } = await import('htmlparser2')
   const mark = unusedMark(source)
   // A slash between the parts keeps the replacement in one piece inside an unquoted value, too. Forms end paragraphs,
   // as `hr` does.
@@ -54,19 +40,18 @@ export async function walkHtml(source: string, visitor: Visitor): Promise<void> 
       ? value.replace(written, (_, side: string, name: string) => `<${side === 'e' ? '/' : ''}${name}`)
       : value
 
-  const parser = new DOMParser()
-  // linkedom leaves the content of a textarea as it is written.
-  const decoded = (raw: string): string =>
-    parser.parseFromString(`<p>${raw.replaceAll('<', '&lt;')}</p>`, 'text/html').documentElement.textContent ?? ''
+  // The content of a textarea comes as it is written.
+  const decoded = (raw: string): string => {
+    let out = ''
+    new Parser({ ontext: data => void (out += data) }).end(`<p>${raw.replaceAll('<', '&lt;')}</p>`)
+    return out
+  }
   let outside: { name: string; depth: number } | undefined
-  const enter = (node: DomNode, parent: Tag | undefined): Tag | undefined => {
-    if (!isElement(node)) {
-      if (node.nodeType !== 3 || outside) return undefined
-      const data = restore(node.nodeValue ?? '')
-      visitor.text(parent?.name === 'textarea' && data.includes('&') ? decoded(data) : data)
-      return undefined
-    }
-    const tag = readTag(node, restore)
+  /** Elements that are open; `undefined` for what the visitor is not told of. */
+  const open: (Tag | undefined)[] = []
+
+  /** The tag, where the visitor is told of it as an element. */
+  function enter(tag: Tag): Tag | undefined {
     const marker = tag.name === 'wbr' || tag.name === 'hr' ? markerOf(tag, mark) : undefined
     if (!marker) {
       if (outside) return undefined
@@ -85,50 +70,22 @@ export async function walkHtml(source: string, visitor: Visitor): Promise<void> 
     return undefined
   }
 
-  // A doctype has no next sibling here, so the outermost nodes are taken from the list.
-  for (const top of parser.parseFromString(text, 'text/html').childNodes)
-    walkTree(top, enter, tag => visitor.leave(tag))
-}
-
-/** By hand and without recursion: pages are hostile, and depth costs nothing to write. */
-function walkTree(
-  top: DomNode,
-  enter: (node: DomNode, parent: Tag | undefined) => Tag | undefined,
-  leave: (tag: Tag) => void,
-): void {
-  const open: { node: DomNode; tag: Tag | undefined }[] = []
-  let node: DomNode | null = top
-  while (node) {
-    const current: DomNode = node
-    const tag = enter(current, open.at(-1)?.tag)
-    const child: DomNode | null = isElement(current) ? current.firstChild : null
-    if (child) {
-      open.push({ node: current, tag })
-      node = child
-      continue
-    }
-    if (tag) leave(tag)
-    node = open.length > 0 ? current.nextSibling : null
-    while (!node) {
-      const parent = open.pop()
-      if (!parent) return
-      if (parent.tag) leave(parent.tag)
-      node = open.length > 0 ? parent.node.nextSibling : null
-    }
-  }
-}
-
-function isElement(node: DomNode): node is DomElement {
-  return node.nodeType === 1
-}
-
-function readTag(element: DomElement, restore: (value: string) => string): Tag {
-  const attributes = new Map<string, string>()
-  for (const name of element.getAttributeNames()) {
-    const key = name.toLowerCase()
-    if (!attributes.has(key)) attributes.set(key, restore(element.getAttribute(name) ?? ''))
-  }
-  return { name: element.localName.toLowerCase(), attributes }
+  const parser = new Parser({
+    onopentag(name, attributes) {
+      const values = Object.entries(attributes).map(([key, value]) => [key, restore(value)] as const)
+      open.push(enter({ name, attributes: new Map(values) }))
+    },
+    ontext(data) {
+      if (outside) return
+      const text = restore(data)
+      visitor.text(open.at(-1)?.name === 'textarea' && text.includes('&') ? decoded(text) : text)
+    },
+    onclosetag() {
+      const tag = open.pop()
+      if (tag) visitor.leave(tag)
+    },
+  })
+  parser.end(text)
 }
 
 function markerOf(tag: Tag, mark: string): { name: string; end: boolean } | undefined {

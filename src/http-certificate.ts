@@ -20,11 +20,17 @@ const pemCertificate =
   /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g
 const pemKey = /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----[^-]+(?:-[^-]+)*-----END (?:[A-Z]+ )*PRIVATE KEY-----/
 const maxTries = 3
+const certificateSetting = '--client-cert FILE'
+const keySetting = '--client-key FILE'
 
-/** Authorities to trust, each as PEM. Fails with `config`, and says how to make of the file what is wanted. */
-export function readAuthorities(file: string, option: string): string[] {
-  const found = certificatesOf(file, option)
-  if (found.length === 0) throw unreadable(file, option, 'has no certificate in it')
+/**
+ * Authorities to trust, each as PEM. Fails with `config`, and says how to make of the file what is wanted.
+ *
+ * @param setting how a file is named here, such as `--ca-file FILE`
+ */
+export function readAuthorities(file: string, setting: string): string[] {
+  const found = certificatesOf(file, setting)
+  if (found.length === 0) throw unreadable(file, setting, 'has no certificate in it')
   return found
 }
 
@@ -37,13 +43,13 @@ export async function readClientCertificate(
   now: number,
   ask: (question: string) => Promise<string>,
 ): Promise<ClientCertificate> {
-  const [first, ...chain] = certificatesOf(files.certificate, '--client-cert')
-  if (first === undefined) throw unreadable(files.certificate, '--client-cert', 'has no certificate in it')
+  const [first, ...chain] = certificatesOf(files.certificate, certificateSetting)
+  if (first === undefined) throw unreadable(files.certificate, certificateSetting, 'has no certificate in it')
   const keyFile = files.key ?? files.certificate
-  const pem = pemKey.exec(bytesOf(keyFile, '--client-key').toString('latin1'))?.[0]
+  const pem = pemKey.exec(bytesOf(keyFile, keySetting).toString('latin1'))?.[0]
   if (pem === undefined) {
-    if (files.key !== undefined) throw unreadable(keyFile, '--client-key', 'has no private key in it')
-    throw failure('config', `${keyFile} has no private key in it`, { code: 'client-cert', hint: '--client-key FILE' })
+    if (files.key !== undefined) throw unreadable(keyFile, keySetting, 'has no private key in it')
+    throw failure('config', `${keyFile} has no private key in it`, { code: 'client-cert', hint: keySetting })
   }
   const certificate = new X509Certificate(first)
   const end = Date.parse(certificate.validTo)
@@ -54,7 +60,7 @@ export async function readClientCertificate(
   const key = await openKey(pem, keyFile, ask)
   if (!certificate.checkPrivateKey(key)) {
     const message = `the key in ${keyFile} is not the one of the certificate in ${files.certificate}`
-    throw failure('config', message, { code: 'client-cert', hint: '--client-cert FILE --client-key FILE' })
+    throw failure('config', message, { code: 'client-cert', hint: `${certificateSetting} ${keySetting}` })
   }
   const plain = key.export({ type: 'pkcs8', format: 'pem' })
   keepSecret(plain)
@@ -93,8 +99,8 @@ function readKey(pem: string, file: string): KeyObject {
   }
 }
 
-function certificatesOf(file: string, option: string): string[] {
-  const bytes = bytesOf(file, option)
+function certificatesOf(file: string, setting: string): string[] {
+  const bytes = bytesOf(file, setting)
   const text = bytes.toString('latin1')
   try {
     const blocks = text.match(pemCertificate)
@@ -102,25 +108,25 @@ function certificatesOf(file: string, option: string): string[] {
     // A sequence of DER: a bare certificate, or one of the containers.
     if (bytes[0] === 0x30) return [new X509Certificate(bytes).toString()]
   } catch (cause) {
-    throw unreadable(file, option, 'cannot be read as a certificate', cause)
+    throw unreadable(file, setting, 'cannot be read as a certificate', cause)
   }
-  if (/-----BEGIN PKCS7-----/.test(text)) throw unreadable(file, option, 'is a PKCS#7 container')
+  if (/-----BEGIN PKCS7-----/.test(text)) throw unreadable(file, setting, 'is a PKCS#7 container')
   return []
 }
 
-function bytesOf(file: string, option: string): Buffer {
+function bytesOf(file: string, setting: string): Buffer {
   const bytes = readBytes(file)
   if (bytes) return bytes
-  throw failure('config', `there is no file ${file}`, { code: 'no-file', hint: `${option} FILE` })
+  throw failure('config', `there is no file ${file}`, { code: 'no-file', hint: setting })
 }
 
 /** Containers of Windows are what a person has most often instead. */
-function unreadable(file: string, option: string, what: string, cause?: unknown): Failure {
-  const out = option === '--client-cert' ? 'client.pem' : 'ca.pem'
+function unreadable(file: string, setting: string, what: string, cause?: unknown): Failure {
+  const out = setting === certificateSetting ? 'client.pem' : 'ca.pem'
   const pkcs12 = `openssl pkcs12 -in ${file} -out ${out}`
   const hint =
     /\.p7[bc]$/i.test(file) || what.includes('PKCS#7')
-      ? `openssl pkcs7 -print_certs -in ${file} -out ${out}, then ${option} ${out}`
-      : `${option} wants PEM; of a .p12 or .pfx make it with: ${pkcs12}`
+      ? `openssl pkcs7 -print_certs -in ${file} -out ${out}, then ${setting.replace('FILE', out)}`
+      : `${setting} wants PEM; of a .p12 or .pfx make it with: ${pkcs12}`
   return failure('config', `${file} ${what}`, { code: 'client-cert', hint, cause })
 }

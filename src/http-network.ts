@@ -43,9 +43,9 @@ export function openNetwork(settings: NetworkSettings, env: Env, now: () => numb
   function trusted(): readonly string[] | undefined {
     if (authorities !== null) return authorities
     const more = [
-      ...(caFile === undefined ? [] : readAuthorities(caFile, '--ca-file')),
+      ...(caFile === undefined ? [] : readAuthorities(caFile, '--ca-file FILE')),
       // What every other tool for AWS takes for this.
-      ...(env['AWS_CA_BUNDLE'] ? readAuthorities(env['AWS_CA_BUNDLE'], 'AWS_CA_BUNDLE') : []),
+      ...(env['AWS_CA_BUNDLE'] ? readAuthorities(env['AWS_CA_BUNDLE'], 'AWS_CA_BUNDLE=FILE') : []),
     ]
     authorities = more.length === 0 ? undefined : [...new Set([...tls.getCACertificates('default'), ...more])]
     return authorities

@@ -106,12 +106,21 @@ function isAccessPortal(url: string): boolean {
 /** A folder name that is stable for this login and tells nothing but the host and the account. */
 export function identityFolder(provider: string, settings: Settings, username: string): string {
   const host = hostOf(settings.url)
+  const profile = settings.sourceProfile === undefined ? [] : [settings.sourceProfile]
   const readable = [provider, host, username]
     .join('-')
     .replace(/[^A-Za-z0-9.@_-]+/g, '_')
     .slice(0, 80)
   const digest = createHash('sha256')
-    .update(JSON.stringify([provider, settings.url ?? settings.ssoSession, username, ...settings.assertionCommand]))
+    .update(
+      JSON.stringify([
+        provider,
+        settings.url ?? settings.ssoSession,
+        username,
+        ...settings.assertionCommand,
+        ...profile,
+      ]),
+    )
     .digest('hex')
   return `${readable}-${digest.slice(0, 12)}`
 }

@@ -32,10 +32,10 @@ export function fullValues(instance: Instance): MetadataValues {
     'placement/availability-zone-id': zoneId(instance),
     'placement/group-name': 'cloudtoken',
     'placement/partition-number': '1',
-    'product-codes': productCode(instance),
+    'product-codes': instance.productCode,
     'public-hostname': publicHostname,
     'public-ipv4': publicAddress,
-    'ramdisk-id': ramdiskId(instance),
+    'ramdisk-id': instance.ramdiskId,
     system: 'xen-on-nitro',
     'tags/instance/Name': 'cloudtoken',
   }
@@ -44,15 +44,6 @@ export function fullValues(instance: Instance): MetadataValues {
 }
 
 /** What the identity document says differently then. */
-export function fullDocument(instance: Instance): Readonly<Record<string, unknown>> {
-  return { marketplaceProductCodes: [productCode(instance)], ramdiskId: ramdiskId(instance) }
-}
-
-/** 25 letters and digits. */
-function productCode({ id }: Instance): string {
-  return id('x', 25, 'product').slice('x-'.length)
-}
-
-function ramdiskId({ id }: Instance): string {
-  return id('ari', 8)
+export function fullDocument({ productCode, ramdiskId }: Instance): Readonly<Record<string, unknown>> {
+  return { marketplaceProductCodes: [productCode], ramdiskId }
 }

@@ -20,6 +20,10 @@ export interface Instance {
   readonly instanceId: string
   readonly imageId: string
   readonly kernelId: string
+  readonly ramdiskId: string
+  /** 25 letters and digits. */
+  readonly productCode: string
+  readonly securityGroups: string
   readonly type: string
   readonly hostname: string
   readonly address: string
@@ -49,7 +53,12 @@ export function createInstance(options: InstanceOptions, snapshot: MetadataSnaps
   const { seed, values } = options
   const given = (name: string): string | undefined => {
     const value = values?.get(`meta-data/${name}`)
-    return typeof value === 'string' ? value : undefined
+    return typeof value === 'string' && value !== '' ? value : undefined
+  }
+  const checked = (name: string, fits: (text: string) => boolean): string | undefined => {
+    const text = given(name)
+    if (text === undefined || fits(text)) return text
+    throw failure('config', `metadata: ${JSON.stringify(text)} cannot be the ${name} of an instance`)
   }
   const digest = (kind: string): string => createHash('sha256').update(`${seed}\n${kind}`).digest('hex')
   const id: Instance['id'] = (kind, length = 17, which = kind) => `${kind}-0${digest(which).slice(0, length - 1)}`
@@ -63,11 +72,10 @@ export function createInstance(options: InstanceOptions, snapshot: MetadataSnaps
   const dnsSuffix = known?.dnsSuffix ?? 'amazonaws.com'
 
   // The first four addresses and the last one of a subnet are AWS's own.
-  const address = given('local-ipv4') ?? `172.31.${number('address', 0)}.${4 + (number('address', 1) % 250)}`
-  if (!isIPv4(address)) throw failure('config', `metadata: local-ipv4 ${JSON.stringify(address)} is no IPv4 address`)
+  const address = checked('local-ipv4', isIPv4) ?? `172.31.${number('address', 0)}.${4 + (number('address', 1) % 250)}`
   const [first, second, third] = address.split('.').map(Number)
   // The blocks 203.0.113.0/24 and 2001:db8::/32 are kept for examples: nobody has these addresses.
-  const publicAddress = given('public-ipv4') ?? `203.0.113.${1 + (number('public', 0) % 254)}`
+  const publicAddress = checked('public-ipv4', isIPv4) ?? `203.0.113.${1 + (number('public', 0) % 254)}`
   const groups = [256 + number('network6', 0), 256 * (1 + (number('network6', 1) % 255))]
   const subnet6 = ['2001:db8', ...groups.map(group => group.toString(16))].join(':')
   const dashed = (ip: string): string => ip.replaceAll(/[.:]/g, '-')
@@ -82,6 +90,9 @@ export function createInstance(options: InstanceOptions, snapshot: MetadataSnaps
     instanceId: given('instance-id') ?? id('i'),
     imageId: given('ami-id') ?? id('ami'),
     kernelId: given('kernel-id') ?? id('aki', 8),
+    ramdiskId: given('ramdisk-id') ?? id('ari', 8),
+    productCode: given('product-codes') ?? id('x', 25, 'product').slice('x-'.length),
+    securityGroups: given('security-groups') ?? 'default',
     type: given('instance-type') ?? 't2.micro',
     hostname:
       given('local-hostname') ??
@@ -91,7 +102,9 @@ export function createInstance(options: InstanceOptions, snapshot: MetadataSnaps
     subnet: `${first}.${second}.${(third ?? 0) & 0xf0}.0/20`,
     network: `${first}.${second}.0.0/16`,
     // Locally administered, unicast.
-    mac: given('mac') ?? `02:${digest('mac').slice(0, 10).match(/../g)?.join(':') ?? ''}`,
+    mac:
+      checked('mac', text => /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text)) ??
+      `02:${digest('mac').slice(0, 10).match(/../g)?.join(':') ?? ''}`,
     publicAddress,
     publicHostname: given('public-hostname') ?? `ec2-${dashed(publicAddress)}.${compute}`,
     address6: given('ipv6') ?? `${subnet6}::${(16 + number('address6', 0)).toString(16)}`,

@@ -3,7 +3,7 @@
  */
 
 /** Names of its values and where they stand below the version, as far as the name does not say so itself. */
-export const places: Readonly<Record<string, string>> = {
+const named: Readonly<Record<string, string>> = {
   'block-device-mapping-ami': 'block-device-mapping/ami',
   'block-device-mapping-ebs': 'block-device-mapping/ebs0',
   'block-device-mapping-ephemeral': 'block-device-mapping/ephemeral0',
@@ -48,6 +48,8 @@ export const places: Readonly<Record<string, string>> = {
   'fws-instance-monitoring': 'dynamic/fws/instance-monitoring',
   userdata: 'user-data',
 }
+
+export const places: ReadonlyMap<string, string> = new Map(Object.entries(named))
 
 /** Names without a place of their own: it follows from their value, or from what is simulated. */
 export const placeless = [

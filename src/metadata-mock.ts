@@ -38,7 +38,7 @@ export function readMockConfig(text: string, file: string, now: Date = new Date(
   }
   for (const key of Object.keys(top)) {
     if (!understood.includes(key)) throw unknownName(`${file}: unknown key ${key}`, key, understood)
-    if (/^asg-termination-/.test(key) && top[key]) warnings.push(`${file}: ${key} is left out`)
+    if (key.startsWith('asg-termination-') && top[key]) warnings.push(`${file}: ${key} is left out`)
   }
   // Two is what it is without being said.
   if (Number(top['mock-ip-count'] ?? 2) !== 2) {
@@ -67,7 +67,7 @@ export function readMockConfig(text: string, file: string, now: Date = new Date(
       if (typeof path !== 'string' || !path.startsWith('/latest/')) {
         throw reader.wrong(`${section}.paths.${name} does not begin with /latest/`)
       }
-      const isUsual = valuePath(path) === valuePath(places[name] ?? '')
+      const isUsual = valuePath(path) === valuePath(places.get(name) ?? '')
       if (!(name in given) && !placeless.includes(name) && !isUsual) {
         warnings.push(`${file}: ${section}.paths.${name} has no value`)
       }
@@ -81,11 +81,9 @@ export function readMockConfig(text: string, file: string, now: Date = new Date(
       if (name === 'elastic-inference-associations') return []
       const path = paths[name] ?? usualPath(name, value, given)
       if (typeof path === 'string') return [{ name, path, value }]
-      throw unknownName(
-        `${file}: unknown value ${section}.values.${name}, and no path for it`,
-        name,
-        Object.keys(places),
-      )
+      throw unknownName(`${file}: unknown value ${section}.values.${name}, and no path for it`, name, [
+        ...places.keys(),
+      ])
     })
   }
 
@@ -125,7 +123,7 @@ function usualPath(name: string, value: unknown, given: Entries): string | undef
     case 'elastic-inference-accelerator':
       return `elastic-inference/associations/${String(given['elastic-inference-associations'] ?? 'eia')}`
     default:
-      return places[name]
+      return places.get(name)
   }
 }
 

@@ -7,7 +7,7 @@
  */
 import { Buffer } from 'node:buffer'
 import { createPage, toJson, type Pages } from './metadata-document.ts'
-import { putPage, removePage, versionRoots } from './metadata-overlay.ts'
+import { changeVersions, putPage, removePage } from './metadata-overlay.ts'
 import { userDataPage } from './metadata-values.ts'
 
 /** Times as `2026-11-22T10:00:00Z`; travels as JSON. */
@@ -57,14 +57,12 @@ export function withSimulated(pages: Pages, simulated: Simulated | undefined, mo
   const { tags, 'user-data': userData } = simulated ?? {}
   const leaves = simulated ? simulatedLeaves(simulated) : []
   if (leaves.length === 0 && !tags && !userData) return pages
-  const all = new Map(pages)
-  for (const root of versionRoots(pages)) {
-    if (tags) removePage(all, root, 'meta-data/tags', modified)
-    for (const [path, text] of leaves) putPage(all, root, `meta-data/${path}`, createPage(text, { modified }), modified)
-    if (userData)
-      putPage(all, root, 'user-data', userDataPage(Buffer.from(userData.base64, 'base64'), modified), modified)
-  }
-  return all
+  return changeVersions(pages, version => {
+    if (tags) removePage(version, 'meta-data/tags', modified)
+    for (const [path, text] of leaves) putPage(version, `meta-data/${path}`, createPage(text, { modified }), modified)
+    if (!userData) return
+    putPage(version, 'user-data', userDataPage(Buffer.from(userData.base64, 'base64'), modified), modified)
+  })
 }
 
 function simulatedLeaves(simulated: Simulated): (readonly [path: string, text: string])[] {

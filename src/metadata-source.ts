@@ -6,9 +6,9 @@ import path from 'node:path'
 import type { Config } from './config.ts'
 import { failure } from './errors.ts'
 import { readText, type Paths } from './files.ts'
-import type { MetadataSource, Page } from './metadata-document.ts'
+import type { MetadataSource } from './metadata-document.ts'
 import { isMockConfig, readMockConfig, type MockConfig } from './metadata-mock.ts'
-import { versionRoots } from './metadata-overlay.ts'
+import { changeVersions } from './metadata-overlay.ts'
 import { createTree } from './metadata-tree.ts'
 import { placeValues, readValues, type MetadataValues } from './metadata-values.ts'
 import type { Settings } from './options.ts'
@@ -44,6 +44,11 @@ export async function sourceOf({ settings, config, paths }: SourceOptions, seed:
     const source = createTree({ seed, region, profile: 'ec2', values: new Map([...mock.values, ...values]) })
     return { ...mock, source }
   }
+  const vague = [...values.keys()].find(name => name.includes('{mac}'))
+  if (vague !== undefined) {
+    const hint = `name the network card of ${file} in place of {mac}`
+    throw failure('config', `${config.file}: metadata: ${vague} does not go with ${file}`, { hint })
+  }
   const { readProxyConfig } = await import('./metadata-proxy.ts')
   const { source, warnings } = readProxyConfig(text, file)
   const unused = metadataProfile === 'ec2' ? [`${file} says what is served: --metadata-profile ec2 has no meaning`] : []
@@ -53,9 +58,9 @@ export async function sourceOf({ settings, config, paths }: SourceOptions, seed:
 function over(source: MetadataSource, values: MetadataValues): MetadataSource {
   if (values.size === 0) return source
   const modified = new Date()
-  return snapshot => {
-    const pages = new Map<string, Page>(source(snapshot))
-    for (const root of versionRoots(pages)) placeValues(pages, root, values, { modified })
-    return pages
-  }
+  const whole: MetadataSource = snapshot =>
+    changeVersions(source(snapshot), version => placeValues(version, values, { modified }))
+  // What cannot be served fails here, not at a request.
+  whole({})
+  return whole
 }

@@ -37,7 +37,7 @@ export function createTree(options: TreeOptions): MetadataSource {
     placeIam(tree, '/meta-data', snapshot)
     const more = [...(options.profile === 'ec2' ? fullValues(instance) : []), ...(options.values ?? [])]
     const rest = new Map(more.filter(([path, value]) => path !== documentPath || value === null))
-    placeValues(tree, '', rest, { mac: instance.mac, modified: since })
+    placeValues(tree, rest, { mac: instance.mac, modified: since })
     const pages = new Map<string, Page>()
     pages.set('/', createPage(versions.join('\n'), { modified: since }))
     for (const version of versions) for (const [path, page] of tree) pages.set(`/${version}${path}`, page)
@@ -62,7 +62,7 @@ function metadataTree(instance: Instance, modified: Date, hasRole: boolean): Dir
     mac,
     'owner-id': instance.account,
     'security-group-ids': id('sg'),
-    'security-groups': 'default',
+    'security-groups': instance.securityGroups,
     'subnet-id': id('subnet'),
     'subnet-ipv4-cidr-block': instance.subnet,
     'vpc-id': id('vpc'),
@@ -90,7 +90,7 @@ function metadataTree(instance: Instance, modified: Date, hasRole: boolean): Dir
     profile: leaf('default-hvm'),
     'public-keys': createDirectory({ '0=cloudtoken': leaves({ 'openssh-key': publicKey(instance) }) }),
     'reservation-id': leaf(id('r')),
-    'security-groups': leaf('default'),
+    'security-groups': leaf(instance.securityGroups),
     services: leaves({ domain: instance.dnsSuffix, partition: instance.partition }),
   })
 }

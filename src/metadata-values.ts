@@ -3,7 +3,7 @@
  */
 import { failure } from './errors.ts'
 import { createPage, type Page } from './metadata-document.ts'
-import { putPage, removePage } from './metadata-overlay.ts'
+import { putPage, removePage, type VersionPages } from './metadata-overlay.ts'
 
 /** Text as it is, bytes as they are, anything else as JSON; `null` takes the page away. */
 export type MetadataValue = string | object | null
@@ -51,17 +51,15 @@ export function isOfIam(path: string): boolean {
   return /^meta-data\/(iam|identity-credentials)(\/|$)/.test(path)
 }
 
-/** Into the pages of one version. */
 export function placeValues(
-  pages: Map<string, Page>,
-  root: string,
+  pages: VersionPages,
   values: MetadataValues,
   { mac, modified }: { readonly mac?: string; readonly modified: Date },
 ): void {
   for (const [name, value] of values) {
     const path = mac === undefined ? name : name.replaceAll('{mac}', mac)
-    if (value === null || value === '') removePage(pages, root, path, modified)
-    else putPage(pages, root, path, pageOf(path, value, modified), modified)
+    if (value === null || value === '') removePage(pages, path, modified)
+    else putPage(pages, path, pageOf(path, value, modified), modified)
   }
 }
 

@@ -12,6 +12,10 @@ import type { ProviderContext } from './provider.ts'
 import { run } from './run.ts'
 import { splitWords } from './words.ts'
 
+export interface CodeContext extends Pick<ProviderContext, 'settings' | 'mode' | 'ask' | 'signal'> {
+  readonly log: Pick<ProviderContext['log'], 'debug'>
+}
+
 export interface CodeQuestion {
   readonly host: string
   /** What the page calls it; empty where it does not say. */
@@ -27,16 +31,22 @@ const maxTries = 3
 const spent = new WeakSet<Settings>()
 
 /** True when a code can be had without asking anybody. */
-export function hasCode({ settings }: Pick<ProviderContext, 'settings'>): boolean {
-  return Boolean(settings.mfaCommand) || (Boolean(settings.mfaCode) && !spent.has(settings))
+export function hasCode(context: Pick<ProviderContext, 'settings' | 'mode'>): boolean {
+  return Boolean(context.settings.mfaCommand) || givenCode(context) !== undefined
+}
+
+/** `--mfa-code`, which was for the sign-in that a renewal follows, maybe in another process. */
+function givenCode({ settings, mode }: Pick<ProviderContext, 'settings' | 'mode'>): string | undefined {
+  return mode === 'login' && settings.mfaCode && !spent.has(settings) ? settings.mfaCode : undefined
 }
 
 /** Rejects with `mfa-refused` when there is none, with `config` and `mfa-command` when the command fails. */
-export async function codeFor(context: ProviderContext, question: CodeQuestion): Promise<string> {
+export async function codeFor(context: CodeContext, question: CodeQuestion): Promise<string> {
   const { settings, ask } = context
-  if (settings.mfaCode && !spent.has(settings)) {
+  const given = givenCode(context)
+  if (given !== undefined) {
     spent.add(settings)
-    return secret(settings.mfaCode)
+    return secret(given)
   }
   if (settings.mfaCommand) {
     const code = await made(context, settings.mfaCommand)
@@ -55,7 +65,7 @@ export async function codeFor(context: ProviderContext, question: CodeQuestion):
 }
 
 /** The first line that the command prints. */
-async function made({ log, signal }: ProviderContext, command: string): Promise<string> {
+async function made({ log, signal }: CodeContext, command: string): Promise<string> {
   const [program = '', ...args] = splitWords(command)
   log.debug(`running ${program} for a one-time code`)
   const { code, stdout, stderr } = await run(program, args, {

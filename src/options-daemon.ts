@@ -66,6 +66,30 @@ export const daemonOptions = {
   },
 } as const satisfies OptionTable
 
+/** Of `grant` alone: acts, not settings. */
+export const grantOptions = {
+  role: {
+    type: 'string',
+    value: 'NAME|ARN',
+    act: true,
+    summary: 'role of the session; default: the one that is served',
+  },
+  policy: {
+    type: 'string',
+    value: 'FILE|ARN',
+    repeat: true,
+    act: true,
+    summary: 'let it do only what this policy allows too',
+  },
+  ttl: {
+    type: 'integer',
+    value: 'SECONDS',
+    range: [1, 1_000_000],
+    act: true,
+    summary: 'when the token ends; default: with the daemon',
+  },
+} as const satisfies OptionTable
+
 /** Of `simulate` alone: acts, not settings. */
 export const simulateOptions = {
   in: {

@@ -22,6 +22,13 @@ export const roleOptions = {
     range: [900, 43_200],
     summary: 'length of the session, 900 to 43200',
   },
+  'min-ttl': {
+    type: 'integer',
+    value: 'SECONDS',
+    range: [0, 43_200],
+    default: 0,
+    summary: 'credentials that are good for less than this are replaced before they are handed out',
+  },
   region: {
     type: 'string',
     value: 'REGION',

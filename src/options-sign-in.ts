@@ -8,7 +8,7 @@ export const signInOptions = {
     type: 'string',
     value: 'TYPE',
     summary:
-      'kind of identity provider: simplesamlphp, shibboleth, adfs, keycloak, okta, entra, onelogin, jumpcloud, authentik, auth0, idaptive, pingfederate, pingone, forgerock, f5, netiq, akamai, google, shell, browser, form, identity-center, web-identity',
+      'kind of identity provider: simplesamlphp, shibboleth, adfs, keycloak, okta, entra, onelogin, jumpcloud, authentik, auth0, idaptive, pingfederate, pingone, forgerock, f5, netiq, akamai, google, shell, browser, form, identity-center, web-identity, keys, profile, environment',
   },
   url: {
     type: 'string',
@@ -53,7 +53,21 @@ export const signInOptions = {
   },
   'password-file': { type: 'string', value: 'FILE', summary: 'read the password from FILE (0600)' },
   'password-prompt': { type: 'boolean', act: true, summary: 'ask for the password even if one is stored' },
-  'skip-keyring': { type: 'boolean', summary: 'neither read nor save the password in the OS keyring' },
+  'secret-store': {
+    type: 'string',
+    value: 'WHERE',
+    values: ['auto', 'keyring', 'passphrase', 'machine', 'none'],
+    default: 'auto',
+    summary:
+      'what guards cookies and passwords at rest: keyring, passphrase, machine or none; default: keyring, else machine',
+  },
+  'secret-passphrase': {
+    type: 'string',
+    value: 'TEXT',
+    secret: true,
+    summary: 'passphrase of the secret store, where nobody can be asked; best as CLOUDTOKEN_SECRET_PASSPHRASE',
+  },
+  'skip-keyring': { type: 'boolean', summary: 'leave the OS keyring alone' },
   'keyring-name': {
     type: 'string',
     value: 'NAME',
@@ -109,6 +123,16 @@ export const signInOptions = {
     summary: 'one-time code for this sign-in',
   },
   'mfa-command': { type: 'string', value: 'COMMAND', summary: 'program that prints the one-time code' },
+  'mfa-serial': {
+    type: 'string',
+    value: 'ARN',
+    summary: 'MFA device whose codes go with the access key, for --provider keys, profile or environment',
+  },
+  'source-profile': {
+    type: 'string',
+    value: 'NAME',
+    summary: 'profile under ~/.aws to begin with, for --provider profile; default: default',
+  },
   consent: {
     type: 'string',
     value: 'ask|accept|refuse',

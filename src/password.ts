@@ -8,6 +8,7 @@ import { keepSecret, type Log } from './log.ts'
 import type { Settings } from './options.ts'
 import type { Refusals } from './password-refused.ts'
 import type { Ask } from './provider.ts'
+import { inFiles } from './vault.ts'
 
 export interface PasswordSource {
   /** `refused`: the last one was wrong; a stored one is forgotten and a person is asked. */
@@ -38,6 +39,8 @@ export function createPasswordSource({
   log,
 }: PasswordOptions): PasswordSource {
   const service = settings.keyringName
+  const sealed = inFiles(settings.secretStore)
+  const keeps = settings.secretStore !== 'none' && (sealed || !settings.skipKeyring)
   let source: 'given' | 'stored' | 'typed' | undefined
   let typed: string | undefined
   let handedOut: string | undefined
@@ -45,7 +48,7 @@ export function createPasswordSource({
     async get({ refused = false } = {}) {
       if (refused && source === 'stored') {
         await keyring.remove(service, username)
-        log.warn(`the password in the keyring for ${username} was refused and has been removed`)
+        log.warn(`the stored password for ${username} was refused and has been removed`)
       }
       const found = refused ? undefined : await findPassword()
       const password = found ?? (await askPerson())
@@ -61,10 +64,10 @@ export function createPasswordSource({
     },
     async accepted() {
       refusals.clear()
-      if (typed === undefined || settings.skipKeyring) return
+      if (typed === undefined || !keeps) return
       const saved = await keyring.write(service, username, typed)
       typed = undefined
-      if (saved) log.info('saved the password in the OS keyring')
+      if (saved) log.info(`saved the password ${sealed ? 'encrypted, in a file' : 'in the OS keyring'}`)
       else log.debug('No supported keyring backend found - unable to store password.')
     },
   }
@@ -74,7 +77,7 @@ export function createPasswordSource({
     source = 'given'
     if (settings.password !== undefined) return settings.password
     if (settings.passwordFile !== undefined) return readPasswordFile(settings.passwordFile)
-    if (settings.skipKeyring) return undefined
+    if (!keeps) return undefined
     const stored = await keyring.read(service, username)
     if (stored === undefined) return undefined
     source = 'stored'

@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer'
 import type { ChildProcess } from 'node:child_process'
 import process from 'node:process'
 import { failure, isFailure, messageOf, type Failure } from './errors.ts'
-import { remove, temporaryFolder } from './files.ts'
+import { lockListeners, remove, temporaryFolder } from './files.ts'
 import { keepSecret, type Log } from './log.ts'
 import { createLimit } from './plugin-limit.ts'
 import { readMessage, type Answer, type AskMessage, type Message } from './plugin-protocol.ts'
@@ -278,7 +278,7 @@ function passSignals(child: ChildProcess, folder: string): { stop(): void } {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   const pass = (signal: NodeJS.Signals): void => {
     kill(child, 'SIGINT')
-    const others = process.listenerCount(signal) > 1
+    const others = process.listenerCount(signal) > 1 + lockListeners()
     for (const each of signals) process.off(each, pass)
     if (others) return
     remove(folder)

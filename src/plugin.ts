@@ -53,6 +53,8 @@ interface About {
 export interface ProviderPlugin extends About {
   /** The page that a browser opens to sign in. */
   entry?(settings: Settings): string
+  dependsOn?(settings: Settings): readonly string[]
+  variant?(settings: Settings): string
   /** Each sign-in proves anew who this is: nothing of it may serve another process. */
   readonly ephemeral?: true
   /** Its pages are shown in the person's own browser. */

@@ -17,6 +17,10 @@ export interface Provider {
   readonly options?: OptionTable
   /** Each sign-in proves anew who this is, as a job of CI does: nothing of it may serve another process. */
   readonly ephemeral?: true
+  /** Files whose change may mean other credentials. */
+  dependsOn?(settings: Settings): readonly string[]
+  /** Tells apart what such a file may say; empty where it says nothing. */
+  variant?(settings: Settings): string
   /** Its pages are shown in the person's own browser, whatever `--browser` says. */
   readonly inBrowser?: true
   /** Of a session that other programs share: the file that changes when somebody signs in with one of them. */
@@ -42,6 +46,8 @@ export interface ProviderContext {
   readonly http: HttpSession
   /** Small private files of this identity. */
   readonly store: Store
+  /** For what must not lie there in plain. */
+  readonly secrets: Secrets
   /** In `refresh` nothing prompts: `ask` rejects with kind `person`. */
   readonly mode: 'login' | 'refresh'
   readonly signal: AbortSignal
@@ -65,6 +71,17 @@ export interface Ask {
   tell(message: string): void
   /** False when nobody can answer; absent when that shows only with a question. */
   readonly interactive?: boolean
+}
+
+/** Sealed files, as `--secret-store` says; where it says `none`, they are kept as long as the program runs. */
+export interface Secrets {
+  /** `undefined` when there is none, or when it cannot be opened here and now. */
+  read(name: string): Promise<string | undefined>
+  /** False when it is not kept beyond this run. */
+  write(name: string, text: string): Promise<boolean>
+  remove(name: string): void
+  /** Good enough for what has no end of its own, such as a password or a long-term key. */
+  guarded(): Promise<boolean>
 }
 
 export interface Store {

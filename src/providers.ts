@@ -28,6 +28,9 @@ const registry: Readonly<Record<string, () => Promise<Provider>>> = {
   form: async () => (await import('./provider-form.ts')).form,
   'identity-center': async () => (await import('./provider-identity-center.ts')).identityCenter,
   'web-identity': async () => (await import('./provider-web-identity.ts')).webIdentity,
+  keys: async () => (await import('./provider-keys.ts')).keys,
+  profile: async () => (await import('./provider-profile.ts')).profile,
+  environment: async () => (await import('./provider-environment.ts')).environment,
   'saml-response': async () => (await import('./provider-saml-response.ts')).samlResponse,
 }
 

@@ -67,8 +67,7 @@ Description=cloudtoken: fresh AWS credentials for this machine
 [Service]
 Type=exec
 ExecStart=${[...self, ...args].map(word => unitWord(word).replaceAll('$', '$$$$')).join(' ')}
-Environment=${unitWord(`PATH=${env['PATH'] ?? ''}`)}
-Restart=on-failure
+${env['PATH'] === undefined ? '' : `Environment=${unitWord(`PATH=${env['PATH']}`)}\n`}Restart=on-failure
 RestartSec=10
 # Wrong options, no such role, a broken configuration: trying again changes nothing.
 RestartPreventExitStatus=2 12 20

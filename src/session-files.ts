@@ -3,15 +3,15 @@
  */
 import path from 'node:path'
 import type { HttpClient } from './http.ts'
-import type { Store } from './provider.ts'
+import type { Secrets, Store } from './provider.ts'
 import { modified } from './quick.ts'
 import { folderStore } from './store.ts'
 import type { Role } from './types.ts'
 
 export interface SessionFiles {
   readonly store: Store
-  cookies(): string | undefined
-  keepCookies(http: HttpClient): Promise<void>
+  cookies(secrets: Secrets): Promise<string | undefined>
+  keepCookies(http: HttpClient, secrets: Secrets): Promise<void>
   /** The role of the last run. */
   role(): Role | undefined
   readonly roleFile: string
@@ -41,10 +41,10 @@ export function sessionFiles(folder: string): SessionFiles {
   const store = folderStore(folder)
   return {
     store,
-    cookies: () => store.read(cookieFile),
-    async keepCookies(http) {
+    cookies: secrets => secrets.read(cookieFile),
+    async keepCookies(http, secrets) {
       const cookies = await http.serializeCookies()
-      if (cookies !== undefined && cookies !== store.read(cookieFile)) store.write(cookieFile, cookies)
+      if (cookies !== undefined) await secrets.write(cookieFile, cookies)
     },
     role() {
       const { roleArn, providerArn } = readObject(store.read(roleFile))

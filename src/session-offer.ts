@@ -4,16 +4,17 @@
  */
 import { isRoleArn } from './arn.ts'
 import { checkFresh, type SamlResponse } from './assertion.ts'
-import { sessionNameFrom, type Chain } from './chain.ts'
+import { lessOf, sessionNameFrom, type Chain, type Less } from './chain.ts'
 import { failure } from './errors.ts'
 import type { Network } from './http-network.ts'
 import { keepSecret, type Log } from './log.ts'
 import type { Settings } from './options.ts'
 import { chooseRole, listedRoles, offeredRoles, type Wanted } from './roles.ts'
 import type { SessionFiles } from './session-files.ts'
+import { beginWithKeys, type Beginning } from './session-keys.ts'
 import { findAccountNames } from './session-names.ts'
 import type { Brought, Entrance } from './session-sign-in.ts'
-import { assumeRoleWithSaml, assumeRoleWithWebIdentity, isExpiredAssertion } from './sts.ts'
+import { assumeRoleWithSaml, assumeRoleWithWebIdentity, isExpiredAssertion, type CallerIdentity } from './sts.ts'
 import type { StsOptions } from './sts-call.ts'
 import type { Clock, Credentials, Role, RoleCounter } from './types.ts'
 import { readClaims } from './web-token.ts'
@@ -25,7 +26,7 @@ export interface Offer {
   /** Account id to name; those of config.yaml, in `known`, win. */
   names(known: Readonly<Record<string, string>>): Promise<ReadonlyMap<string, string>>
   /** Credentials of the role, or of the last one of the chain. Signs in once more when the assertion grew too old at the role menu. */
-  take(role: Role, mode: 'login' | 'refresh', signal: AbortSignal): Promise<Credentials>
+  take(role: Role, mode: 'login' | 'refresh', signal: AbortSignal, less?: Less): Promise<Credentials>
   /** What was odd about it. */
   readonly warnings: readonly string[]
 }
@@ -49,13 +50,13 @@ export interface OfferOptions {
   readonly log: Log
   readonly sts: (signal: AbortSignal) => StsOptions
   /** To the end of the chain. */
-  readonly follow: (first: Credentials, signal: AbortSignal) => Promise<Credentials>
+  readonly follow: (beginning: Beginning, signal: AbortSignal, less?: Less) => Promise<Credentials>
 }
 
 /** What to do with anything that a sign-in may bring. */
 export function openOffers(options: OfferOptions): (brought: Brought, signal: AbortSignal) => Promise<SignedIn> {
   const { settings, name, username, chain, entrance, files, network, env, clock, log, sts, follow } = options
-  const { scope } = chain
+  const keys = { settings, chain, secrets: entrance.secrets, known: new Map<string, CallerIdentity>() }
 
   return async (brought, signal) => {
     if (brought.kind === 'saml') return { kind: 'roles', offer: offerOfSaml(brought.assertion) }
@@ -67,7 +68,8 @@ export function openOffers(options: OfferOptions): (brought: Brought, signal: Ab
     return {
       roles: wanted => Promise.resolve(offeredRoles(assertion, wanted)),
       names: known => findAccountNames({ assertion, known, files, network, env, log }),
-      take: async (role, mode, signal) => await follow(await assume(role, assertion, mode, signal), signal),
+      take: async (role, mode, signal, less) =>
+        await follow({ first: await assume(role, assertion, mode, signal, less), chain }, signal, less),
       warnings: assertion.warnings,
     }
   }
@@ -76,14 +78,15 @@ export function openOffers(options: OfferOptions): (brought: Brought, signal: Ab
     return {
       roles: wanted => listedRoles(counter.list, wanted),
       names: async known => new Map([...(await counter.list()).names, ...Object.entries(known)]),
-      take: async (role, _, signal) => await follow(await takeAt(counter, role), signal),
+      take: async (role, _, signal, less) =>
+        await follow({ first: await takeAt(counter, role, less), chain }, signal, less),
       warnings: [],
     }
   }
 
   /** Whoever asks for less than the role may do must not get all of it. */
-  async function takeAt(counter: RoleCounter, role: Role): Promise<Credentials> {
-    if (Object.keys(scope).length === 0) return await counter.take(role)
+  async function takeAt(counter: RoleCounter, role: Role, less?: Less): Promise<Credentials> {
+    if (Object.keys(lessOf(chain, less).scope).length === 0) return await counter.take(role)
     throw failure('usage', `${name} takes no --session-policy`, {
       hint: 'only a chain does: --chain ROLE_ARN --session-policy FILE',
     })
@@ -93,10 +96,11 @@ export function openOffers(options: OfferOptions): (brought: Brought, signal: Ab
   async function finished(
     brought: Exclude<Brought, { kind: 'saml' | 'roles' }>,
     signal: AbortSignal,
-  ): Promise<Credentials> {
-    return brought.kind === 'credentials'
-      ? brought.credentials
-      : await exchangeToken(brought.token, brought.role, signal)
+  ): Promise<Beginning> {
+    if (brought.kind === 'keys') return await beginWithKeys(brought, keys, entrance.last(), sts(signal))
+    const first =
+      brought.kind === 'credentials' ? brought.credentials : await exchangeToken(brought.token, brought.role, signal)
+    return { first, chain }
   }
 
   async function assume(
@@ -104,29 +108,30 @@ export function openOffers(options: OfferOptions): (brought: Brought, signal: Ab
     assertion: SamlResponse,
     mode: 'login' | 'refresh',
     signal: AbortSignal,
+    less?: Less,
   ): Promise<Credentials> {
     try {
-      return await exchange(role, assertion, signal)
+      return await exchange(role, assertion, signal, less)
     } catch (error) {
       // The menu may have stayed open longer than an assertion lives. One that was given cannot be had anew.
       if (!isExpiredAssertion(error) || name === 'saml-response') throw error
       log.debug('the assertion is too old; signing in again')
       const again = await entrance.enter(mode, signal)
-      if (again.kind === 'roles') return await takeAt(again, role)
-      if (again.kind !== 'saml') return await finished(again, signal)
-      return await exchange(await sameRole(role, offerOfSaml(again.assertion)), again.assertion, signal)
+      if (again.kind === 'roles') return await takeAt(again, role, less)
+      if (again.kind !== 'saml') return (await finished(again, signal)).first
+      return await exchange(await sameRole(role, offerOfSaml(again.assertion)), again.assertion, signal, less)
     }
   }
 
-  async function exchange(role: Role, assertion: SamlResponse, signal: AbortSignal): Promise<Credentials> {
+  async function exchange(role: Role, assertion: SamlResponse, signal: AbortSignal, less?: Less): Promise<Credentials> {
     checkFresh(assertion, clock.now() + entrance.skew())
     return await assumeRoleWithSaml({
       ...sts(signal),
       role,
       response: assertion.response,
-      durationSeconds: settings.sessionDuration,
+      durationSeconds: less?.seconds ?? settings.sessionDuration,
       suggestedSeconds: assertion.sessionDuration,
-      scope,
+      scope: lessOf(chain, less).scope,
     })
   }
 
@@ -144,7 +149,7 @@ export function openOffers(options: OfferOptions): (brought: Brought, signal: Ab
       claims: readClaims(token),
       sessionName: chain.sessionName ?? sessionNameFrom(`cloudtoken-${username}`),
       durationSeconds: settings.sessionDuration,
-      scope,
+      scope: chain.scope,
     })
   }
 }

@@ -12,15 +12,17 @@ import { createPasswordSource, type PasswordOptions, type PasswordSource } from 
 import { openRefusals } from './password-refused.ts'
 import type { Attempt, Pipeline } from './pipeline.ts'
 import type { ProviderPlugin } from './plugin.ts'
-import type { Ask } from './provider.ts'
+import type { Ask, Secrets } from './provider.ts'
 import type { SessionFiles } from './session-files.ts'
 import type { Assertion, Clock } from './types.ts'
+import { passwordPlace, sealedStore, type Vault } from './vault.ts'
 
 export interface SignInOptions extends Omit<PasswordOptions, 'refusals'> {
   readonly pipeline: Pipeline
   /** Of the identity. */
   readonly folder: string
   readonly files: SessionFiles
+  readonly vault: Vault
   readonly network: Network
   readonly ask: Ask
   readonly onWait?: OnWait | undefined
@@ -37,6 +39,7 @@ export interface Entrance {
   enter(mode: 'login' | 'refresh', signal: AbortSignal): Promise<Brought>
   /** The last attempt; before the first, one that a person made. */
   last(): Attempt
+  readonly secrets: Secrets
   /** How far the identity provider's clock is ahead of ours, ms: its assertions are judged by its own time. */
   skew(): number
 }
@@ -46,6 +49,8 @@ export function openEntrance(options: SignInOptions): Entrance {
   const { provider } = pipeline
   let skew = 0
   let last: Attempt = { mode: 'login', ask: options.ask, signal: new AbortController().signal }
+  const secrets = sealedStore(files.store, options.vault, () => last.ask)
+  const keyring = passwordPlace(options.settings, options.keyring, secrets)
   return {
     async enter(mode, signal) {
       const ask = mode === 'refresh' ? silent(options.ask) : options.ask
@@ -54,21 +59,22 @@ export function openEntrance(options: SignInOptions): Entrance {
       return mode === 'refresh' || provider.ephemeral ? work() : oneAtATime(folder, ask, work)
     },
     last: () => last,
+    secrets,
     skew: () => skew,
   }
 
   async function signIn(mode: 'login' | 'refresh', ask: Ask, signal: AbortSignal): Promise<Brought> {
     const refusals = openRefusals(files.store, () => clock.now())
-    const password = createPasswordSource({ ...options, ask, refusals })
+    const password = createPasswordSource({ ...options, keyring, ask, refusals })
     last = { mode, ask, signal }
     await pipeline.beforeSignIn(last, folder)
     const network = await options.network.withCertificate(question => ask.secret(question))
     const onWait = mode === 'login' ? options.onWait : undefined
-    const http = createHttp({ network, cookies: files.cookies(), signal, log, ...(onWait && { onWait }) })
+    const http = createHttp({ network, cookies: await files.cookies(secrets), signal, log, ...(onWait && { onWait }) })
     const plugin = pipeline.contextOf(provider.name, 'auth', last, folder)
-    const context = { ...plugin, password: password.get, http, store: files.store, clock }
+    const context = { ...plugin, password: password.get, http, store: files.store, secrets, clock }
     // Also after a failure: what the identity provider set so far, such as a remembered device, is worth keeping.
-    const answer = await authenticate(provider, context, password).finally(() => files.keepCookies(http))
+    const answer = await authenticate(provider, context, password).finally(() => files.keepCookies(http, secrets))
     await password.accepted()
     await pipeline.afterSignIn(answer, last, folder)
     skew = http.skewMs() ?? 0

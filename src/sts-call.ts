@@ -7,7 +7,7 @@ import { failure } from './errors.ts'
 import type { Http } from './http.ts'
 import { keepSecret, type Log } from './log.ts'
 import { clockNote, shorterDuration, stsFailure, type StsCall } from './sts-errors.ts'
-import type { Credentials } from './types.ts'
+import type { AccessKey, Credentials } from './types.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -37,7 +37,7 @@ export interface Assume extends StsOptions {
   /** The option with which a person asked for this length; without one nobody is told that it had to be shorter. */
   readonly askedWith?: string | undefined
   /** Signs the call; without them it is unsigned. */
-  readonly credentials?: Credentials
+  readonly credentials?: AccessKey
   readonly send: (client: STSClient, seconds: number) => Promise<AssumeResult>
   /** Goes into the credentials beside what STS says. */
   readonly origin?: Pick<Credentials, 'samlProvider' | 'issuer'>
@@ -100,11 +100,9 @@ export function scopeParameters({ policy, policyArns = [] }: SessionScope): {
   }
 }
 
-export function keysOf(
-  credentials: Credentials,
-): Pick<Credentials, 'accessKeyId' | 'secretAccessKey' | 'sessionToken'> {
-  const { accessKeyId, secretAccessKey, sessionToken } = credentials
-  return { accessKeyId, secretAccessKey, sessionToken }
+/** Long-term keys have no token. */
+export function keysOf({ accessKeyId, secretAccessKey, sessionToken }: AccessKey): AccessKey {
+  return { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) }
 }
 
 /** `undefined` stays so; outside 900 to 43200 seconds STS would refuse, and so do we, before anybody signs in. */

@@ -5,20 +5,21 @@
 import { STSClient } from '@aws-sdk/client-sts'
 import { codeOf } from './errors.ts'
 import type { Http } from './http.ts'
-import type { Credentials } from './types.ts'
+import type { AccessKey } from './types.ts'
 
 export {
   AssumeRoleCommand,
   AssumeRoleWithSAMLCommand,
   AssumeRoleWithWebIdentityCommand,
   GetCallerIdentityCommand,
+  GetSessionTokenCommand,
 } from '@aws-sdk/client-sts'
 
 export interface StsTarget {
   readonly endpoint: string
   readonly region: string
   /** Without them only unsigned calls work. */
-  readonly credentials?: Pick<Credentials, 'accessKeyId' | 'secretAccessKey' | 'sessionToken'>
+  readonly credentials?: AccessKey
   readonly http: Http
   /** Told the `Date` header of each answer. */
   readonly onDate: (date: Date) => void

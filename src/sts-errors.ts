@@ -8,7 +8,7 @@ import { isReservedRole } from './roles.ts'
 import { timeSpan } from './assertion.ts'
 import { failure, isFailure, messageOf, type Failure } from './errors.ts'
 import { redact } from './log.ts'
-import { explainChain, explainToken, type TokenClaims } from './sts-reasons.ts'
+import { explainChain, explainKey, explainToken, type TokenClaims } from './sts-reasons.ts'
 
 export interface StsCall {
   readonly endpoint: string
@@ -19,6 +19,8 @@ export interface StsCall {
   readonly claims?: TokenClaims
   /** Who wanted to assume the role with a role. */
   readonly sourceArn?: string
+  /** Long-term key that signed it. */
+  readonly accessKeyId?: string
   /** This machine's clock minus that of STS; `undefined` when STS never answered. */
   readonly skewMs?: number | undefined
 }
@@ -91,10 +93,11 @@ export function shorterDuration(error: unknown, seconds: number): number | undef
 }
 
 function explain(code: string, said: string, call: StsCall): { message: string; hint: string } {
-  const { roleArn, region, claims, sourceArn } = call
+  const { roleArn, region, claims, sourceArn, accessKeyId } = call
   const special =
     (claims && explainToken(code, said, roleArn, claims)) ??
-    (sourceArn === undefined ? undefined : explainChain(code, said, roleArn, sourceArn))
+    (sourceArn === undefined ? undefined : explainChain(code, said, roleArn, sourceArn)) ??
+    (accessKeyId === undefined ? undefined : explainKey(code, said, accessKeyId))
   if (special) return special
   const provider = call.providerArn ?? 'the identity provider'
   switch (code) {

@@ -1,6 +1,8 @@
 /**
- * What the codes of STS mean where no SAML assertion is involved: for a token of a workload, for a role that assumes a role.
+ * What the codes of STS mean where no SAML assertion is involved: for a token of a workload, for a role or
+ * a user that assumes a role, for the key of a user.
  */
+import { isUserArn } from './arn.ts'
 
 /** Claims of an OIDC token that a trust policy looks at. */
 export interface TokenClaims {
@@ -44,6 +46,27 @@ export function explainToken(code: string, said: string, roleArn: string, claims
   }
 }
 
+/** Signed with the long-term key of a user; `undefined` for what means the same everywhere. */
+export function explainKey(code: string, said: string, accessKeyId: string): Reason | undefined {
+  switch (code) {
+    case 'InvalidClientTokenId':
+      return {
+        message: `AWS does not know the access key ${accessKeyId}`,
+        hint: 'it may be deleted, inactive, or of another partition (--region); keys that were typed: --password-prompt asks again',
+      }
+    case 'SignatureDoesNotMatch':
+      return {
+        message: `the secret access key is not the one of ${accessKeyId}`,
+        hint: 'keys that were typed: --password-prompt asks again',
+      }
+    case 'AccessDenied':
+    case 'AccessDeniedException':
+      return { message: `AWS denies access to ${accessKeyId}: ${said}`, hint: 'ask who looks after the account' }
+    default:
+      return undefined
+  }
+}
+
 /** AssumeRole signed by the session of another role; `undefined` for what means the same everywhere. */
 export function explainChain(code: string, said: string, roleArn: string, sourceArn: string): Reason | undefined {
   switch (code) {
@@ -51,9 +74,11 @@ export function explainChain(code: string, said: string, roleArn: string, source
     case 'AccessDeniedException':
       return {
         message: `${sourceArn} may not assume ${roleArn}: ${said}`,
-        hint:
-          "the first role's policy must allow sts:AssumeRole on the second, and the second's trust policy must name the first; " +
-          'it may also want an --external-id, and sts:TagSession or sts:SetSourceIdentity for --session-tag and --source-identity',
+        hint: isUserArn(sourceArn)
+          ? "the user's policy must allow sts:AssumeRole on the role, and the role's trust policy must name the user or the account; " +
+            'it may also want a code of the user, --mfa-serial ARN, or an --external-id'
+          : "the first role's policy must allow sts:AssumeRole on the second, and the second's trust policy must name the first; " +
+            'it may also want an --external-id, and sts:TagSession or sts:SetSourceIdentity for --session-tag and --source-identity',
       }
     case 'ExpiredToken':
     case 'ExpiredTokenException':

@@ -15,7 +15,7 @@ import {
 } from './sts-call.ts'
 import { stsFailure } from './sts-errors.ts'
 import type { TokenClaims } from './sts-reasons.ts'
-import type { Credentials, Role } from './types.ts'
+import type { AccessKey, Credentials, Role } from './types.ts'
 
 export { checkDuration } from './sts-call.ts'
 export { isExpiredAssertion } from './sts-errors.ts'
@@ -148,6 +148,34 @@ export async function assumeRole(options: AssumeRole): Promise<Credentials> {
   })
 }
 
+export interface GetSessionToken extends StsOptions {
+  readonly key: AccessKey
+  /** Whose key it is. */
+  readonly userArn: string
+  readonly mfa?: { readonly serial: string; readonly code: string } | undefined
+  /** 900 to 129600; the root user has 3600 at most. */
+  readonly durationSeconds: number
+}
+
+/** GetSessionToken, signed with the keys of a user. Fails as `assumeRoleWithSaml` does. */
+export async function getSessionToken(options: GetSessionToken): Promise<Credentials> {
+  const { key, userArn, mfa, durationSeconds } = options
+  const { GetSessionTokenCommand } = await import('./sts-client.ts')
+  return await assume({
+    ...options,
+    call: { roleArn: userArn, accessKeyId: key.accessKeyId },
+    seconds: durationSeconds,
+    credentials: key,
+    send: (client, DurationSeconds) =>
+      client.send(
+        new GetSessionTokenCommand({
+          DurationSeconds,
+          ...(mfa && { SerialNumber: mfa.serial, TokenCode: mfa.code }),
+        }),
+      ),
+  })
+}
+
 export interface CallerIdentity {
   readonly account: string
   /** `arn:…:sts::ACCOUNT:assumed-role/ROLE/SESSION`. */
@@ -155,8 +183,14 @@ export interface CallerIdentity {
   readonly userId: string
 }
 
-/** GetCallerIdentity: whom AWS takes these credentials for. Needs no permission. Fails like `assumeRoleWithSaml`. */
-export async function callerIdentity(credentials: Credentials, options: StsOptions): Promise<CallerIdentity> {
+/**
+ * GetCallerIdentity: whom AWS takes these credentials for; `roleArn` is of their partition. Needs no permission. Fails like
+ * `assumeRoleWithSaml`.
+ */
+export async function callerIdentity(
+  credentials: AccessKey & Pick<Credentials, 'roleArn'>,
+  options: StsOptions,
+): Promise<CallerIdentity> {
   const target = findTarget(credentials.roleArn, options)
   const { createSts, GetCallerIdentityCommand } = await import('./sts-client.ts')
   let skewMs: number | undefined
@@ -169,6 +203,7 @@ export async function callerIdentity(credentials: Credentials, options: StsOptio
     throw incomplete()
   } catch (error) {
     options.signal?.throwIfAborted()
-    throw stsFailure(error, { ...target, roleArn: credentials.roleArn, skewMs })
+    const { roleArn, accessKeyId } = credentials
+    throw stsFailure(error, { ...target, roleArn, skewMs, ...(!credentials.sessionToken && { accessKeyId }) })
   }
 }

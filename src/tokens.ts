@@ -1,7 +1,7 @@
 /**
  * Credentials as files and the metadata service show them: eleven keys, as the first Cloudtoken wrote them.
  */
-import { accountOf, isRoleArn } from './arn.ts'
+import { accountOf, isRoleArn, isUserArn } from './arn.ts'
 import type { Credentials, Role } from './types.ts'
 
 /** Content of `tokens.json`; the names of the metadata service where it has one. Times as `awsTime` writes them. */
@@ -64,7 +64,7 @@ export function fromTokens(text: string): Credentials | undefined {
   const issued = parseTime(word('LastUpdated'))
   // These end in shells, INI files and headers: no blanks, no line ends, no control characters.
   if (![accessKeyId, secretAccessKey, sessionToken].every(value => /^[!-~]+$/.test(value))) return undefined
-  if (!isRoleArn(roleArn) || !expiration || !issued) return undefined
+  if (!(isRoleArn(roleArn) || isUserArn(roleArn)) || !expiration || !issued) return undefined
   const samlProvider = printable(word('SAMLProvider'))
   const issuer = printable(word('Issuer'))
   const sourceRole = readRole(values['SourceRole'])
@@ -91,7 +91,8 @@ export function revived(credentials: Credentials): Credentials {
 function readRole(value: unknown): Role | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { roleArn, providerArn }: Partial<Record<keyof Role, unknown>> = value
-  const good = typeof roleArn === 'string' && isRoleArn(roleArn) && typeof providerArn === 'string'
+  const good =
+    typeof roleArn === 'string' && (isRoleArn(roleArn) || isUserArn(roleArn)) && typeof providerArn === 'string'
   return good ? { roleArn, providerArn } : undefined
 }
 

@@ -38,6 +38,41 @@ export type Assertion =
   | { readonly kind: 'oidc'; readonly token: string; readonly role?: string }
   | { readonly kind: 'credentials'; readonly credentials: Credentials }
   | RoleCounter
+  | KeySource
+
+/** What signs requests: for good, or with a token for a while. */
+export interface AccessKey {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken?: string
+  /** Of a token, as far as somebody said so. */
+  readonly expiration?: Date
+}
+
+/** Keys of a user, or a session that another program got, for roles to be assumed with. */
+export interface KeySource {
+  readonly kind: 'keys'
+  readonly key: AccessKey
+  /** In words, for messages: `profile base`. */
+  readonly from: string
+  /** Serial number or ARN of the device whose codes go with the key. */
+  readonly mfaSerial?: string | undefined
+  /** Where the key is at home, as far as its source says. */
+  readonly region?: string | undefined
+  /** Roles that the source itself goes through before those of the command line. */
+  readonly roles: readonly SourceRole[]
+  /** A person has typed it: worth keeping once AWS has taken it. */
+  readonly typed?: true
+}
+
+/** A role as a profile of ~/.aws/config describes it. */
+export interface SourceRole {
+  readonly roleArn: string
+  readonly externalId?: string | undefined
+  readonly sessionName?: string | undefined
+  /** Seconds. */
+  readonly duration?: number | undefined
+}
 
 /** Roles to choose from, and credentials for one of them, without STS. Both may be asked for long after the sign-in. */
 export interface RoleCounter {

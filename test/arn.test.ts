@@ -3,6 +3,7 @@ import {
   accountOf,
   isAwsSignIn,
   isRoleArn,
+  isUserArn,
   isSamlProviderArn,
   parseArn,
   partitionOf,
@@ -10,6 +11,7 @@ import {
   providerName,
   regionFor,
   roleName,
+  roleOfSession,
   rolePath,
   signInOrigin,
   stsEndpoint,
@@ -65,12 +67,22 @@ describe('roles and providers', () => {
   test.each([
     'arn:aws:iam::1:role/',
     'arn:aws:iam::1:role/a/',
-    'arn:aws:iam::1:user/a',
     'arn:aws:s3::1:role/a',
     'arn:aws:sts::1:assumed-role/a/b',
   ])('%s is no role', arn => {
     expect(isRoleArn(arn)).toBe(false)
     expect(roleName(arn)).toBe('')
+  })
+
+  test('a user has a name, too, and is no role', () => {
+    for (const [arn, name] of [
+      ['arn:aws:iam::1:user/eng/ada', 'ada'],
+      ['arn:aws:iam::1:root', 'root'],
+    ] as const) {
+      expect([isUserArn(arn), isRoleArn(arn), roleName(arn)]).toEqual([true, false, name])
+    }
+    expect(isUserArn('arn:aws:sts::1:assumed-role/a/b')).toBe(false)
+    expect(roleOfSession('arn:aws-cn:sts::1:assumed-role/a/b@c')).toBe('arn:aws-cn:iam::1:role/a')
   })
 
   test('a provider has no comma in its name', () => {

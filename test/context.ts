@@ -99,6 +99,12 @@ export async function testContext(options: TestContextOptions = {}): Promise<Tes
       remove: name => void files.delete(name),
       pathOf: name => `/state/${name}`,
     },
+    secrets: {
+      read: async name => files.get(name),
+      write: async (name, text) => files.set(name, text).size > 0,
+      remove: name => void files.delete(name),
+      guarded: async () => true,
+    },
     mode,
     signal: new AbortController().signal,
     clock: {

@@ -6,6 +6,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:tes
 import { once } from 'node:events'
 import { createServer } from 'node:https'
 import { isFailure, type Failure } from '../src/errors.ts'
+import { formLogin } from '../src/form-login.ts'
+import { passwordOf, type FormRecipe } from '../src/form-walk.ts'
+import type { HttpRequest } from '../src/http.ts'
 import { openNetwork, type Network } from '../src/http-network.ts'
 import { form } from '../src/provider-form.ts'
 import { testContext, type TestContext, type TestContextOptions } from './context.ts'
@@ -338,4 +341,63 @@ test('a page that wants a client certificate says which option that is', async (
     code: 'client-certificate',
     hint: 'cloudtoken --client-cert FILE --client-key FILE',
   })
+})
+
+describe('the last gate, for steps that a recipe makes up by itself', () => {
+  const leaving: [
+    name: string,
+    request: (secret: string) => Pick<HttpRequest, 'url' | 'body'>,
+    code: string | undefined,
+  ][] = [
+    [
+      'a form to a stranger',
+      secret => ({ url: 'https://evil.test/', body: new URLSearchParams({ a: secret }).toString() }),
+      'foreign-host',
+    ],
+    [
+      'JSON to a stranger',
+      secret => ({ url: 'https://evil.test/', body: JSON.stringify({ a: [secret] }) }),
+      'foreign-host',
+    ],
+    [
+      'an address, even at home',
+      secret => ({ url: `https://idp.corp.test:${port}/?p=${encodeURIComponent(secret)}` }),
+      'insecure',
+    ],
+    [
+      'the password to Duo',
+      secret => ({ url: 'https://api-1.duosecurity.com/', body: `p=${encodeURIComponent(secret)}` }),
+      'foreign-host',
+    ],
+    [
+      'a form at home',
+      secret => ({ url: `https://idp.corp.test:${port}/login`, body: `p=${encodeURIComponent(secret)}` }),
+      undefined,
+    ],
+  ]
+  for (const [name, request, code] of leaving) {
+    test(name, async () => {
+      put('idp.corp.test/start', login('action="/login"'))
+      put('idp.corp.test/login', page('Next', '<p>nothing to do</p>'))
+      const made = await testContext({
+        password,
+        username: 'jane',
+        network,
+        settings: { url: `https://idp.corp.test:${port}/start` },
+      })
+      const entry = (): string => `https://idp.corp.test:${port}/start`
+      let tried = false
+      const careless: FormRecipe = {
+        entry,
+        async answer(walk) {
+          if (tried) return undefined
+          tried = true
+          return await walk.context.http.request({ method: 'POST', ...request(await passwordOf(walk)) })
+        },
+      }
+      const outcome = await formLogin(made.context, careless).catch((error: unknown) => error)
+      expect(failureIn(outcome).code).toBe(code ?? 'page-unknown')
+      expect(strangers).toEqual([])
+    })
+  }
 })

@@ -43,7 +43,7 @@ describe('--ca-file', () => {
       pki.file('bundle.pem'),
       `# Root\r\n${readFileSync(pki.ca, 'utf8').replaceAll('\n', '\r\n')}\nsubject=CN = x\n${jane.pair.cert}`,
     )
-    expect(readAuthorities(pki.file('bundle.pem'), '--ca-file')).toHaveLength(2)
+    expect(readAuthorities(pki.file('bundle.pem'), '--ca-file FILE')).toHaveLength(2)
   })
 
   test('they are trusted beside the others', () => {
@@ -54,12 +54,17 @@ describe('--ca-file', () => {
 
   const wrong: [file: string, make: () => void, message: RegExp, hint: string][] = [
     ['nothing.pem', () => {}, /^there is no file /, '--ca-file FILE'],
-    ['empty.pem', () => writeFileSync(pki.file('empty.pem'), ''), /has no certificate in it$/, '--ca-file wants PEM'],
+    [
+      'empty.pem',
+      () => writeFileSync(pki.file('empty.pem'), ''),
+      /has no certificate in it$/,
+      '--ca-file FILE wants PEM',
+    ],
     [
       'broken.pem',
       () => writeFileSync(pki.file('broken.pem'), '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'),
       /cannot be read as a certificate$/,
-      '--ca-file wants PEM',
+      '--ca-file FILE wants PEM',
     ],
     ['ca.p7b', () => {}, /is a PKCS#7 container$/, 'openssl pkcs7 -print_certs -in '],
     ['der.p7b', () => {}, /cannot be read as a certificate$/, 'openssl pkcs7 -print_certs -in '],
@@ -69,7 +74,7 @@ describe('--ca-file', () => {
   for (const [file, make, message, hint] of wrong) {
     test(file, async () => {
       make()
-      const failed = await failureOf(() => readAuthorities(pki.file(file), '--ca-file'))
+      const failed = await failureOf(() => readAuthorities(pki.file(file), '--ca-file FILE'))
       expect(failed.kind).toBe('config')
       expect(failed.message).toMatch(message)
       expect(failed.hint ?? '').toContain(hint)
@@ -121,7 +126,7 @@ describe('--client-cert', () => {
 
   const wrong: [name: string, cert: string, key: string | undefined, message: RegExp, hint: string][] = [
     ['no key at all', jane.cert, undefined, /has no private key in it$/, '--client-key FILE'],
-    ['a certificate as the key', jane.cert, pki.ca, /has no private key in it$/, '--client-key wants PEM'],
+    ['a certificate as the key', jane.cert, pki.ca, /has no private key in it$/, '--client-key FILE wants PEM'],
     ['the key of another', jane.cert, other.key, /is not the one of the certificate in/, '--client-cert FILE'],
     ['out of date', late.cert, late.key, /^the client certificate .* ended on \d{4}-\d\d-\d\d$/, 'get a new one'],
     ['PKCS#12', pki.file('jane.p12'), undefined, /cannot be read as a certificate$/, '-out client.pem'],

@@ -122,6 +122,8 @@ describe('metadata: of config.yaml', () => {
         'placement/availability-zone': 'eu-west-1c',
         mac: '02:aa:bb:cc:dd:ee',
         'public-ipv4': '198.51.100.7',
+        'security-groups': 'web',
+        'ramdisk-id': 'ari-12345678',
         'network/interfaces/macs/{mac}/owner-id': '999999999999',
       }),
     })
@@ -131,6 +133,8 @@ describe('metadata: of config.yaml', () => {
     })
     const card = `${root}/network/interfaces/macs/02:aa:bb:cc:dd:ee`
     expect(await read(other, `${root}/network/interfaces/macs/`)).toBe('02:aa:bb:cc:dd:ee/')
+    expect(await documentOf(other)).toMatchObject({ ramdiskId: 'ari-12345678' })
+    expect(await read(other, `${card}/security-groups`)).toBe('web')
     expect(await read(other, `${card}/owner-id`)).toBe('999999999999')
     expect(await read(other, `${card}/subnet-ipv4-cidr-block`)).toBe('10.1.16.0/20')
     expect(await read(other, `${card}/vpc-ipv4-cidr-blocks`)).toBe('10.1.0.0/16')
@@ -200,7 +204,12 @@ describe('metadata: of config.yaml', () => {
 
   test('a value cannot be a folder as well; user data has a limit; an address is one', async () => {
     expect(() => values({ placement: 'x', 'placement/region': 'y' })).toThrow('cannot both have a value')
-    for (const bad of [{ 'user-data': 'x'.repeat(16_385) }, { 'local-ipv4': '10.1' }]) {
+    for (const bad of [
+      { 'user-data': 'x'.repeat(16_385) },
+      { 'local-ipv4': '10.1' },
+      { mac: '../x' },
+      { 'public-ipv4': '1/2' },
+    ]) {
       expect(await start({ values: values(bad) }).catch((error: Error) => error)).toMatchObject({ kind: 'config' })
     }
   })

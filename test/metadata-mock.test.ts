@@ -154,6 +154,11 @@ describe('a configuration of amazon-ec2-metadata-mock', () => {
       'unknown value metadata.values.ami-ld, and no path for it',
       'did you mean ami-id?',
     ],
+    [
+      { metadata: { values: { constructor: 'x' } } },
+      'unknown value metadata.values.constructor, and no path for it',
+      undefined,
+    ],
     [{ metadata: { values: [] } }, 'metadata.values is no object', undefined],
     [{ metadata: { paths: { x: '/2020-01-01/y' } } }, 'metadata.paths.x does not begin with /latest/', undefined],
     [{ userdata: { values: { userdata: 'not base64!' } } }, 'userdata is not base64', undefined],

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import process from 'node:process'
-import { codeFor } from '../src/mfa-code.ts'
+import { codeFor, hasCode } from '../src/mfa-code.ts'
 import { awaitApproval } from '../src/mfa-push.ts'
 import { splitWords } from '../src/words.ts'
 import { testContext } from './context.ts'
@@ -16,6 +16,12 @@ test('a code from the command line is handed out once, then the person is asked'
   expect(await codeFor(context, question)).toBe('111111')
   expect(await codeFor(context, question)).toBe('222222')
   expect(asked).toHaveLength(1)
+})
+
+test('in a renewal the code of the command line is an old one', async () => {
+  const { context } = await testContext({ settings: { mfaCode: '111111' }, mode: 'refresh' })
+  expect(hasCode(context)).toBe(false)
+  expect(await failed(codeFor(context, question))).toMatchObject({ kind: 'person' })
 })
 
 test('a command is run as it stands: words and quotes, no shell', async () => {

@@ -27,6 +27,9 @@ test('every name finds the provider of that name', async () => {
     'form',
     'identity-center',
     'web-identity',
+    'keys',
+    'profile',
+    'environment',
     'saml-response',
   ])
 })
@@ -39,7 +42,7 @@ test('some have another name', async () => {
 test('a browser can take over wherever there is a page', async () => {
   const providers = await Promise.all(providerNames().map(findProvider))
   const without = providers.filter(({ entry, inBrowser }) => entry === undefined && !inBrowser).map(({ name }) => name)
-  expect(without).toEqual(['onelogin', 'shell', 'web-identity', 'saml-response'])
+  expect(without).toEqual(['onelogin', 'shell', 'web-identity', 'keys', 'profile', 'environment', 'saml-response'])
 })
 
 test('another name is a fault of the configuration', async () => {

@@ -11,7 +11,7 @@ import process from 'node:process'
 import pkg from '../package.json' with { type: 'json' }
 import { checkSignature, signAdHoc } from '../scripts/macho.ts'
 import { manualPage } from '../scripts/manual.ts'
-import { zip } from '../scripts/release-files.ts'
+import { tar, zip } from '../scripts/release-files.ts'
 import { readKey, signatureOf } from '../scripts/release-sign.ts'
 import { billOfMaterials, lockedPackages, provenance } from '../scripts/release-statements.ts'
 import { which } from '../scripts/tools.ts'
@@ -149,6 +149,16 @@ test.skipIf(which('python3') === undefined)('the zip archive is one that others 
   const code = `import zipfile,sys; z=zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; print(z.namelist(), z.infolist()[0].date_time); sys.stdout.flush(); sys.stdout.buffer.write(z.read('cloudtoken.exe'))`
   const { stdout, stderr } = spawnSync('python3', ['-c', code, file], { encoding: 'utf8' })
   expect([stderr, stdout]).toEqual(['', `['cloudtoken.exe'] (1980, 1, 1, 0, 0, 0)\n${bytes.toString()}`])
+})
+
+test.skipIf(which('python3') === undefined)('so is the tar archive', () => {
+  const files = { one: 'x'.repeat(512), 'devcontainer-feature.json': '{}', empty: '' }
+  const file = join(folder, 'a.tar')
+  writeFileSync(file, tar(files))
+  const code = `import json,tarfile,sys; t=tarfile.open(sys.argv[1]); print(json.dumps({m.name: t.extractfile(m).read().decode() for m in t})); print([m.mode for m in t])`
+  const { stdout, stderr } = spawnSync('python3', ['-c', code, file], { encoding: 'utf8' })
+  const [texts = '', modes] = stdout.trim().split('\n')
+  expect([stderr, JSON.parse(texts), modes]).toEqual(['', files, '[493, 493, 493]'])
 })
 
 test('a secret key of minisign signs; a locked one is refused', () => {

@@ -1,6 +1,6 @@
 /** One login over time, against the demo's identity provider and STS. */
 import { afterEach, beforeEach, expect, test } from 'bun:test'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startDemoIdp, type DemoIdp } from '../scripts/demo-idp.ts'
@@ -11,6 +11,7 @@ import { openSession, type Session } from '../src/session.ts'
 import type { Credentials } from '../src/types.ts'
 import { testContext } from './context.ts'
 import { assumed, startFakeSts, stsError } from './fake-sts.ts'
+import { cookieValues, machineVault } from './sealed.ts'
 
 const role = 'arn:aws:iam::123456789012:role/Admin'
 const people = { jane: { password: 'correct horse', roles: [role] } }
@@ -37,12 +38,7 @@ async function open(sts: string, { now = Date.now, url = idp.url } = {}): Promis
     plan: { preAuth: [], auth: [], provider: 'simplesamlphp', guess: undefined, exporters: [] },
     plugins: openPlugins({ paths, env, ask, log, debug: false, timeoutSeconds: 60 }),
     config: { aliases: {} },
-    keyring: {
-      read: async () => undefined,
-      write: async () => false,
-      remove: async () => true,
-      available: async () => false,
-    },
+    ...machineVault(home, settings, log),
     clock: { now, elapsed: now, sleep: async () => {}, random: () => 0 },
   })
 }
@@ -91,8 +87,7 @@ test('C09 each identity provider has a jar of its own', async () => {
     await takeRole(await open(sts.origin))
     await takeRole(await open(sts.origin, { url: other.url }))
     const folder = join(home, 'identities')
-    const jars = readdirSync(folder).map(name => readFileSync(join(folder, name, 'cookies.json'), 'utf8'))
-    const values = jars.map(jar => JSON.parse(jar).cookies.map(({ value }: { value: string }) => value) as string[])
+    const values = await Promise.all(readdirSync(folder).map(name => cookieValues(home, join(folder, name))))
     expect(values.map(list => list.length > 0)).toEqual([true, true])
     expect(values[0]?.filter(value => values[1]?.includes(value))).toEqual([])
     // Ending one leaves the other as it is.

@@ -72,7 +72,8 @@ const value = fc.oneof(
   fc.string({ unit: 'binary-ascii' }).map(text => text.replaceAll('\0', '')),
   fc.base64String(),
 )
-const many = fc.array(value, { minLength: 150, maxLength: 250 }).map(values => [...nasty, ...values])
+/** Ten of them are ten thousand values. */
+const many = fc.array(value, { minLength: 1000, maxLength: 1100 }).map(values => [...nasty, ...values])
 const env = { PATH: process.env['PATH'], HOME: '/nowhere', LC_ALL: 'C.UTF-8' }
 
 /** Runs `program` on a file of assignments; answers with the variables that a child of that shell then sees. */
@@ -134,10 +135,10 @@ describe('every value survives the shell itself', () => {
             const wanted = Object.entries(entries).filter(([, text]) => shell !== 'powershell' || text !== '')
             for (const [key, text] of wanted) expect(found.get(key)).toBe(text)
           }),
-          { numRuns: 4 },
+          { numRuns: 10 },
         )
       },
-      30_000,
+      120_000,
     )
 
     test(`${name}: unset takes a variable out`, async () => {
@@ -171,10 +172,10 @@ test.skipIf(node === null)(
         rmSync(folder, { recursive: true })
         expect(JSON.parse(stdout)).toEqual(entries)
       }),
-      { numRuns: 3 },
+      { numRuns: 10 },
     )
   },
-  30_000,
+  120_000,
 )
 
 // Where no PowerShell is at hand: its grammar of literals and of `+`, in a few lines.
@@ -191,6 +192,6 @@ test('powershell: one line of printable ASCII that adds up to the value', () => 
       )
       expect(parts.join('')).toBe(text)
     }),
-    { numRuns: 500 },
+    { numRuns: 10_000 },
   )
 })

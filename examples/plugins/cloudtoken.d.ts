@@ -130,6 +130,12 @@ export interface ProviderContext extends PluginContext {
   /** From a file, a variable, the keyring, or the person. `refused`: the last one was wrong. */
   password(options?: { refused?: boolean }): Promise<string>
   readonly http: Http
+  /** Small files that are sealed as --secret-store says; `write` answers false where nothing may be kept. */
+  readonly secrets: {
+    read(name: string): Promise<string | undefined>
+    write(name: string, text: string): Promise<boolean>
+    remove(name: string): void
+  }
 }
 
 export interface ExporterContext extends PluginContext, Surroundings {

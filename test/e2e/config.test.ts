@@ -135,6 +135,7 @@ describe('init', () => {
     const home = mkdtempSync(join(place.home, 'home-'))
     const first = await place.run(['--init'], { env: { ...quiet, HOME: home } })
     const folder = join(home, '.config/cloudtoken')
+    expect(first.stderr).toEndWith('will be kept encrypted, with a key of this machine and user\n')
     expect(first.stdout.split('\n')).toEqual([
       `Creating ${folder} directory.`,
       `Populating ${folder} with skeleton configuration files.`,

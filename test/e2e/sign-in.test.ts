@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { cookieValues } from '../sealed.ts'
 import { makePlace, password, roles, type Place } from './cli.ts'
 
 let place: Place
@@ -216,10 +217,7 @@ describe('what goes wrong has a message, a hint and an exit code', () => {
     const tokens = JSON.parse(readFileSync(join(own.HOME, '.config/cloudtoken/tokens.json'), 'utf8'))
     const state = join(own.HOME, '.local/state/cloudtoken/identities')
     const [identity = ''] = readdirSync(state)
-    const kept: { cookies: { value: string }[] } = JSON.parse(
-      readFileSync(join(state, identity, 'cookies.json'), 'utf8'),
-    )
-    const cookies = kept.cookies.map(({ value }) => value)
+    const cookies = await cookieValues(join(state, '..'), join(state, identity))
     expect(cookies).not.toEqual([])
     expect(stderr).toContain('credentials')
     // The beginning of a response, in base64.

@@ -37,6 +37,8 @@ const set = async (): Promise<Record<string, string>> =>
 const tokens = (): Record<string, string> =>
   JSON.parse(readFileSync(join(home, '.config/cloudtoken/tokens.json'), 'utf8'))
 
+const patience = 30_000
+
 describe('simulate', () => {
   test('a spot interruption: notice, time, life cycle; off takes all of it back', async () => {
     const before = await text('meta-data')
@@ -124,25 +126,29 @@ describe('simulate', () => {
     expect((await contained())['Expiration']).toBe(real['Expiration'] ?? '')
   })
 
-  test('slow and error, for a time, for tokens too; status says both', async () => {
-    await ask('slow', '400')
-    const begin = performance.now()
-    expect((await get('meta-data/profile')).status).toBe(200)
-    expect(performance.now() - begin).toBeGreaterThanOrEqual(390)
-    await ask('off', 'slow')
-    await ask('error', '503', 'for', '3')
-    const { stdout } = await place.run(['status'], { env: { HOME: home } })
-    expect(stdout).toMatch(/^simulated: {4}every answer 503, until .*$/m)
-    const failed = await get('meta-data/profile')
-    expect([failed.status, await failed.text()]).toEqual([503, expect.stringContaining('503 - Service Unavailable')])
-    const put = { method: 'PUT', headers: { 'x-aws-ec2-metadata-token-ttl-seconds': '60' } }
-    expect((await fetch(`${base}/latest/api/token`, put)).status).toBe(503)
-    // Who may not ask is refused all the same.
-    expect((await fetch(`${base}/latest/`, { headers: { origin: 'http://x' } })).status).toBe(403)
-    await Bun.sleep(3000)
-    expect((await get('meta-data/profile')).status).toBe(200)
-    expect((await ask()).stdout).toBe('nothing is simulated\n')
-  })
+  test(
+    'slow and error, for a time, for tokens too; status says both',
+    async () => {
+      await ask('slow', '400')
+      const begin = performance.now()
+      expect((await get('meta-data/profile')).status).toBe(200)
+      expect(performance.now() - begin).toBeGreaterThanOrEqual(390)
+      await ask('off', 'slow')
+      await ask('error', '503', 'for', '3')
+      const { stdout } = await place.run(['status'], { env: { HOME: home } })
+      expect(stdout).toMatch(/^simulated: {4}every answer 503, until .*$/m)
+      const failed = await get('meta-data/profile')
+      expect([failed.status, await failed.text()]).toEqual([503, expect.stringContaining('503 - Service Unavailable')])
+      const put = { method: 'PUT', headers: { 'x-aws-ec2-metadata-token-ttl-seconds': '60' } }
+      expect((await fetch(`${base}/latest/api/token`, put)).status).toBe(503)
+      // Who may not ask is refused all the same.
+      expect((await fetch(`${base}/latest/`, { headers: { origin: 'http://x' } })).status).toBe(403)
+      await Bun.sleep(3000)
+      expect((await get('meta-data/profile')).status).toBe(200)
+      expect((await ask()).stdout).toBe('nothing is simulated\n')
+    },
+    patience,
+  )
 
   test('words that are wrong are exit code 2, without a daemon as well; no daemon is 3', async () => {
     const nobody = { env: { HOME: mkdtempSync(join(place.home, 'n-')) } }
@@ -153,28 +159,33 @@ describe('simulate', () => {
     expect((await place.run(['simulate', 'rebalance'], nobody)).code).toBe(3)
   })
 
-  test('a simulation ends with its daemon; a file of amazon-ec2-metadata-mock begins some', async () => {
-    await ask('rebalance')
-    running.child.kill('SIGTERM')
-    await running.done
-    const file = join(home, 'aemm.json')
-    writeFileSync(
-      file,
-      JSON.stringify({
-        metadata: { values: { 'instance-type': 'm5.large' } },
-        spot: { action: 'stop' },
-        'mock-delay-sec': 2,
-      }),
-    )
-    mkdirSync(join(home, '.config/cloudtoken'), { recursive: true })
-    writeFileSync(join(home, '.config/cloudtoken/config.yaml'), 'metadata:\n  tags/instance/Name: from config\n')
-    base = await start(['--metadata-config', file])
-    expect(await text('meta-data/instance-type')).toBe('m5.large')
-    expect(await text('meta-data/tags/instance/Name')).toBe('from config')
-    expect((await get('meta-data/events/recommendations/rebalance')).status).toBe(404)
-    expect((await get('meta-data/spot/instance-action')).status).toBe(404)
-    for (let turn = 0; turn < 50 && !(await get('meta-data/spot/instance-action')).ok; turn += 1) await Bun.sleep(100)
-    expect(JSON.parse(await text('meta-data/spot/instance-action'))['action']).toBe('stop')
-    expect((await set())['AccessKeyId']).toBe(tokens()['AccessKeyId'])
-  })
+  test(
+    'a simulation ends with its daemon; a file of amazon-ec2-metadata-mock begins some',
+    async () => {
+      await ask('maintenance')
+      running.child.kill('SIGTERM')
+      await running.done
+      const file = join(home, 'aemm.json')
+      writeFileSync(
+        file,
+        JSON.stringify({
+          metadata: { values: { 'instance-type': 'm5.large' } },
+          spot: { action: 'stop' },
+          'mock-delay-sec': 2,
+        }),
+      )
+      mkdirSync(join(home, '.config/cloudtoken'), { recursive: true })
+      writeFileSync(join(home, '.config/cloudtoken/config.yaml'), 'metadata:\n  tags/instance/Name: from config\n')
+      base = await start(['--metadata-config', file])
+      expect(await text('meta-data/instance-type')).toBe('m5.large')
+      expect(await text('meta-data/tags/instance/Name')).toBe('from config')
+      expect(await text('meta-data/events/maintenance/scheduled')).toBe('[]')
+      expect((await get('meta-data/events/recommendations/rebalance')).status).toBe(200)
+      expect((await get('meta-data/spot/instance-action')).status).toBe(404)
+      for (let turn = 0; turn < 50 && !(await get('meta-data/spot/instance-action')).ok; turn += 1) await Bun.sleep(100)
+      expect(JSON.parse(await text('meta-data/spot/instance-action'))['action']).toBe('stop')
+      expect((await set())['AccessKeyId']).toBe(tokens()['AccessKeyId'])
+    },
+    patience,
+  )
 })

@@ -57,7 +57,7 @@ async function run(script: string, place: string): Promise<string[]> {
   const program = join(folder, 'build/ec2-metadata-mock')
   writeFileSync(
     program,
-    `#!/bin/sh\nexec '${process.execPath}' '${join(import.meta.dirname, 'aemm-shim.ts')}' '${defaults}' "$@"\n`,
+    `#!/bin/sh\nexec '${process.execPath}' '${join(import.meta.dirname, 'aemm-child.ts')}' '${defaults}' "$@"\n`,
   )
   chmodSync(program, 0o755)
   chmodSync(join(cases, 'cmd', `${script}-test`), 0o755)

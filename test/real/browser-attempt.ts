@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { browserLogin } from '../../src/browser-login.ts'
 import { folderStore } from '../../src/store.ts'
+import { sealedStore } from '../../src/vault.ts'
 import { testContext, type TestContext, type TestContextOptions } from '../context.ts'
+import { machineVault } from '../sealed.ts'
 import { wrapChromium } from './chromium.ts'
 
 interface AttemptOptions extends TestContextOptions {
@@ -44,7 +46,11 @@ export function browserAttempt(
         silentMs: 20_000,
         lockMs: 10_000,
       }
-      const context = { ...made.context, store: folderStore(state), ...(signal && { signal }) }
+      const { settings: all, log, ask } = made.context
+      const { vault } = machineVault(join(folder, 'vault'), { ...all, skipKeyring: true }, log)
+      const store = folderStore(state)
+      const secrets = sealedStore(store, vault, () => ask)
+      const context = { ...made.context, store, secrets, ...(signal && { signal }) }
       return { made, outcome: await signIn(context, new URL(url), machine).catch((error: unknown) => error) }
     },
   }

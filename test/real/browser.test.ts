@@ -1,7 +1,7 @@
 /** Signing in through a browser: Chromium itself, driven by its person, at SimpleSAMLphp and at pages that go wrong. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../../scripts/demo-http.ts'
@@ -132,7 +132,9 @@ describe.skipIf(!here)('pages', () => {
     await attempt.go(refresh)
     await attempt.go(refresh)
     expect(seen).toEqual([undefined, 'a=1; b=2'])
-    expect(statSync(join(folder, 'state', 'browser-cookies.json')).mode & 0o777).toBe(0o600)
+    const kept = join(folder, 'state', 'browser-cookies.json.sealed')
+    expect(statSync(kept).mode & 0o777).toBe(0o600)
+    expect(readFileSync(kept, 'utf8')).toStartWith('{"key":"machine","sealed":"')
   })
 
   test('an identity provider that is down, answers with errors, or sends half a response, is no session that ended', async () => {

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import process from 'node:process'
+import { firstLine, openNamespace } from './namespace.ts'
 import { present } from './present.ts'
 
 const able = process.geteuid?.() === 0 && spawnSync('unshare', ['-n', '-m', 'true']).status === 0
@@ -16,22 +17,11 @@ const role = '/latest/meta-data/iam/security-credentials/Read-Only-Role'
 let namespace: ChildProcess
 let started: ChildProcess[]
 
-async function firstLine(source: ChildProcess): Promise<string> {
-  let text = ''
-  for await (const chunk of source.stdout ?? []) {
-    text += String(chunk)
-    if (text.includes('\n')) break
-  }
-  return text.trim()
-}
-
 beforeEach(async () => {
   if (!able) return
   started = []
   // Records of addresses are kept under /run.
-  const script = 'mount -t tmpfs none /run && ip link set lo up && echo up && exec sleep 60'
-  namespace = spawn('unshare', ['-n', '-m', 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] })
-  expect(await firstLine(namespace)).toBe('up')
+  namespace = await openNamespace(['-n', '-m'], 'mount -t tmpfs none /run && ip link set lo up')
 })
 
 afterEach(() => {

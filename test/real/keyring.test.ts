@@ -3,12 +3,13 @@
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import type { ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import { createKeyring } from '../../src/keyring.ts'
 import { run, start } from '../../src/run.ts'
+import { makePlace, password, roles, type Result } from '../e2e/cli.ts'
 
 // Many short processes, on a machine that may be busy.
 setDefaultTimeout(30_000)
@@ -98,6 +99,32 @@ describe.skipIf(missing.length > 0)(
       for (const account of ['-x', '--help', 'CORP\\bob', 'böb@example.com', "o'neil"]) {
         expect(await keyring.write('cloudtoken', account, `of ${account}`)).toBe(true)
         expect(await keyring.read('cloudtoken', account)).toBe(`of ${account}`)
+      }
+    })
+
+    test('cloudtoken keeps its key there and the password, reads both, and takes them away with logout', async () => {
+      const place = await makePlace()
+      const bus = { DBUS_SESSION_BUS_ADDRESS: env['DBUS_SESSION_BUS_ADDRESS'] ?? '', XDG_RUNTIME_DIR: home }
+      const signIn = (more: Record<string, string>, ...words: string[]): Promise<Result> =>
+        place.run(['--role', roles[0] ?? '', ...words], { env: { ...bus, ...more } })
+      try {
+        const first = await signIn({ CLOUDTOKEN_PASSWORD: password }, '--debug')
+        expect([first.code, first.stderr]).toEqual([0, expect.stringContaining('with a key in the OS keyring\n')])
+        const key = await keyring.read('cloudtoken', 'key of the secret store')
+        expect(key).toMatch(/^[\w+/]{43}=$/)
+        expect((await signIn({})).code).toBe(0)
+        expect(place.idp.passwords()).toBe(1)
+        const state = path.join(place.home, '.local/state/cloudtoken')
+        const kept = readdirSync(state, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile())
+        expect(kept.some(({ name }) => name === 'cookies.json.sealed')).toBe(true)
+        for (const { parentPath, name } of kept)
+          expect(readFileSync(path.join(parentPath, name), 'latin1')).not.toContain(key ?? '')
+        // The same files where the keyring is not: nobody is signed in.
+        expect((await place.run(['--role', roles[0] ?? ''])).code).toBe(11)
+        await place.run(['logout'], { env: bus })
+        expect(await keyring.read('cloudtoken', 'key of the secret store')).toBeUndefined()
+      } finally {
+        await place.stop()
       }
     })
 

@@ -17,6 +17,7 @@ import os from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import { sudoCommand } from '../../src/privilege-sudo.ts'
+import { openNamespace } from './namespace.ts'
 
 const able = process.geteuid?.() === 0 && spawnSync('unshare', ['-n', 'true']).status === 0
 const child = path.join(import.meta.dirname, 'linklocal-child.ts')
@@ -28,23 +29,13 @@ let namespace: ChildProcess
 let started: ChildProcess[]
 let strays: number[]
 
-async function firstLine(source: ChildProcess): Promise<string> {
-  let text = ''
-  for await (const chunk of source.stdout ?? []) {
-    text += String(chunk)
-    if (text.includes('\n')) break
-  }
-  return text.trim()
-}
-
 beforeEach(async () => {
   top = mkdtempSync(path.join(os.tmpdir(), 'linklocal-'))
   chmodSync(top, 0o755)
   folder = path.join(top, 'run')
   started = []
   strays = []
-  namespace = spawn('unshare', ['-n', 'sh', '-c', 'ip link set lo up && echo up && exec sleep 60'])
-  expect(await firstLine(namespace)).toBe('up')
+  namespace = await openNamespace(['-n'], 'ip link set lo up')
 })
 
 afterEach(() => {

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { parse } from 'yaml'
 import { goTool, python, type ComponentName } from '../../scripts/components.ts'
+import { packagedUnit } from '../../scripts/release-packages.ts'
 import { root, shell } from '../../scripts/tools.ts'
 import { madeManifests, published } from '../manifests.ts'
 import { present } from './present.ts'
@@ -119,13 +120,12 @@ test.skipIf(!here.get('hadolint'))('hadolint approves of the Dockerfile', async 
 })
 
 test.skipIf(!here.get('systemd'))('systemd takes the unit of the packages', async () => {
-  const text = readFileSync(join(root, 'packaging', 'cloudtoken.service'), 'utf8')
   const unit = join(folder, 'cloudtoken.service')
   const verify = ['--user', '--man=no', 'verify', unit]
   // It looks for the program, which is not installed here.
-  writeFileSync(unit, text.replace('/usr/bin/cloudtoken', process.execPath))
+  writeFileSync(unit, packagedUnit.replace('/usr/bin/cloudtoken', process.execPath))
   expect(await approves('systemd-analyze', ...verify)).toBe('')
-  writeFileSync(unit, text.replace('Restart=on-failure', 'Restart=never'))
+  writeFileSync(unit, packagedUnit.replace('Restart=on-failure', 'Restart=never'))
   expect((await shell('systemd-analyze', verify, quietly)).output).toContain('never')
 })
 

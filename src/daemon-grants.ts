@@ -1,0 +1,87 @@
+/**
+ * Tokens for one client each, with sessions of their own that may do less than the role: for an IDE, a container, an agent.
+ */
+import type { Less } from './chain.ts'
+import { readObject } from './control.ts'
+import { serveOther, type ContainerEndpoint } from './daemon-container.ts'
+import { timeOf, type DaemonSession, type Served } from './daemon.ts'
+import { failure } from './errors.ts'
+
+/** JSON. */
+export interface GrantOrder extends Less {
+  /** Absent: the role that is served. */
+  readonly role?: string | undefined
+  /** Seconds until the token is good for nothing; absent: until the daemon ends. */
+  readonly ttl?: number | undefined
+}
+
+/** What `grant --json` prints. */
+export interface Granted {
+  readonly role: string
+  readonly uri: string
+  readonly file: string
+  readonly until: string | null
+  /** Is there a policy beside that of the role? */
+  readonly narrowed: boolean
+}
+
+export interface Grants {
+  grant(order: GrantOrder): Promise<Granted>
+  /** Those whose time has not come. */
+  status(): readonly Granted[]
+}
+
+interface GrantsOptions extends Pick<Served, 'settings' | 'clock' | 'log'> {
+  readonly session: Pick<DaemonSession, 'take' | 'renew' | 'lastSignIn'>
+  readonly endpoint: Pick<ContainerEndpoint, 'grant'>
+  /** ARN of the role that is served. */
+  current(): string | null
+  readonly signal: AbortSignal
+}
+
+export function createGrants(options: GrantsOptions): Grants {
+  const { session, endpoint, clock, log, signal } = options
+  const granted = new Set<Granted>()
+  return {
+    async grant({ role: wish = options.current() ?? undefined, ttl, ...less }) {
+      if (wish === undefined) throw failure('person', 'the daemon waits for its first sign-in', { hint: 'cloudtoken' })
+      const { role, credentials } = await session.take(wish, signal, less)
+      const handed = endpoint.grant(credentials.roleArn)
+      const until = ttl === undefined ? null : timeOf(new Date(clock.now() + ttl * 1000))
+      const narrowed = Object.keys(less.scope).length > 0
+      const result: Granted = { role: credentials.roleArn, uri: handed.uri, file: handed.file, until, narrowed }
+      granted.add(result)
+      const ending = new AbortController()
+      const end = (): void => ending.abort()
+      signal.addEventListener('abort', end, { once: true })
+      if (ttl !== undefined) void clock.sleep(ttl * 1000, ending.signal).then(end)
+      const own = {
+        renew: (_: unknown, at: AbortSignal) => session.renew(role, at, less),
+        lastSignIn: session.lastSignIn,
+      }
+      void serveOther(credentials, own, handed, options, ending.signal).finally(() => {
+        handed.revoke()
+        granted.delete(result)
+        signal.removeEventListener('abort', end)
+        log.info(`the token for ${credentials.roleArn} has ended`)
+      })
+      return result
+    },
+    status: () => [...granted],
+  }
+}
+
+/** What arrived over the control socket. */
+export function readGrantOrder(text: string | undefined): GrantOrder {
+  const { role, ttl, scope, seconds } = readObject(text ?? '')
+  const { policy, policyArns } = readObject(JSON.stringify(scope ?? {}))
+  return {
+    ...(typeof role === 'string' && { role }),
+    ...(typeof ttl === 'number' && { ttl }),
+    ...(typeof seconds === 'number' && { seconds }),
+    scope: {
+      ...(typeof policy === 'string' && { policy }),
+      ...(Array.isArray(policyArns) && { policyArns: policyArns.map(String) }),
+    },
+  }
+}

@@ -1,0 +1,103 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'bun:test'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { freePort } from '../../scripts/demo-http.ts'
+import { makePlace, password, roles, type Place, type Result, type Running } from './cli.ts'
+
+let place: Place
+let home: string
+let daemon: Running | undefined
+beforeAll(async () => {
+  place = await makePlace()
+})
+afterAll(() => place.stop())
+beforeEach(() => {
+  home = mkdtempSync(join(place.home, 'h-'))
+})
+afterEach(async () => {
+  daemon?.child.kill('SIGKILL')
+  await daemon?.done
+  daemon = undefined
+})
+
+const signIn = (env: Record<string, string> = {}, ...words: string[]): Promise<Result> =>
+  place.run(['--role', roles[0] ?? '', ...words], { env: { HOME: home, ...env } })
+const state = (): string => join(home, '.local/state/cloudtoken')
+const files = (): string[] =>
+  existsSync(state())
+    ? readdirSync(state(), { recursive: true, withFileTypes: true })
+        .filter(entry => entry.isFile())
+        .map(entry => join(entry.parentPath, entry.name))
+    : []
+const named = (pattern: RegExp): string[] => files().filter(file => pattern.test(file))
+
+test('without a keyring: the session is sealed for this machine, the password nowhere', async () => {
+  expect((await signIn({ CLOUDTOKEN_PASSWORD: password })).code).toBe(0)
+  expect([named(/cookies\.json$/), named(/password/)]).toEqual([[], []])
+  const [jar = ''] = named(/cookies\.json\.sealed$/)
+  expect(Object.keys(JSON.parse(readFileSync(jar, 'utf8')))).toEqual(['key', 'sealed'])
+  for (const file of files()) expect(statSync(file).mode & 0o077).toBe(0)
+  const again = await signIn({}, '--debug')
+  expect([again.code, again.stderr]).toEqual([
+    0,
+    expect.stringContaining('debug: secrets are kept encrypted, with a key of this machine and user\n'),
+  ])
+  await place.run(['logout'], { env: { HOME: home } })
+  expect([named(/sealed|secrets/), (await signIn()).code]).toEqual([[], 11])
+})
+
+test('a passphrase: without it there is no session, a wrong one is said, and it is in no file', async () => {
+  const env = { CLOUDTOKEN_SECRET_STORE: 'passphrase', CLOUDTOKEN_SECRET_PASSPHRASE: 'correct horse battery' }
+  const first = await signIn({ ...env, CLOUDTOKEN_PASSWORD: password })
+  expect([first.code, first.stderr]).toEqual([0, expect.not.stringContaining('correct horse')])
+  expect((await signIn(env)).code).toBe(0)
+  const wrong = await signIn({ ...env, CLOUDTOKEN_SECRET_PASSPHRASE: 'wrong' })
+  expect([wrong.code, wrong.stderr]).toEqual([20, expect.stringContaining('does not open with the passphrase')])
+  const alone = await signIn({ CLOUDTOKEN_SECRET_STORE: 'passphrase' })
+  expect(alone.code).toBe(11)
+  for (const file of files()) expect(readFileSync(file, 'latin1')).not.toContain('correct horse')
+}, 30_000)
+
+test('none: nothing stays, and the next run starts anew', async () => {
+  const env = { CLOUDTOKEN_SECRET_STORE: 'none' }
+  await signIn({ CLOUDTOKEN_PASSWORD: password })
+  expect(named(/cookies/)).toHaveLength(1)
+  expect((await signIn({ ...env, CLOUDTOKEN_PASSWORD: password })).code).toBe(0)
+  expect([named(/cookies/), (await signIn(env)).code]).toEqual([[], 11])
+})
+
+test('the command that a child of ours is sees no passphrase', async () => {
+  const env = { CLOUDTOKEN_SECRET_STORE: 'passphrase', CLOUDTOKEN_SECRET_PASSPHRASE: 'correct horse battery' }
+  const { stdout } = await place.run(['exec', '--role', roles[0] ?? '', '--', 'env'], {
+    env: { HOME: home, CLOUDTOKEN_PASSWORD: password, ...env },
+  })
+  expect(stdout).toContain('AWS_ACCESS_KEY_ID=')
+  expect(stdout).not.toContain('correct horse')
+}, 30_000)
+
+test.each([[[]], [['--background']]])(
+  'the daemon renews with what it unlocked, and status says where: %j',
+  async mode => {
+    const listen = `127.0.0.1:${await freePort()}`
+    const env = {
+      HOME: home,
+      CLOUDTOKEN_PASSWORD: password,
+      CLOUDTOKEN_SECRET_STORE: 'passphrase',
+      CLOUDTOKEN_SECRET_PASSPHRASE: 'correct horse battery',
+    }
+    daemon = place.start(['-d', '--listen', listen, '--role', roles[0] ?? '', ...mode], { env })
+    await daemon.seen(/-{54}/)
+    try {
+      const before = place.idp.passwords()
+      expect((await place.run(['refresh'], { env: { HOME: home } })).code).toBe(0)
+      expect(place.idp.passwords()).toBe(before)
+      const { stdout } = await place.run(['status'], { env: { HOME: home } })
+      expect(stdout).toContain('secrets:      kept encrypted, under your passphrase\n')
+      const json = JSON.parse((await place.run(['status', '--json'], { env: { HOME: home } })).stdout)
+      expect(json.secretStore).toBe('passphrase')
+    } finally {
+      await place.run(['stop'], { env: { HOME: home } })
+    }
+  },
+  30_000,
+)
