@@ -3,12 +3,12 @@
  */
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import process from 'node:process'
-import { say, seconds, shell, which } from './tools.ts'
+import { bun, say, seconds, shell, which, type ShellResult } from './tools.ts'
 
 /** Outside the repository, so that a fresh clone finds what an earlier one has installed. */
-const cache: string = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'cloudtoken-test')
+export const cache: string = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'cloudtoken-test')
 export const venv: string = join(cache, 'venv')
 
 const keycloakVersion = '26.7.3'
@@ -25,6 +25,10 @@ export interface Component {
   /** The source of a module from there, at a version. */
   readonly goSource?: string
   readonly archive?: Archive
+  /** From npm, into the cache. */
+  readonly npm?: readonly string[]
+  /** Whatever else it takes, once the packages are there. */
+  readonly make?: () => Promise<ShellResult>
 }
 
 /** A zip file among the Maven artifacts, whose one folder is unpacked into the cache. */
@@ -34,7 +38,7 @@ interface Archive {
   readonly sha256: string
 }
 
-const program = (name: string) => (): boolean => which(name) !== undefined
+export const program = (name: string) => (): boolean => which(name) !== undefined
 const sbin = (name: string) => (): boolean => which(name) !== undefined || existsSync(`/usr/sbin/${name}`)
 
 /** Programs of the Python packages first from PATH, then from the environment that CI makes. */
@@ -45,7 +49,7 @@ export function python(name: string): string | undefined {
 
 /** Where programs of Go modules go. */
 const goModules: string = join(cache, 'go-modules')
-const goBin = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'cloudtoken-test', 'go')
+const goBin = join(cache, 'go')
 
 /** From PATH, or from where `provide` has put it. */
 export function goTool(name: string): string | undefined {
@@ -59,19 +63,15 @@ export function goSource(module: string): string {
 }
 
 async function fetchGoSource(module: string): Promise<void> {
-  const start = performance.now()
   const env = { GOMODCACHE: goModules, GOFLAGS: '-modcacherw' }
-  const { code, output } = await shell('go', ['mod', 'download', module], { quiet: true, env })
-  say(`${code === 0 ? 'fetched' : `${output}\ncannot fetch`} ${module}  ${seconds(start)}`)
+  await report(module, shell('go', ['mod', 'download', module], { quiet: true, env }))
 }
 
 export async function installGoTool(module: string): Promise<void> {
-  const start = performance.now()
-  const { code, output } = await shell('go', ['install', module], { quiet: true, env: { GOBIN: goBin } })
-  say(`${code === 0 ? 'installed' : `${output}\ncannot install`} ${module}  ${seconds(start)}`)
+  await report(module, shell('go', ['install', module], { quiet: true, env: { GOBIN: goBin } }))
 }
 
-async function imports(module: string): Promise<boolean> {
+export async function imports(module: string): Promise<boolean> {
   const interpreter = python('python3')
   if (interpreter === undefined) return false
   return (await shell(interpreter, ['-c', `import ${module}`], { quiet: true })).code === 0
@@ -118,6 +118,8 @@ export const components = {
       sha256: '27a6535553c3cdcd083872ba40629efafb3475e3b758e0c6f691395561dd0f1f',
     },
   },
+  nginx: { name: 'nginx', present: sbin('nginx'), packages: ['nginx-light'] },
+  tinyproxy: { name: 'tinyproxy', present: program('tinyproxy'), packages: ['tinyproxy-bin'] },
   openssl: { name: 'openssl', present: program('openssl'), packages: ['openssl'] },
   moto: {
     name: 'moto_server',
@@ -257,19 +259,41 @@ async function unpack({ artifact, sha256 }: Archive): Promise<void> {
 }
 
 /** Installs what is not there. For CI only. */
-export async function provide(names: readonly ComponentName[]): Promise<void> {
+export async function provide(wanted: readonly Component[]): Promise<void> {
   const absent: Component[] = []
-  for (const name of names) if (!(await components[name].present())) absent.push(components[name])
+  for (const each of wanted) if (!(await each.present())) absent.push(each)
   // Go itself may be newer than Debian's.
   const packages = absent.flatMap(each => each.packages ?? []).filter(name => name !== 'golang-go' || !which('go'))
   await installPackages(packages)
   for (const { go } of absent) if (go !== undefined) await installGoTool(go)
   for (const { goSource: module } of absent) if (module !== undefined) await fetchGoSource(module)
   for (const { archive } of absent) if (archive !== undefined) await unpack(archive)
-  const modules = absent.flatMap(each => each.python ?? [])
+  await installPython(absent.flatMap(each => each.python ?? []))
+  await installNpm(absent.flatMap(each => each.npm ?? []))
+  for (const { name, make } of absent) if (make !== undefined) await report(name, make())
+}
+
+async function installPython(modules: readonly string[]): Promise<void> {
   if (modules.length === 0) return
+  if (!existsSync(join(venv, 'bin', 'pip'))) await report('an environment of Python', shell('python3', ['-m', 'venv', venv]))
+  await report(modules.join(' '), shell(join(venv, 'bin', 'pip'), ['install', '-q', ...modules]))
+}
+
+/** Where packages from npm that are no dependency of ours are, for `NODE_PATH`. */
+export const npmFolder: string = join(cache, 'npm', 'node_modules')
+
+async function installNpm(packages: readonly string[]): Promise<void> {
+  if (packages.length === 0) return
+  const cwd = dirname(npmFolder)
+  mkdirSync(cwd, { recursive: true })
+  await report(
+    packages.join(' '),
+    shell(bun, ['add', '--exact', '--ignore-scripts', ...packages], { cwd, quiet: true }),
+  )
+}
+
+async function report(what: string, work: Promise<ShellResult>): Promise<void> {
   const start = performance.now()
-  const made = existsSync(join(venv, 'bin', 'pip')) ? 0 : (await shell('python3', ['-m', 'venv', venv])).code
-  const { code } = made === 0 ? await shell(join(venv, 'bin', 'pip'), ['install', '-q', ...modules]) : { code: made }
-  say(`${code === 0 ? 'installed' : 'cannot install'} ${modules.join(' ')}  ${seconds(start)}`)
+  const { code, output } = await work
+  say(`${code === 0 ? 'installed' : `${output}\ncannot install`} ${what}  ${seconds(start)}`)
 }

@@ -13,7 +13,7 @@ const begin = performance.now()
 await install()
 if (inCi) {
   say('== components')
-  await provide(names)
+  await provide(names.map(name => components[name]))
 }
 for (const name of names) {
   if (await components[name].present()) continue
@@ -25,8 +25,10 @@ say('\n== build')
 if ((await shell(bun, ['scripts/build.ts'])).code !== 0) stop('the build failed')
 
 // Where root can have one, all of it in a network namespace: there the metadata address may be used, and nothing else is there.
-const namespace = ['unshare', '-n', 'sh', '-c', 'ip link set lo up && exec "$0" "$@"']
-const alone = process.geteuid?.() === 0 && (await shell('unshare', ['-n', 'true'], { quiet: true })).code === 0
+// The record of addresses that were added is kept by the machine: there, too, this has one of its own.
+const prepare = 'mkdir -p /run/cloudtoken && mount -t tmpfs -o mode=755 none /run/cloudtoken && ip link set lo up'
+const namespace = ['unshare', '-n', '-m', 'sh', '-c', `${prepare} && exec "$0" "$@"`]
+const alone = process.geteuid?.() === 0 && (await shell('unshare', ['-n', '-m', 'true'], { quiet: true })).code === 0
 if (!alone) say('skipped what needs a network namespace of its own: this is not root')
 
 const wanted = process.argv.slice(2)

@@ -11,9 +11,11 @@ import { createGrants } from './daemon-grants.ts'
 import { startSession, type FarSession } from './daemon-session.ts'
 import { createSimulation, startWanted } from './daemon-simulation.ts'
 import { createService, createServing } from './daemon.ts'
+import { judgeEnvironment } from './doctor-environment.ts'
+import { judgeFiles } from './doctor-files.ts'
 import { isFailure, type Failure } from './errors.ts'
 import type { Gate } from './gate.ts'
-import { isMetadataAddress, metadataAddress, metadataAddress6 } from './linklocal.ts'
+import { isMetadataAddress, metadataAddress6 } from './linklocal.ts'
 import { parseListen } from './serve.ts'
 import type { Credentials } from './types.ts'
 
@@ -142,23 +144,9 @@ export function endOnSignals(): AbortController {
   return controller
 }
 
-/** Everything that AWS clients look at before they ask the metadata service. */
-export function warnAboutShadows({ env, log }: Context): void {
-  const unset = (name: string): string => `unset ${name} where the clients run`
-  for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_PROFILE', 'AWS_CONTAINER_CREDENTIALS_FULL_URI']) {
-    if (env[name]) log.warn(`${name} is set: clients with it never ask the metadata service`, unset(name))
-  }
-  if (env['AWS_EC2_METADATA_DISABLED']?.toLowerCase() === 'true') {
-    log.warn(
-      'AWS_EC2_METADATA_DISABLED is set: clients with it never ask the metadata service',
-      unset('AWS_EC2_METADATA_DISABLED'),
-    )
-  }
-  const proxied = env['HTTP_PROXY'] || env['http_proxy']
-  if (proxied && !`${env['NO_PROXY'] ?? ''},${env['no_proxy'] ?? ''}`.includes(metadataAddress)) {
-    log.warn(
-      `HTTP_PROXY is set: some clients ask it for the metadata service`,
-      `export NO_PROXY=${metadataAddress},127.0.0.1,localhost`,
-    )
-  }
+/** What AWS clients look at before they ask the metadata service. */
+export function warnAboutShadows({ env, paths, log }: Context): void {
+  // Keys of ours that have ended are written anew in a moment.
+  const found = [...judgeEnvironment(env, undefined), ...judgeFiles(paths, env, true, 0)]
+  for (const { verdict, message, hint } of found) if (verdict !== 'ok') log.warn(message, hint)
 }

@@ -141,8 +141,8 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'simulate',
-    usage: 'WHAT|off',
-    summary: 'let the daemon make up a spot interruption, an event, slowness …; alone: what it makes up',
+    usage: 'spot-interruption|rebalance|maintenance|expiry|slow|error|user-data|tags|off',
+    summary: 'let the daemon make that up, with real credentials',
     options: { ...simulateOptions, ...controlOptions },
     positionals: Infinity,
     run: async ({ flags, words }) => (await import('./command-simulate.ts')).simulateCommand(flags, words),

@@ -35,7 +35,7 @@ export function letters(option: Option): string[] {
 
 /** The words that may follow a command, as its usage has them: `up|down|status`. */
 export function argumentsOf(command: CommandSummary): string[] {
-  return /^[a-z]+(\|[a-z]+)+$/.test(command.usage ?? '') ? (command.usage ?? '').split('|') : []
+  return /^[a-z-]+(\|[a-z-]+)+$/.test(command.usage ?? '') ? (command.usage ?? '').split('|') : []
 }
 
 /** Every option there is, once. */

@@ -23,7 +23,7 @@ export async function createAdmission(
   const allowed = new Set(await Promise.all(allowUser.map(userId)))
   const own = process.geteuid?.()
   if (own !== undefined) allowed.add(own)
-  const readers = createReaders({ listen, allowed })
+  const readers = createReaders({ listen, allowed, named: !quiet })
   const warned = new Set<number | undefined>()
   return async (caller, credentials) => {
     const read = await readers(caller)

@@ -67,7 +67,7 @@ export function formFailure(code: FormCode, message: string, hint?: string): Fai
 const known: ErrorTexts = [
   // nginx and IIS, which leave it to the page to say so.
   [
-    /no required SSL certificate was sent|403\.7\b|client certificate (?:is )?(?:required|needed|missing)/i,
+    /no required SSL certificate was sent|403\.7\b|(?:The|an) SSL certificate error|client certificate (?:is )?(?:required|needed|missing)/i,
     'client-certificate',
   ],
   [/state information (?:was )?lost|\bNOSTATE\b|stale request|\bno state\b/i, 'state-lost'],

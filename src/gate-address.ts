@@ -5,7 +5,7 @@ import { failure } from './errors.ts'
 import type { Listen } from './guard.ts'
 import { findDiversion, findHiddenRoute } from './linklocal-check.ts'
 import { detectForeignMetadata } from './linklocal-foreign.ts'
-import { startGuardProcess } from './linklocal-guard.ts'
+import { startGuardProcess, type GuardProcess } from './linklocal-guard.ts'
 import { deviceName } from './linklocal-platform.ts'
 import { addAddress, linkStatus, removeAddress, repair } from './linklocal.ts'
 import type { Log } from './log.ts'
@@ -40,21 +40,21 @@ export async function takeAddress(
   }
   const hidden = state === 'absent' ? await findHiddenRoute(address) : undefined
   log.write(`Configuring link-local address on ${device}...`)
+  let guard: GuardProcess | undefined
   try {
-    const { added } = await addAddress(address)
-    if (added) {
-      undo.push(() => removeAddress(address).then(() => {}))
-      const guard = await startGuardProcess(address)
-      undo.splice(-1, 1, async () => {
-        log.write(`Unconfiguring link-local address on ${device}...`)
-        await guard.release()
-        log.print('done.')
-      })
-    }
-    log.print('done.')
+    await addAddress(address, undefined, { beforeAdding: async () => (guard = await startGuardProcess(address)) })
   } catch (error) {
     log.print('failed.')
+    await (guard ? guard.release() : removeAddress(address)).catch(() => {})
     throw error
   }
+  if (guard) {
+    undo.push(async () => {
+      log.write(`Unconfiguring link-local address on ${device}...`)
+      await guard?.release()
+      log.print('done.')
+    })
+  }
+  log.print('done.')
   if (hidden) log.warn(`a route to ${address} is hidden as long as cloudtoken has the address: ${hidden}`)
 }

@@ -137,8 +137,9 @@ function handshakeTrouble(host: string, { certificate }: Way, { said = '' }: Pro
 /** The runtimes speak to the proxy and not to the host, and say so in their own words. */
 function proxyTrouble(said: string, host: string, { proxy }: Way): Finding | undefined {
   if (!proxy) return undefined
-  if (/\b407\b|proxy authentication required/i.test(said)) return wantsUser(proxy)
   const status = /PROXY_TUNNEL.*?: (\d{3})/.exec(said)?.[1]
+  // Of a wrong password tinyproxy says 401.
+  if (/^40[17]$/.test(status ?? '') || /proxy authentication required/i.test(said)) return wantsUser(proxy)
   if (status !== undefined || /unsuccessful|tunneling/.test(said)) {
     const message = `the proxy ${proxy.host} does not let us through to ${host}${status ? `: ${status}` : ''}`
     return { code: 'proxy', message, hint: `NO_PROXY=${host.replace(/:\d+$/, '')}, or ask whoever runs the proxy` }

@@ -17,7 +17,8 @@ export interface GuardProcess {
 }
 
 /**
- * `$1` the record, `$2` its line while it is still ours, then the command that removes the address. Signals that a
+ * `$1` the record, `$2` its line while it is still ours, then the command that removes the address; more than once, since
+ * the one that adds it may have outlived the daemon. Signals that a
  * terminal or a service manager sends to everybody are not for the guard: it ends when the daemon has ended.
  */
 const script = `
@@ -27,8 +28,11 @@ exec >/dev/null
 while read -r _; do :; done
 record=$1 ours=$2
 shift 2
-IFS= read -r now <"$record" && [ "$now" = "$ours" ] || exit 0
-"$@" && rm -f "$record"
+for turn in 1 2 3 4 5; do
+  IFS= read -r now <"$record" && [ "$now" = "$ours" ] || exit 0
+  if "$@"; then rm -f "$record"; exit 0; fi
+  sleep 0.1
+done
 `
 
 const powershell = [
@@ -63,7 +67,7 @@ export function guardCommand(
 const guards = new Set<ChildProcess>()
 
 /**
- * To be called as root after `addAddress` said `added`. Resolves when the guard is at its post. It does not keep the
+ * To be called as root, as `beforeAdding` of `addAddress` or after it said `added`. Resolves when the guard is at its post. It does not keep the
  * event loop of the daemon alive.
  */
 export async function startGuardProcess(address: string, deps: LinkDeps = linkDeps()): Promise<GuardProcess> {

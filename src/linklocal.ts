@@ -46,12 +46,13 @@ export interface Added {
 /**
  * Makes sure that the machine has the address; repeating it changes nothing. What is there already and not in our
  * record belongs to somebody else and is left alone, for ever. `keep` is `cloudtoken link up`: it outlives us.
+ * `beforeAdding` runs between record and address: who cleans up has to be at its post when there is something to clean.
  * Rejects with kind `address`: no privilege, no tool, or a system that says no.
  */
 export async function addAddress(
   address: string,
   deps: LinkDeps = linkDeps(),
-  options: { keep?: boolean } = {},
+  options: { keep?: boolean; beforeAdding?: () => Promise<unknown> } = {},
 ): Promise<Added> {
   if (isIP(address) === 0 || address.includes('%')) {
     throw failure('address', `${JSON.stringify(address)} is not an address`)
@@ -69,6 +70,7 @@ export async function addAddress(
     if (late) return late
     const mine: LinkRecord = { address, device: deviceName(deps.platform), ...(!options.keep && (await owner(deps))) }
     writeRecord(mine, deps)
+    await options.beforeAdding?.()
     return { added: true, device: (await findDevice(address, deps)) ?? (await bringUp(address, deps)) }
   })
 }

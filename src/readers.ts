@@ -25,6 +25,8 @@ export interface ReadersOptions {
   /** User ids beside root's. */
   readonly allowed: ReadonlySet<number>
   readonly platform?: NodeJS.Platform
+  /** False where nobody wants to know which program it is: that costs more than all else. */
+  readonly named?: boolean
   /** The tables of TCP sockets, IPv4 and IPv6, as one text. */
   readonly tables?: () => Promise<string>
 }
@@ -33,7 +35,7 @@ export interface ReadersOptions {
 export type Readers = (caller: Caller) => Promise<Read>
 
 export function createReaders(options: ReadersOptions): Readers {
-  const { listen, allowed, platform = process.platform } = options
+  const { listen, allowed, platform = process.platform, named = true } = options
   const rows = rowsTo(listen)
   const read = options.tables ?? readTables
   const tables = shared(async () => parseTables(await read(), rows))
@@ -70,7 +72,7 @@ export function createReaders(options: ReadersOptions): Readers {
     // The table is no snapshot: a row can be missed while others come and go.
     const socket = (await owner(caller)) ?? (await owner(caller)) ?? (await owner(caller))
     if (!socket) return { caller, allowed: !isLocal(caller.address, listen) }
-    const name = isAllowed(socket.uid) ? await program(socket.inode) : undefined
+    const name = named && isAllowed(socket.uid) ? await program(socket.inode) : undefined
     return { caller, uid: socket.uid, allowed: isAllowed(socket.uid), ...(name && { program: name }) }
   }
 }

@@ -74,6 +74,7 @@ describe.skipIf(which('bash') === undefined)('bash', () => {
     expect(bash('--consent', '=', 're')).toEqual(['refuse'])
     expect(bash('link', '')).toEqual(['up', 'down', 'status'])
     expect(bash('link', 'up', '')).toEqual([])
+    expect(bash('simulate', 's')).toEqual(['spot-interruption', 'slow'])
     expect(bash('env', '--shel')).toEqual(['--shell'])
     expect(bash('link', '--provi')).toEqual([])
     expect(bash('--password-file', 'a')).toEqual(['a file.txt'])

@@ -1,0 +1,118 @@
+/**
+ * Clients that mean no good, over real sockets and from a process of their own: they get nothing, and stop nobody. Who may
+ * ask at all is held in guard.test.ts, readers.test.ts and real/rebinding.test.ts.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import process from 'node:process'
+import { freePort } from '../../scripts/demo-http.ts'
+import { ask } from '../raw.ts'
+import { isDeno, makePlace, password, type Place, type Running } from './cli.ts'
+
+const secret = '/latest/meta-data/iam/security-credentials/Read-Only-Role'
+/** Go's SDK gives up after half a second, the others after a whole one. */
+const patienceMs = 500
+
+let place: Place
+let running: Running
+let port: number
+beforeAll(async () => {
+  place = await makePlace()
+  port = await freePort()
+  const env = { HOME: mkdtempSync(join(place.home, 'h-')), CLOUDTOKEN_PASSWORD: password }
+  running = place.start(['-d', '--listen', `127.0.0.1:${port}`, '--role', 'Read-Only-Role'], { env })
+  await running.seen(/-{54}/)
+})
+afterAll(async () => {
+  running.child.kill('SIGKILL')
+  await running.done
+  await place.stop()
+})
+
+const service = (): { hostname: string; port: number } => ({ hostname: '127.0.0.1', port })
+
+/** Resident memory in MiB. */
+function memory(): number {
+  const status = readFileSync(`/proc/${running.child.pid}/status`, 'utf8')
+  return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024
+}
+
+/** How long a client with nothing wrong about it waits for its credentials, in ms; one new connection each. */
+async function waits(count: number): Promise<number[]> {
+  const times: number[] = []
+  for (let turn = 0; turn < count; turn += 1) {
+    const begin = performance.now()
+    const { status, text } = await ask(service(), secret)
+    times.push(performance.now() - begin)
+    expect([status, JSON.parse(text).Code]).toEqual([200, 'Success'])
+    await Bun.sleep(20)
+  }
+  return times.toSorted((a, b) => a - b)
+}
+
+async function attacked(kind: string, during: () => Promise<void>): Promise<{ stood: number; heard: string }> {
+  const child = spawn(process.execPath, [join(import.meta.dir, 'hostile-child.ts'), kind, String(port)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  let said = ''
+  const closed = new Promise<void>(resolve => child.on('close', () => resolve()))
+  try {
+    await new Promise<void>(resolve => {
+      child.stdout.setEncoding('latin1').on('data', (text: string) => {
+        said += text
+        if (said.startsWith('ready ')) resolve()
+      })
+      child.on('close', () => resolve())
+    })
+    await during()
+  } finally {
+    child.stdin.end()
+    await closed
+  }
+  return { stood: Number(/^ready (\d+)\n/.exec(said)?.[1]), heard: said }
+}
+
+describe.skipIf(process.platform !== 'linux' || isDeno)('a good client has its credentials meanwhile', () => {
+  test.each([
+    ['idle connections', 10_000],
+    ['half requests', 2000],
+    ['slow readers', 200],
+    ['pipelining', 20],
+    ['forged hosts', 0],
+    ['header floods', 0],
+    ['giant headers', 0],
+    ['endless bodies', 0],
+  ])(
+    '%s',
+    async (kind, least) => {
+      const { AccessKeyId: key, SecretAccessKey: half } = JSON.parse((await ask(service(), secret)).text)
+      const before = memory()
+      let times: number[] = []
+      let most = 0
+      const { stood, heard } = await attacked(kind, async () => {
+        times = await waits(100)
+        most = memory()
+      })
+      if (process.env['SHOW'])
+        console.error(
+          kind,
+          stood,
+          heard.length,
+          times[50]?.toFixed(1),
+          times[98]?.toFixed(1),
+          before.toFixed(0),
+          most.toFixed(0),
+          memory().toFixed(0),
+          heard.slice(0, 200),
+        )
+      expect(stood).toBeGreaterThanOrEqual(least)
+      expect(heard).not.toContain(key)
+      expect(heard).not.toContain(half)
+      expect(times[98]).toBeLessThan(patienceMs)
+      expect(most - before).toBeLessThan(150)
+    },
+    60_000,
+  )
+})
