@@ -81,7 +81,8 @@ export const cloudInit: Program = {
     name => `python3-${name}`,
   ),
   make: () => {
-    const script = 'cd "$(mktemp -d)" && apt-get download -q cloud-init && dpkg -x cloud-init_*.deb "$1" && rm -r "$PWD"'
+    const script =
+      'cd "$(mktemp -d)" && apt-get download -q cloud-init && dpkg -x cloud-init_*.deb "$1" && rm -r "$PWD"'
     return shell('sh', ['-c', script, 'sh', cloudInitPlace], { quiet: true })
   },
 }

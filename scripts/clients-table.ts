@@ -20,12 +20,13 @@ const headings: Readonly<Record<Mode, string>> = {
 export function tableOf(clients: readonly Client[], seen: readonly Row[]): string {
   const lines = clients.map(({ name, modes: known }) => {
     const mine = seen.filter(({ client }) => client === name)
-    const cells = modes.map(mode =>
-      mine.some(row => row.mode === mode) ? 'yes' : known.includes(mode) ? 'no' : '–',
-    )
+    const cells = modes.map(mode => (mine.some(row => row.mode === mode) ? 'yes' : known.includes(mode) ? 'no' : '–'))
     return [name, mine[0]?.version ?? '', ...cells]
   })
-  const rows = [['client', 'version', ...modes.map(mode => headings[mode])], ['---', '---', ...modes.map(() => '---')]]
+  const rows = [
+    ['client', 'version', ...modes.map(mode => headings[mode])],
+    ['---', '---', ...modes.map(() => '---')],
+  ]
   return [...rows, ...lines].map(cells => `| ${cells.join(' | ')} |`).join('\n')
 }
 

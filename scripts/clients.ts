@@ -23,8 +23,6 @@ export interface Client {
   readonly env?: Readonly<Record<string, string>>
   /** What has to be in the output of a client that signs nothing. */
   readonly prints?: 'instance' | 'keys'
-  /** Takes minutes to compile: not in CI, where every minute counts. */
-  readonly slow?: boolean
   /** Older than `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`: takes the token itself. */
   readonly tokenInVariable?: boolean
 }
@@ -106,7 +104,6 @@ export const clients: readonly Client[] = [
     needs: [rustProgram],
     modes: all,
     command: () => [join(rustProgram.place, 'client')],
-    slow: true,
   },
   {
     name: 'SDK for Ruby',

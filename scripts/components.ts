@@ -275,7 +275,8 @@ export async function provide(wanted: readonly Component[]): Promise<void> {
 
 async function installPython(modules: readonly string[]): Promise<void> {
   if (modules.length === 0) return
-  if (!existsSync(join(venv, 'bin', 'pip'))) await report('an environment of Python', shell('python3', ['-m', 'venv', venv]))
+  if (!existsSync(join(venv, 'bin', 'pip')))
+    await report('an environment of Python', shell('python3', ['-m', 'venv', venv]))
   await report(modules.join(' '), shell(join(venv, 'bin', 'pip'), ['install', '-q', ...modules]))
 }
 

@@ -2,9 +2,9 @@
  * `bun run test:clients`: real clients read the compiled daemon at 169.254.169.254, in a network namespace of its own.
  * CI installs what is missing, and there a missing one fails; elsewhere it is left out with a line. Needs root.
  *
- *   --all     with those that take minutes to compile, and installing what is missing
- *   --write   the table into docs/clients.md, too
- *   NAME …    only clients whose name contains one of the words
+ *   --install   installs what is missing, as CI does
+ *   --write     puts the table into docs/clients.md, too
+ *   NAME …      only clients whose name contains one of the words
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,17 +17,16 @@ import { runSuite, testFiles } from './suite.ts'
 import { bun, close, inCi, install, root, say, seconds, shell, stop, tool } from './tools.ts'
 
 const [words, options] = [/^(?!--)/, /^--/].map(kind => process.argv.slice(2).filter(word => kind.test(word)))
-const [all, write] = ['--all', '--write'].map(name => options?.includes(name) ?? false)
+const fetch = inCi || options?.includes('--install')
+const write = options?.includes('--write')
 const begin = performance.now()
 await install()
 
 if (process.geteuid?.() !== 0 || (await shell('unshare', ['-n', 'true'], { quiet: true })).code !== 0) {
   stop('test:clients needs root and a network namespace: 169.254.169.254 belongs to the machine')
 }
-const named = clients.filter(({ name }) => !words?.length || words.some(word => name.includes(word)))
-const chosen = named.filter(({ slow }) => all || !slow)
-for (const { name } of named) if (!chosen.some(each => each.name === name)) say(`skipped ${name}: slow, see --all`)
-if (inCi || all) {
+const chosen = clients.filter(({ name }) => !words?.length || words.some(word => name.includes(word)))
+if (fetch) {
   say('== clients')
   await provide([...new Set(chosen.flatMap(({ needs }) => needs))])
 }

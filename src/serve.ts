@@ -1,6 +1,7 @@
 /**
  * One listener: the guard, then the handler, then a line for the access log.
  */
+import { setImmediate } from 'node:timers'
 import ipaddr from 'ipaddr.js'
 import { failure } from './errors.ts'
 import { createGuard } from './guard.ts'
@@ -39,8 +40,9 @@ export interface MetadataServer extends Listen {
 export async function serveMetadata(options: ServeMetadataOptions): Promise<MetadataServer> {
   const { handler, onAccess } = options
   let guard: Guard = createGuard({ ...options.guard, listen: options.listen })
-  const answer: Answer = (request, peer, path, port) =>
-    guard(request, peer) ?? handler(request, path, { address: peer, port })
+  const answer = inTurn((request, peer, path, port) => {
+    return guard(request, peer) ?? handler(request, path, { address: peer, port })
+  })
   const server = serve({
     ...options.listen,
     fetch: onAccess ? withAccess(answer, onAccess) : answer,
@@ -63,6 +65,32 @@ const roles = '/latest/meta-data/iam/security-credentials'
 const frequent = ['/latest/api/token', roles, `${roles}/`]
 
 type Answer = (request: Request, peer: string, path: string, port: number) => Response | Promise<Response>
+
+/** Requests of one connection that are answered before anybody else has a turn; clients wait for each answer. */
+const mostAtOnce = 100
+
+/**
+ * What a connection has sent is answered in one go, and a megabyte of it is ten thousand requests: nobody else has an
+ * answer meanwhile. Whoever sends that many is told to go, and the rest of what was sent is forgotten.
+ */
+function inTurn(answer: Answer): Answer {
+  let last = 0
+  let count = 0
+  let counting = false
+  const begin = (): void => {
+    count = 0
+    counting = false
+  }
+  return (request, peer, path, port) => {
+    if (!counting) setImmediate(begin)
+    counting = true
+    if (port !== last) count = 0
+    last = port
+    count += 1
+    if (count <= mostAtOnce) return answer(request, peer, path, port)
+    return new Response(null, { status: 503, headers: { 'Content-Length': '0', Connection: 'close' } })
+  }
+}
 
 function withAccess(answer: Answer, onAccess: (access: Access) => void): Answer {
   return (request, peer, path, port) => {

@@ -630,6 +630,23 @@ describe('http', () => {
     connection.end()
   })
 
+  test('thousands of requests sent all at once end the connection', async () => {
+    const connection = await openRaw(service)
+    const statuses: number[] = []
+    const answers = async (): Promise<void> => {
+      const one = requestText(service, `${root}/profile`)
+      for (let text = one.repeat(5000); ; text = '') statuses.push((await connection.send(text)).status)
+    }
+    // Closed with requests unread, the connection may lose the last answers.
+    await expect(answers()).rejects.toThrow('the connection was closed')
+    expect(statuses.length).toBeLessThan(1000)
+    expect(statuses.filter(status => status !== 200 && status !== 503)).toEqual([])
+    const few = await openRaw(service)
+    const hundred = requestText(service, `${root}/profile`).repeat(100)
+    for (let turn = 0; turn < 100; turn += 1) expect((await few.send(turn === 0 ? hundred : '')).status).toBe(200)
+    few.end()
+  })
+
   test('#78 HTTP/1.0 with Host works, without is refused', async () => {
     const good = await raw(service, `GET ${root}/profile HTTP/1.0\r\nHost: 127.0.0.1:${service.port}\r\n\r\n`)
     expect([good.status, good.text]).toEqual([200, 'default-hvm'])
