@@ -67,7 +67,7 @@ if (import.meta.main) {
     if (turn % 5 !== 0 && turn !== times) continue
     const next = start()
     const nextEnded = once(next, 'exit')
-    if ((await timeUntil(serves, 15_000)) === undefined) problems.push(`start after kill ${turn}: it does not serve`)
+    if ((await timeUntil(serves, 20_000)) === undefined) problems.push(`start after kill ${turn}: it does not serve`)
     next.kill('SIGTERM')
     await nextEnded
     if (isThere()) problems.push(`stop after kill ${turn}: the address is still there`)

@@ -33,7 +33,18 @@ async function weather(): Promise<void> {
   writeFileSync(join(home, 'password'), 'secret\n', { mode: 0o600 })
   const listen = `127.0.0.1:${await freePort()}`
   const others = roles.slice(1).flatMap(role => ['--also-role', role])
-  const words = ['-d', '--quiet', '--listen', listen, '--container-endpoint', '127.0.0.1:0', '--refresh-interval', '1']
+  const words = [
+    '-d',
+    '--quiet',
+    '--listen',
+    listen,
+    '--container-endpoint',
+    '127.0.0.1:0',
+    '--refresh-interval',
+    '1',
+    '--http-timeout',
+    '5',
+  ]
   const signIn = [
     '--url',
     url ?? '',

@@ -73,6 +73,12 @@ export function statusLines(status: DaemonStatus, now: number): string[] {
       'granted',
       `${role}${narrowed ? ', with a policy' : ''}${until === null ? '' : `, until ${when(until, now)}`}`,
     ]),
+    ...(status.clients ?? [])
+      .slice(0, 5)
+      .map(({ program, uid, reads, last }): [string, string] => [
+        'read by',
+        `${program ?? (uid === null ? 'an unknown program' : `user id ${uid}`)}, ${reads === 1 ? 'once' : `${reads} times`}, last ${when(last, now)}`,
+      ]),
     ['requests', String(status.requests)],
     ['process', `${status.pid}, since ${when(status.started, now)}, version ${status.version}`],
   ]

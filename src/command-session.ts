@@ -2,6 +2,7 @@
  * `session`, which only a daemon starts: its sign-ins, renewals and exports, until the pipe to it ends.
  */
 import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
 import { createContext, sessionOf, type Context } from './command-context.ts'
 import { takeAndExport, takeRoles } from './command-take.ts'
 import { failureValue } from './control.ts'
@@ -26,13 +27,18 @@ export async function sessionCommand(): Promise<number> {
     setInterval(() => process.connected || resolve(0), 1000)
   })
   let opening: Promise<Opened> | undefined
+  const working = new Set<Promise<void>>()
   process.on('message', message => {
     const request = message as Request
     opening ??= open(request, ending.signal)
-    void answerTo(request, opening).then(answer => process.send?.(answer))
+    const work = answerTo(request, opening).then(answer => void process.send?.(answer))
+    working.add(work)
+    void work.finally(() => working.delete(work)).catch(() => {})
   })
   const code = await ended
   ending.abort()
+  // The next daemon would wait for what is locked here.
+  await Promise.race([Promise.allSettled(working), delay(500)])
   return code
 }
 

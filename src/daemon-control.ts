@@ -10,6 +10,7 @@ import type { FarSession } from './daemon-session.ts'
 import { readGrantOrder, type Granted, type Grants } from './daemon-grants.ts'
 import { readOrder, type Simulation, type SimulationStatus } from './daemon-simulation.ts'
 import { timeOf, type MetadataService, type Serving, type ServingStatus } from './daemon.ts'
+import type { Client } from './daemon-readers.ts'
 import { failure, isFailure } from './errors.ts'
 import type { Paths } from './files.ts'
 import type { Gate } from './gate.ts'
@@ -27,6 +28,8 @@ export interface DaemonStatus extends ServingStatus {
   readonly url: string
   /** Requests of the metadata port that were answered. */
   readonly requests: number
+  /** Who read credentials there, the last one first. */
+  readonly clients: readonly Client[]
   /** Who holds the key of the secrets at rest; `null` while none was wanted. */
   readonly secretStore: Holder | 'none' | null
   /** What is made up, `null` for nothing. */
@@ -61,6 +64,7 @@ export async function openControl(daemon: Controlled): Promise<ControlServer | u
     url: gate.url,
     ...serving.status(),
     requests: service.requests(),
+    clients: service.clients(),
     secretStore: session.known()?.secretStore ?? null,
     simulated: simulation.status(),
     grants: grants.status(),

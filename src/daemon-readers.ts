@@ -9,15 +9,34 @@ import type { Log } from './log.ts'
 import type { Admit } from './metadata.ts'
 import type { Settings } from './options.ts'
 import { findUser } from './privilege.ts'
-import { createReaders, type Read } from './readers.ts'
+import { createReaders, type Caller, type Read } from './readers.ts'
 import type { Credentials } from './types.ts'
+
+/** Who has read the credentials since the start; the JSON of `status`. */
+export interface Client {
+  /** `null` where the system does not tell. */
+  readonly program: string | null
+  readonly uid: number | null
+  readonly reads: number
+  /** Of the last one, ISO 8601. */
+  readonly last: string
+}
+
+export interface Admission {
+  readonly admit: Admit
+  /** The last one first. */
+  clients(): readonly Client[]
+}
+
+/** Programs that are told apart; a machine has few, and one that renames itself is not to fill the memory. */
+const mostClients = 50
 
 /** Our own user, root, and `--allow-user`. Fails with kind `config` for a user that there is not. */
 export async function createAdmission(
   { allowUser, quiet }: Pick<Settings, 'allowUser' | 'quiet'>,
   listen: Listen,
   log: Log,
-): Promise<Admit> {
+): Promise<Admission> {
   if (allowUser.length > 0 && process.platform !== 'linux')
     log.warn('--allow-user has no meaning here: only Linux tells which user asks')
   const allowed = new Set(await Promise.all(allowUser.map(userId)))
@@ -25,9 +44,23 @@ export async function createAdmission(
   if (own !== undefined) allowed.add(own)
   const readers = createReaders({ listen, allowed, named: !quiet })
   const warned = new Set<number | undefined>()
-  return async (caller, credentials) => {
+  const clients = new Map<string, Client>()
+
+  function count(read: Read): void {
+    const program = read.program ?? null
+    const uid = read.uid ?? null
+    const key = `${program} ${uid}`
+    const reads = (clients.get(key)?.reads ?? 0) + 1
+    // A Map keeps the order of insertion.
+    clients.delete(key)
+    clients.set(key, { program, uid, reads, last: timeOf(new Date()) })
+    for (const oldest of clients.keys()) if (clients.size > mostClients) clients.delete(oldest)
+  }
+
+  async function admit(caller: Caller, credentials: Credentials): Promise<Response | undefined> {
     const read = await readers(caller)
     if (read.allowed) {
+      count(read)
       if (!quiet) log.access(`${auditLine(read, credentials, new Date())}\n`)
       return undefined
     }
@@ -39,6 +72,12 @@ export async function createAdmission(
     const headers = { 'Content-Type': 'text/plain', 'Content-Length': String(text.length), Connection: 'close' }
     return new Response(text, { status: 401, headers })
   }
+
+  return { admit, clients: () => [...clients.values()].toReversed() }
+}
+
+function timeOf(date: Date): string {
+  return date.toISOString().replace(/\.\d+/, '')
 }
 
 async function userId(text: string): Promise<number> {
@@ -56,5 +95,5 @@ function auditLine({ caller, uid, program }: Read, credentials: Credentials, now
   const what = `credentials of ${roleName(credentials.roleArn)} (key …${credentials.accessKeyId.slice(-4)})`
   const from = `${caller.address}:${caller.port}`
   const who = [uid !== undefined && `by user id ${uid}`, program !== undefined && `with ${program}`].filter(Boolean)
-  return [now.toISOString().replace(/\.\d+/, ''), what, 'read from', from, ...who].join(' ')
+  return [timeOf(now), what, 'read from', from, ...who].join(' ')
 }

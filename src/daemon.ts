@@ -8,7 +8,7 @@ import process from 'node:process'
 import { isRoleArn } from './arn.ts'
 import type { Taken } from './background.ts'
 import type { Config } from './config.ts'
-import { createAdmission } from './daemon-readers.ts'
+import { createAdmission, type Client } from './daemon-readers.ts'
 import { failure, isFailure, messageOf, type Failure } from './errors.ts'
 import { readBytes, writeFile, type Paths } from './files.ts'
 import type { Listen } from './guard.ts'
@@ -39,6 +39,8 @@ export interface MetadataService {
   show(snapshot: MetadataSnapshot): void
   /** Requests answered so far. */
   requests(): number
+  /** Who read credentials, the last one first. */
+  clients(): readonly Client[]
   /** What the metadata file wants to be simulated. */
   readonly wanted?: MockConfig['wanted']
 }
@@ -49,12 +51,13 @@ export async function createService(served: Served, listen: Listen): Promise<Met
   const key = tokenKey(paths)
   const { source, warnings, requireToken, wanted } = await sourceOf(served, key.toString('hex'))
   for (const warning of warnings) log.warn(warning)
+  const { admit, clients } = await createAdmission(settings, listen, log)
   const answer = createMetadata({
     snapshot: () => snapshot,
     source,
     tokens: createTokens(key),
     requireToken: settings.requireImdsv2 || requireToken === true,
-    admit: await createAdmission(settings, listen, log),
+    admit,
   })
   let requests = 0
   return {
@@ -64,6 +67,7 @@ export async function createService(served: Served, listen: Listen): Promise<Met
     },
     show: next => void (snapshot = next),
     requests: () => requests,
+    clients,
     ...(wanted && { wanted }),
   }
 }

@@ -23,6 +23,8 @@ export interface SignInOptions extends Omit<PasswordOptions, 'refusals'> {
   readonly folder: string
   readonly files: SessionFiles
   readonly vault: Vault
+  /** Secrets that no file may hold. */
+  readonly memory: Map<string, string>
   readonly network: Network
   readonly ask: Ask
   readonly onWait?: OnWait | undefined
@@ -49,7 +51,7 @@ export function openEntrance(options: SignInOptions): Entrance {
   const { provider } = pipeline
   let skew = 0
   let last: Attempt = { mode: 'login', ask: options.ask, signal: new AbortController().signal }
-  const secrets = sealedStore(files.store, options.vault, () => last.ask)
+  const secrets = sealedStore(files.store, options.vault, () => last.ask, options.memory)
   const keyring = passwordPlace(options.settings, options.keyring, secrets)
   return {
     async enter(mode, signal) {

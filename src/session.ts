@@ -55,6 +55,8 @@ export interface Carried extends PipelineState {
   readonly source?: Beginning | undefined
   readonly ephemeral: boolean
   readonly variant: string
+  /** Secrets that no file may hold, by name. */
+  readonly memory?: Readonly<Record<string, string>>
   /** What opens the secrets at rest, where a person has typed it. */
   readonly passphrase?: string | undefined
   /** Who holds the key of the secrets at rest, as far as one was wanted. */
@@ -105,9 +107,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const identity = identityFolder(provider.name, settings, username)
   const folder = path.join(paths.state, 'identities', identity)
   if (carried?.passphrase !== undefined) vault.accept(carried.passphrase)
+  const memory = new Map(Object.entries(carried?.memory ?? {}))
   const files = sessionFiles(folder)
   const network = openNetwork(settings, env, () => clock.now())
-  const entrance = openEntrance({ ...options, network, pipeline, folder, files })
+  const entrance = openEntrance({ ...options, memory, network, pipeline, folder, files })
   // STS gets no cookies of the identity provider, and keeps none.
   const http = createHttp({ network, timeoutMs: 15_000, log })
   /** What the last chain started from. */
@@ -200,6 +203,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     idpSessionEnd: files.idpSessionEnd,
     carried: () => ({
       ...{ ...pipeline.state(), folder, elsewhere, source, ephemeral, variant },
+      memory: Object.fromEntries(memory),
       passphrase: vault.passphrase(),
       secretStore: vault.keeps ? vault.inUse() : 'none',
     }),

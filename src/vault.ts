@@ -84,8 +84,11 @@ export function createVault(options: VaultOptions): Vault {
       return (inUse = holder)
     }
     if (settings.secretStore === 'none') return undefined
-    const what = settings.secretStore === 'passphrase' ? 'the secret store is locked' : 'no keyring answers'
-    log.warn(`${what}: nothing secret is kept for the next run`, 'docs/secrets.md has the other ways')
+    const [what, hint] =
+      settings.secretStore === 'passphrase'
+        ? ['the secret store is locked', 'CLOUDTOKEN_SECRET_PASSPHRASE, or run cloudtoken in a terminal']
+        : ['no keyring answers', '--secret-store passphrase']
+    log.warn(`${what}: nothing secret is kept for the next run`, hint)
     return undefined
   }
 
@@ -132,9 +135,13 @@ export async function expectedHolder(
   return second !== undefined && !(await keyring.available()) ? second : first
 }
 
-/** Those of an identity. What cannot be kept in a file is kept as long as the program runs. */
-export function sealedStore(store: Store, vault: Vault, ask: () => Ask): Secrets {
-  const memory = new Map<string, string>()
+/** Those of an identity. What cannot be kept in a file is kept in `memory`, by name. */
+export function sealedStore(
+  store: Store,
+  vault: Vault,
+  ask: () => Ask,
+  memory: Map<string, string> = new Map<string, string>(),
+): Secrets {
   const secrets: Secrets = {
     async read(name) {
       const sealed = store.read(nameOf(name))
@@ -145,14 +152,15 @@ export function sealedStore(store: Store, vault: Vault, ask: () => Ask): Secrets
       return plain ?? memory.get(name)
     },
     async write(name, text) {
-      memory.set(name, text)
       const kept = store.read(nameOf(name))
-      if (kept !== undefined && (await vault.open(name, kept, ask())) === text) return true
+      if (kept !== undefined && vault.keeps && (await vault.open(name, kept, ask())) === text) return true
       const sealed = await vault.seal(name, text, ask())
       if (sealed === undefined) {
+        memory.set(name, text)
         if (!vault.keeps) removeSealed(store, name)
         return false
       }
+      memory.delete(name)
       store.write(nameOf(name), sealed)
       store.remove(name)
       return true

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import process from 'node:process'
 import { freePort } from '../../scripts/demo-http.ts'
 import { makePlace, password, roles, type Place, type Result, type Running } from './cli.ts'
 
@@ -73,6 +74,23 @@ describe('control', () => {
     expect(text).toContain(roles[0] ?? '')
     expect(text).toMatch(/next renewal: +.* \(in \d+ min\)/)
     for (const name of ['SecretAccessKey', 'Token']) expect(stdout + text).not.toContain(tokens()[name] ?? '')
+  })
+
+  test.skipIf(process.platform !== 'linux')('status tells who read the credentials, and how often', async () => {
+    const { base } = await serving()
+    expect(JSON.parse((await ask('status', '--json')).stdout).clients).toEqual([])
+    await served(base)
+    await served(base)
+    const { clients } = JSON.parse((await ask('status', '--json')).stdout)
+    expect(clients).toEqual([
+      {
+        program: expect.any(String),
+        uid: process.geteuid?.(),
+        reads: 2,
+        last: expect.stringMatching(/^[\d-]+T[\d:]+Z$/),
+      },
+    ])
+    expect((await ask('status')).stdout).toMatch(/^read by: +\S.*, 2 times, last /m)
   })
 
   test('use changes the role in place, for the port and for the files, and renewals stay with it', async () => {

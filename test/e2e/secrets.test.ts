@@ -56,7 +56,7 @@ test('a passphrase: without it there is no session, a wrong one is said, and it 
   const alone = await signIn({ CLOUDTOKEN_SECRET_STORE: 'passphrase' })
   expect(alone.code).toBe(11)
   for (const file of files()) expect(readFileSync(file, 'latin1')).not.toContain('correct horse')
-}, 30_000)
+}, 120_000)
 
 test('none: nothing stays, and the next run starts anew', async () => {
   const env = { CLOUDTOKEN_SECRET_STORE: 'none' }
@@ -66,6 +66,18 @@ test('none: nothing stays, and the next run starts anew', async () => {
   expect([named(/cookies/), (await signIn(env)).code]).toEqual([[], 11])
 })
 
+test('none, and a daemon: it renews with what it has in memory', async () => {
+  const listen = `127.0.0.1:${await freePort()}`
+  const env = { HOME: home, CLOUDTOKEN_PASSWORD: password, CLOUDTOKEN_SECRET_STORE: 'none' }
+  const words = ['-d', '--listen', listen, '--role', roles[0] ?? '']
+  daemon = place.start(words, { env })
+  await daemon.seen(/-{54}/)
+  const before = place.idp.passwords()
+  for (let turn = 0; turn < 2; turn += 1) expect((await place.run(['refresh'], { env: { HOME: home } })).code).toBe(0)
+  expect([place.idp.passwords(), named(/cookies/)]).toEqual([before, []])
+  expect((await place.run(['status'], { env: { HOME: home } })).stdout).toContain('kept nowhere: --secret-store none')
+}, 120_000)
+
 test('the command that a child of ours is sees no passphrase', async () => {
   const env = { CLOUDTOKEN_SECRET_STORE: 'passphrase', CLOUDTOKEN_SECRET_PASSPHRASE: 'correct horse battery' }
   const { stdout } = await place.run(['exec', '--role', roles[0] ?? '', '--', 'env'], {
@@ -73,7 +85,7 @@ test('the command that a child of ours is sees no passphrase', async () => {
   })
   expect(stdout).toContain('AWS_ACCESS_KEY_ID=')
   expect(stdout).not.toContain('correct horse')
-}, 30_000)
+}, 120_000)
 
 test.each([[[]], [['--background']]])(
   'the daemon renews with what it unlocked, and status says where: %j',

@@ -108,7 +108,12 @@ const answer = createMetadata({
   tokens: createTokens(testKey),
   requireToken: mock.requireToken,
 })
-const service = { handler: answer, show: (next: MetadataSnapshot) => void (snapshot = next), requests: () => 0 }
+const service = {
+  handler: answer,
+  show: (next: MetadataSnapshot) => void (snapshot = next),
+  requests: () => 0,
+  clients: () => [],
+}
 const simulation = createSimulation(service, systemClock)
 simulation.service.show(snapshot)
 startWanted(simulation, mock.wanted, systemClock, new AbortController().signal)

@@ -27,7 +27,7 @@ try {
     snapshot: () => snapshot,
     source: createTree({ seed: 'test' }),
     tokens: createTokens(testKey),
-    admit: await createAdmission({ allowUser: [], quiet: true }, gate.listen, log),
+    admit: (await createAdmission({ allowUser: [], quiet: true }, gate.listen, log)).admit,
   })
   gate.open(metadata, { allowFrom: [], allowHost: [] })
   process.stdout.write(`${JSON.stringify({ url: gate.url, pid: process.pid })}\n`)
