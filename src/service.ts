@@ -69,8 +69,8 @@ Type=exec
 ExecStart=${[...self, ...args].map(word => unitWord(word).replaceAll('$', '$$$$')).join(' ')}
 ${env['PATH'] === undefined ? '' : `Environment=${unitWord(`PATH=${env['PATH']}`)}\n`}Restart=on-failure
 RestartSec=10
-# Wrong options, no such role, a broken configuration: trying again changes nothing.
-RestartPreventExitStatus=2 12 20
+# Wrong options, refused, no such role, a broken configuration: trying again changes nothing, or locks an account.
+RestartPreventExitStatus=2 10 12 20
 
 [Install]
 WantedBy=default.target
