@@ -97,7 +97,8 @@ async function weather(): Promise<void> {
   for (const kind of ['expired', 'torn', 'refused', 'broken'] as const) line(seen[kind] === 0, `${seen[kind]} ${kind}`)
   if (seen.first) say(`      the first: ${seen.first}`)
   line(seen.p99 < 50, `p99 ${seen.p99.toFixed(1)} ms`)
-  line(late / early <= 1.05, `memory ${late.toFixed(1)} MB at the end ÷ ${early.toFixed(1)} MB early`)
+  // When garbage is collected is the runtime's affair; what leaks with each renewal would be more than that.
+  line(late / early <= 1.2, `memory ${late.toFixed(1)} MB at the end ÷ ${early.toFixed(1)} MB early`)
 }
 
 /** Where nothing else is: neither another metadata service nor the sockets of others. */

@@ -61,11 +61,11 @@ function withoutSecrets(error: unknown): unknown {
 
 async function open({ flags, carried }: Request, signal: AbortSignal): Promise<Opened> {
   const { write, access } = createLog()
-  let said = true
   // What there is to say about the options was said by the daemon.
-  const stderr = (text: string): void => void (said || access(text))
+  let silent = true
+  const stderr = (text: string): void => void (silent || access(text))
   const context = await createContext(flags, process.env, { stdout: write, stderr })
-  said = false
+  silent = false
   const session = await sessionOf(context, { carried })
   return { session, errands: errandsOf(context, session, signal) }
 }

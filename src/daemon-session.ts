@@ -70,18 +70,21 @@ export function startSession(flags: Flags, log: Log): FarSession {
   const workers = new Set<Worker>()
   const files = (): ReturnType<typeof sessionFiles> | undefined => carried && sessionFiles(carried.folder)
 
+  function begin(output: Log | undefined): Worker {
+    const started = startWorker(output)
+    workers.add(started)
+    void started.ended.then(() => workers.delete(started))
+    return started
+  }
+
   async function ask<Name extends keyof Errands>(
     errand: Name,
     argument: Parameters<Errands[Name]>[0],
     signal?: AbortSignal,
   ): Promise<Awaited<ReturnType<Errands[Name]>>> {
     const atTerminal = errand === 'signIn'
-    const at = atTerminal ? startWorker(undefined) : (worker ??= startWorker(log))
-    workers.add(at)
-    void at.ended.then(() => {
-      workers.delete(at)
-      if (worker === at) worker = undefined
-    })
+    if (!atTerminal && !worker?.listens()) worker = begin(log)
+    const at = (atTerminal ? undefined : worker) ?? begin(undefined)
     try {
       const answer = await at.ask({ flags, carried, errand, argument }, signal)
       carried = answer.carried ?? carried
@@ -112,6 +115,8 @@ export function startSession(flags: Flags, log: Log): FarSession {
 }
 
 interface Worker {
+  /** False from the moment on that it is ended. */
+  listens(): boolean
   ask(request: Omit<Request, 'id'>, signal?: AbortSignal): Promise<Answer>
   readonly ended: Promise<void>
   /** Resolves when it is gone. */
@@ -146,6 +151,7 @@ function startWorker(log: Log | undefined): Worker {
     return ended
   }
   return {
+    listens: () => child.connected,
     async ask(request, signal) {
       clearTimeout(linger)
       const id = (ids += 1)
