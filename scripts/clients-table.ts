@@ -11,9 +11,9 @@ export interface Row {
 }
 
 const headings: Readonly<Record<Mode, string>> = {
-  IMDSv1: 'IMDSv1',
-  IMDSv2: '`--require-imdsv2`',
-  container: '`--container-endpoint`',
+  IMDSv1: '`-d`',
+  IMDSv2: '`-d --require-imdsv2`',
+  container: '`-d --container-endpoint`',
 }
 
 /** `yes` where it was seen; a dash where the client does not know the way; `no` where it should have been. */

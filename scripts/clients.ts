@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { cloudInit, goProgram, javaProgram, rustProgram, sources } from './client-programs.ts'
 import { components, imports, npmFolder, program, python, type Component } from './components.ts'
 
-/** The ways in: IMDSv1 is open, IMDSv2 alone, the container endpoint with its token. */
+/** The ways in: the daemon as it starts, which takes both; IMDSv2 alone; the container endpoint with its token. */
 export const modes = ['IMDSv1', 'IMDSv2', 'container'] as const
 export type Mode = (typeof modes)[number]
 

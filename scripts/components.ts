@@ -260,6 +260,7 @@ async function unpack({ artifact, sha256 }: Archive): Promise<void> {
 
 /** Installs what is not there. For CI only. */
 export async function provide(wanted: readonly Component[]): Promise<void> {
+  if (wanted.some(each => each.python !== undefined)) await makeVenv()
   const absent: Component[] = []
   for (const each of wanted) if (!(await each.present())) absent.push(each)
   // Go itself may be newer than Debian's.
@@ -273,11 +274,16 @@ export async function provide(wanted: readonly Component[]): Promise<void> {
   for (const { name, make } of absent) if (make !== undefined) await report(name, make())
 }
 
+/** Before anybody looks what is there: from inside of it the modules of the system are not seen. */
+async function makeVenv(): Promise<void> {
+  if (existsSync(join(venv, 'bin', 'pip'))) return
+  await installPackages(['python3-venv'])
+  await report('an environment of Python', shell('python3', ['-m', 'venv', venv]))
+}
+
 async function installPython(modules: readonly string[]): Promise<void> {
-  if (modules.length === 0) return
-  if (!existsSync(join(venv, 'bin', 'pip')))
-    await report('an environment of Python', shell('python3', ['-m', 'venv', venv]))
-  await report(modules.join(' '), shell(join(venv, 'bin', 'pip'), ['install', '-q', ...modules]))
+  if (modules.length > 0)
+    await report(modules.join(' '), shell(join(venv, 'bin', 'pip'), ['install', '-q', ...modules]))
 }
 
 /** Where packages from npm that are no dependency of ours are, for `NODE_PATH`. */

@@ -17,7 +17,7 @@ import { runSuite, testFiles } from './suite.ts'
 import { bun, close, inCi, install, root, say, seconds, shell, stop, tool } from './tools.ts'
 
 const [words, options] = [/^(?!--)/, /^--/].map(kind => process.argv.slice(2).filter(word => kind.test(word)))
-const fetch = inCi || options?.includes('--install')
+const installing = inCi || options?.includes('--install')
 const write = options?.includes('--write')
 const begin = performance.now()
 await install()
@@ -26,7 +26,7 @@ if (process.geteuid?.() !== 0 || (await shell('unshare', ['-n', 'true'], { quiet
   stop('test:clients needs root and a network namespace: 169.254.169.254 belongs to the machine')
 }
 const chosen = clients.filter(({ name }) => !words?.length || words.some(word => name.includes(word)))
-if (fetch) {
+if (installing) {
   say('== clients')
   await provide([...new Set(chosen.flatMap(({ needs }) => needs))])
 }

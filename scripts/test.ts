@@ -12,11 +12,11 @@ const begin = performance.now()
 say('== install')
 await install()
 // Elsewhere the tests of a shell that is not there are left out.
-const shells: readonly ComponentName[] = [
+const programs: readonly ComponentName[] = [
   ...(['shellcheck', 'openssl', 'fish', 'zsh', 'unshare', 'ip'] as const),
   ...(['curl', 'busybox', 'wget', 'xz', 'zstd', 'minisign'] as const),
 ]
-if (inCi) await provide(shells.map(name => components[name]))
+if (inCi) await provide(programs.map(name => components[name]))
 
 /** `check` and `build` are scripts of their own; what they come to counts like tests. */
 async function script(name: string): Promise<Tally> {

@@ -51,14 +51,11 @@ export async function startAws(sts: Loopback): Promise<Aws> {
 
 function emptyStore({ url = '/' }: IncomingMessage, response: ServerResponse): void {
   const [path = '', query = ''] = url.split('?')
-  const [status, element] = path === '/' ? [200, 'ListAllMyBucketsResult'] : [200, 'ListBucketResult']
   // What a path names beyond the bucket is an object, and there is none.
-  const missing = path.split('/').filter(Boolean).length > 1 && !query.includes('list-type')
-  if (missing) {
-    response.writeHead(404, { 'content-type': 'application/xml' }).end('<Error><Code>NoSuchKey</Code></Error>')
-    return
-  }
+  const isObject = path.split('/').filter(Boolean).length > 1 && !query.includes('list-type')
+  const root = path === '/' ? 'ListAllMyBucketsResult' : 'ListBucketResult'
+  const empty = `<${root} xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Buckets/></${root}>`
   response
-    .writeHead(status, { 'content-type': 'application/xml' })
-    .end(`<${element} xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Buckets/></${element}>`)
+    .writeHead(isObject ? 404 : 200, { 'content-type': 'application/xml' })
+    .end(isObject ? '<Error><Code>NoSuchKey</Code></Error>' : empty)
 }
