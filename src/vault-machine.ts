@@ -3,6 +3,7 @@
  * secret, but nothing that lies in a home folder or in its backup.
  */
 import { userInfo } from 'node:os'
+import process from 'node:process'
 import { readText } from './files.ts'
 import type { Run } from './run.ts'
 
@@ -23,6 +24,7 @@ const systems: Readonly<Partial<Record<NodeJS.Platform, Find>>> = {
 
 /** Without an id of the machine, as in many containers, it is the user alone. */
 export async function machineIdentity(platform: NodeJS.Platform, run: Run): Promise<string> {
-  const { uid, username } = userInfo()
-  return `${(await systems[platform]?.(run)) ?? ''} ${uid} ${username}`
+  // The name comes from the environment in some runtimes, and a service has another one than a shell.
+  const user = process.geteuid?.() ?? userInfo().username
+  return `${(await systems[platform]?.(run)) ?? ''} ${user}`
 }
