@@ -50,8 +50,11 @@ export function normaliseArgv(
         value = own[index]
       }
       if (value === undefined) throw failure('usage', `${flag.spelled} needs a value: ${flag.spelled} ${option.value}`)
-      const before = values.get(name)
-      values.set(name, option.repeat && !option.verbatim && before !== undefined ? `${before},${value}` : value)
+      const list = values.has(name) && option.again !== undefined ? table[option.again] : undefined
+      const place = list ? (option.again ?? name) : name
+      const { repeat, verbatim } = list ?? option
+      const before = values.get(place)
+      values.set(place, repeat && !verbatim && before !== undefined ? `${before},${value}` : value)
     }
   }
   const surplus = words[positionals]
@@ -61,10 +64,14 @@ export function normaliseArgv(
   return [...flags.filter(flag => flag !== ''), ...words, ...(split < 0 ? [] : argv.slice(split))]
 }
 
-/** The table as citty declares arguments. Defaults stay out: an absent option may still come from elsewhere. */
-export function argsOf(table: OptionTable): ArgsDef {
+/**
+ * What was said, in long form, as citty declares arguments: it goes through all that it is told of, several times, and a
+ * daemon keeps the memory of that. Defaults stay out: an absent option may still come from elsewhere.
+ */
+export function argsOf(argv: readonly string[], table: OptionTable): ArgsDef {
   const args: ArgsDef = {}
-  for (const [name, option] of Object.entries(table)) {
+  const said = new Set(argv.map(word => /^--([^=]+)/.exec(word)?.[1]))
+  for (const [name, option] of Object.entries(table).filter(([each]) => said.has(each))) {
     args[isNegative(name) ? name.slice(3) : name] = {
       type: option.type === 'boolean' ? 'boolean' : 'string',
       description: option.summary,

@@ -49,7 +49,7 @@ async function dispatch(words: readonly string[], print: (line: string) => void)
   let code: number = exitCodes.unexpected
   await runCommand(
     defineCommand({
-      args: argsOf(options),
+      args: argsOf(argv, options),
       async run({ args }) {
         const flags = flagsOf(args, options)
         if (flags['help']) code = answer(print, command ? commandHelp(command, options) : helpText(commands, plugins))

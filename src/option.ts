@@ -15,6 +15,8 @@ export interface Option {
   readonly default?: OptionValue
   /** May be given several times; the value is a list. */
   readonly repeat?: true
+  /** Said again, the value goes to this list, in tables that have it. */
+  readonly again?: string
   /** With `repeat`: a list of config.yaml as it stands, else the one value; never split at commas. */
   readonly verbatim?: true
   /** Never echoed, never handed to another process. */

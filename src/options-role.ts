@@ -14,7 +14,12 @@ export const roleOptions = {
     range: [1, 100_000],
     summary: 'take role N of the filtered list',
   },
-  role: { type: 'string', value: 'NAME|ARN', summary: 'take exactly this role' },
+  role: {
+    type: 'string',
+    value: 'NAME|ARN',
+    again: 'also-role',
+    summary: 'take exactly this role; under -d a second one is for the container endpoint',
+  },
   refresh: { type: 'boolean', act: true, summary: 'take the role of the last run again' },
   'session-duration': {
     type: 'integer',

@@ -6,8 +6,10 @@ import { isFailure } from '../src/errors.ts'
 import type { OptionTable } from '../src/option.ts'
 import { coreOptions } from '../src/options.ts'
 
-const read = (...words: string[]) =>
-  flagsOf(parseArgs(normaliseArgv(words, coreOptions), argsOf(coreOptions)), coreOptions)
+function read(...words: string[]) {
+  const argv = normaliseArgv(words, coreOptions)
+  return flagsOf(parseArgs(argv, argsOf(argv, coreOptions)), coreOptions)
+}
 
 describe('what the original took', () => {
   test.each([
@@ -27,6 +29,7 @@ describe('what the original took', () => {
     [['--filter='], { filter: '' }],
     [['--saml-response', '-'], { 'saml-response': '-' }],
     [['--role', '--x'], { role: '--x' }],
+    [['--role', 'a', '--role', 'b', '--role=c,d'], { role: 'a', 'also-role': ['b', 'c', 'd'] }],
     [['--session-duration', '900', '--session-duration', '1800'], { 'session-duration': 1800 }],
   ])('%j', (words, flags) => {
     expect(read(...words)).toEqual(flags)
@@ -74,7 +77,8 @@ test('any text survives as a value, and any words give flags or a usage failure'
       fc.string().filter(text => text !== '--'),
       text => {
         for (const words of [[`--text=${text}`], ['--text', text], ['-t', text]]) {
-          expect(flagsOf(parseArgs(normaliseArgv(words, table), argsOf(table)), table)).toEqual({ text })
+          const argv = normaliseArgv(words, table)
+          expect(flagsOf(parseArgs(argv, argsOf(argv, table)), table)).toEqual({ text })
         }
       },
     ),

@@ -83,7 +83,7 @@ describe('-d --container-endpoint', () => {
 
   test('several roles: a path and a token each, one sign-in, each renewed by its own loop', async () => {
     const before = [place.idp.passwords(), place.idp.assertions()]
-    const also = ['--also-role', 'User-Role', '--also-role', `${roles[0]},arn:aws:iam::123456789012:saml-provider/demo`]
+    const also = ['--role', 'User-Role', '--role', `${roles[0]},arn:aws:iam::123456789012:saml-provider/demo`]
     const args = ['--role', 'Sysadmin-Role', ...also, '--also-role', 'Sysadmin-Role', '--refresh-interval', '1']
     const clients = await start([...args, '--container-endpoint', '127.0.0.1:0'])
     expect(clients.map(({ url }) => url.replace(/.*\//, ''))).toEqual(['Sysadmin-Role', 'User-Role', 'Read-Only-Role'])
