@@ -3,7 +3,7 @@
  * CLI and curl. What cannot run here stands in a list, with the test that has it instead.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { spawn } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,10 +31,10 @@ const elsewhere: Readonly<Record<string, string>> = {
   'cloudtoken exec --serve --role Sysadmin-Role -- terraform':
     'needs Terraform; other clients in test/real/exec.test.ts',
   'cloudtoken --provider web-identity': 'needs the system of a CI: test/e2e/ci.test.ts',
-  'cloudtoken\ncloudtoken --ca-file': 'needs an authority: test/network.test.ts',
-  'cloudtoken --client-cert': 'needs a certificate: test/network.test.ts',
-  'openssl pkcs12': 'needs a certificate: test/network.test.ts',
-  'export HTTPS_PROXY': 'needs a proxy: test/network.test.ts',
+  'cloudtoken\ncloudtoken --ca-file': 'needs an authority: test/e2e/network.test.ts',
+  'cloudtoken --client-cert': 'needs a certificate: test/e2e/network.test.ts',
+  'openssl pkcs12': 'needs a certificate: test/e2e/network.test.ts',
+  'export HTTPS_PROXY': 'needs a proxy: test/e2e/network.test.ts',
   'cloudtoken --url https://adfs.example.com': 'test/provider-adfs.test.ts',
   'cloudtoken --url https://org.okta.com': 'test/provider-okta.test.ts',
   'cloudtoken grant': 'needs a daemon with a policy: test/e2e/grant.test.ts',
@@ -42,6 +42,9 @@ const elsewhere: Readonly<Record<string, string>> = {
   'cloudtoken -r 1 -g': 'needs the sign-in page of AWS: test/e2e/console.test.ts',
   'cloudtoken --sso-start-url': 'needs a browser: test/e2e/identity-center.test.ts',
   'cloudtoken --device-code': 'needs a person at a terminal: test/e2e/identity-center.test.ts',
+  'cloudtoken service install': 'needs the manager of a session: test/real/service.test.ts',
+  'cloudtoken --provider f5': 'test/provider-f5.test.ts',
+  "cloudtoken --url 'https://accounts.google.com": 'test/real/google.test.ts',
   'cloudtoken --browser': 'needs a browser: test/real/browser-command.test.ts',
 }
 
@@ -140,6 +143,11 @@ test('the list of what is not run here has nothing that is gone', () => {
 
 // Some of them change addresses and kernel settings.
 const alone = process.env['CLOUDTOKEN_NAMESPACE'] === 'own'
+
+test('the tests that have it instead are there', () => {
+  const named = Object.values(elsewhere).flatMap(reason => reason.match(/test\/[\w/.-]+\.test\.ts/g) ?? [])
+  expect(named.filter(file => !existsSync(join(import.meta.dirname, '../..', file)))).toEqual([])
+})
 
 describe.skipIf(!alone || !(await present('cli')))('the documents', () => {
   test.each(scripts.filter(({ script }) => !isElsewhere(script)))('$name', async ({ script }) => {
