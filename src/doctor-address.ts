@@ -18,7 +18,7 @@ export async function judgeAddress(env: Env, paths: Paths): Promise<{ daemons: F
   const ours = daemons.some(({ status }) => hostOf(status).startsWith(`${metadataAddress}:`))
   const foreign = await detectForeignMetadata(metadataAddress, { ours: ours || link.state === 'in-use' })
   if (foreign) {
-    const hint = 'cloudtoken -d --listen 127.0.0.1:9254'
+    const hint = 'cloudtoken -d --listen 127.0.0.1:9911'
     found.push({ check, verdict: 'problem', message: `${foreign}: cloudtoken leaves ${metadataAddress} alone`, hint })
   }
   if (daemons.length === 0) found.push(ok('daemon', 'none is running; cloudtoken -d starts one'))
