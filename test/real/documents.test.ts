@@ -48,6 +48,9 @@ const elsewhere: Readonly<Record<string, string>> = {
   'cloudtoken --browser': 'needs a browser: test/real/browser-command.test.ts',
 }
 
+// Some of them change addresses and kernel settings.
+const alone = process.env['CLOUDTOKEN_NAMESPACE'] === 'own'
+
 const base = 'arn:aws:iam::123456789012:role/Base'
 const admin = 'arn:aws:iam::123456789012:role/Admin'
 const readOnly = 'arn:aws:iam::210987654321:role/ReadOnly'
@@ -68,6 +71,12 @@ beforeAll(async () => {
   for (const name of ['cloudtoken', 'aws', 'sudo']) chmodSync(join(place, name), 0o755)
 })
 afterAll(async () => {
+  // The tests that follow have the same namespace: what the blocks set up for good is taken back.
+  if (alone) {
+    const undo = ['cloudtoken link down', 'ip address delete 169.254.170.2/32 dev lo']
+    for (const line of [...undo, 'sysctl -q net.ipv4.ip_unprivileged_port_start=1024'])
+      await bash(place, `${line} || true`)
+  }
   await Promise.all([idp.stop(), sts.stop()])
   rmSync(place, { recursive: true, force: true })
 })
@@ -140,9 +149,6 @@ const isElsewhere = (script: string): boolean => Object.keys(elsewhere).some(sta
 test('the list of what is not run here has nothing that is gone', () => {
   expect(Object.keys(elsewhere).filter(start => !scripts.some(({ script }) => script.startsWith(start)))).toEqual([])
 })
-
-// Some of them change addresses and kernel settings.
-const alone = process.env['CLOUDTOKEN_NAMESPACE'] === 'own'
 
 test('the tests that have it instead are there', () => {
   const named = Object.values(elsewhere).flatMap(reason => reason.match(/test\/[\w/.-]+\.test\.ts/g) ?? [])
