@@ -69,6 +69,9 @@ type Answer = (request: Request, peer: string, path: string, port: number) => Re
 /** Requests of one connection that are answered before anybody else has a turn; clients wait for each answer. */
 const mostAtOnce = 100
 
+/** So many in a row from one connection are nothing to look at yet. */
+const unsuspicious = 20
+
 /**
  * What a connection has sent is answered in one go, and a megabyte of it is ten thousand requests: nobody else has an
  * answer meanwhile. Whoever sends that many is told to go, and the rest of what was sent is forgotten.
@@ -82,11 +85,13 @@ function inTurn(answer: Answer): Answer {
     counting = false
   }
   return (request, peer, path, port) => {
-    if (!counting) setImmediate(begin)
-    counting = true
     if (port !== last) count = 0
     last = port
     count += 1
+    if (count < unsuspicious) return answer(request, peer, path, port)
+    // Only what comes within one turn of the event loop adds up.
+    if (!counting) setImmediate(begin)
+    counting = true
     if (count <= mostAtOnce) return answer(request, peer, path, port)
     return new Response(null, { status: 503, headers: { 'Content-Length': '0', Connection: 'close' } })
   }
