@@ -1,7 +1,7 @@
 /** What the documents say can be typed: links lead somewhere, commands and options are there, shells understand the blocks. */
 import { describe, expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { normaliseArgv } from '../src/argv.ts'
 import { commands } from '../src/commands.ts'
@@ -37,6 +37,17 @@ describe.each(documents)('%s', file => {
       expect([block.line, status, stderr]).toEqual([block.line, 0, ''])
     }
   })
+})
+
+test('the messages that troubleshooting explains are messages of the program', () => {
+  const source = readdirSync(join(root, 'src'))
+    .map(name => readFileSync(join(root, 'src', name), 'utf8'))
+    .join('\n')
+  const table = readDocument('docs/troubleshooting.md').split('## By message')[1] ?? ''
+  const explained = [...table.matchAll(/^\| `([^`]+)`/gm)].map(match => match[1] ?? '').slice(1)
+  expect(explained.length).toBeGreaterThan(15)
+  const parts = explained.flatMap(message => message.split('…').map(part => part.trim()))
+  expect(parts.filter(part => part.length > 3 && !source.includes(part))).toEqual([])
 })
 
 test('the reader of documents sees what is wrong', () => {
