@@ -13,11 +13,16 @@ const get = (path: string, host = own): string => `GET ${path} HTTP/1.1\r\nHost:
 const kept = 1_000_000
 let heard = ''
 const sockets = new Set<Socket>()
+/** Those that are closed again are counted, too. */
+let opened = 0
 
 /** Opens one; comes back when it stands. Whatever becomes of it later is no error. */
 function open(begin = ''): Promise<Socket> {
   return new Promise(resolve => {
-    const socket = connect(Number(port), '127.0.0.1', () => resolve(socket))
+    const socket = connect(Number(port), '127.0.0.1', () => {
+      opened += 1
+      resolve(socket)
+    })
     sockets.add(socket)
     socket.setEncoding('latin1').on('data', (text: unknown) => {
       if (heard.length < kept) heard += String(text)
@@ -92,7 +97,7 @@ const attacks: Readonly<Record<string, () => Promise<unknown>>> = {
 }
 
 await attacks[kind]?.()
-process.stdout.write(`ready ${sockets.size}\n`)
+process.stdout.write(`ready ${sockets.size} ${opened}\n`)
 process.stdin.resume().on('end', () => {
   process.stdout.write(heard, () => process.exit(0))
 })
