@@ -144,7 +144,7 @@ const idleTimeout = 60
 const largestBody = 64 * 1024
 
 /** Left alone, Bun lets the garbage of many requests grow larger than all that a daemon holds. */
-const requestsToCollect = 5000
+const requestsToCollect = 20_000
 
 /** Deeper paths than that are not ours. */
 const deepestPath = 12
