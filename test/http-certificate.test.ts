@@ -12,7 +12,7 @@ const pki = makePki()
 afterAll(() => pki.remove())
 const jane = pki.issue('jane', ['DNS:jane'])
 const other = pki.issue('other', ['DNS:other'])
-const late = pki.issue('late', ['DNS:late'], 0)
+const late = pki.issue('late', ['DNS:late'], -1)
 const secret = 'open sesame 7'
 pki.openssl('ec', '-in', 'jane.key', '-aes256', '-passout', `pass:${secret}`, '-out', 'old.key')
 pki.openssl('pkcs8', '-topk8', '-in', 'jane.key', '-v2', 'aes-256-cbc', '-passout', `pass:${secret}`, '-out', 'new.key')

@@ -16,7 +16,7 @@ export interface Pki {
   readonly folder: string
   /** The authority's certificate, a PEM file. */
   readonly ca: string
-  /** For these names, `DNS:…` or `IP:…`; `days: 0` is over at once. */
+  /** For these names, `DNS:…` or `IP:…`; with `days: -1` it ended yesterday. */
   issue(name: string, names: readonly string[], days?: number): Issued
   openssl(...args: readonly string[]): void
   file(name: string): string
