@@ -50,9 +50,9 @@ export function normaliseArgv(
         value = own[index]
       }
       if (value === undefined) throw failure('usage', `${flag.spelled} needs a value: ${flag.spelled} ${option.value}`)
-      const list = values.has(name) && option.again !== undefined ? table[option.again] : undefined
-      const place = list ? (option.again ?? name) : name
-      const { repeat, verbatim } = list ?? option
+      const again = values.has(name) ? option.again : undefined
+      const place = again !== undefined && table[again] ? again : name
+      const { repeat, verbatim } = table[place] ?? option
       const before = values.get(place)
       values.set(place, repeat && !verbatim && before !== undefined ? `${before},${value}` : value)
     }

@@ -17,6 +17,7 @@ import { createLog } from './log.ts'
 import { dropPrivileges, findUser, isRoot } from './privilege.ts'
 import { replaceEnvironment } from './privilege-sudo.ts'
 import { parseListen } from './serve.ts'
+import { awsTime } from './tokens.ts'
 
 /** In front: the sign-in, with the terminal. */
 export async function lead(context: Context, behind: Behind, ending: AbortController): Promise<number> {
@@ -95,6 +96,6 @@ export function logFile(paths: Paths, listen: Listen): string {
 }
 
 function withTime(text: string): string {
-  const time = new Date().toISOString().replace(/\.\d+/, '')
+  const time = awsTime(new Date())
   return text.replaceAll(/^(?=.)/gm, `${time} `)
 }

@@ -7,9 +7,9 @@ import { judgeAddress } from './doctor-address.ts'
 import { judgeEnvironment } from './doctor-environment.ts'
 import { judgeFiles } from './doctor-files.ts'
 import { judgeClock, judgeKeyring } from './doctor-machine.ts'
-import type { Finding } from './doctor.ts'
-import { isFailure, messageOf } from './errors.ts'
+import { problem, type Finding } from './doctor.ts'
 import { findPaths } from './files.ts'
+import { planOf } from './identity.ts'
 import { createLog, type Log } from './log.ts'
 
 /** 0 without a problem, else 1. */
@@ -36,14 +36,12 @@ async function judgeConfiguration(flags: Flags): Promise<{ context?: Context; fi
     const message = file === undefined ? `no config.yaml in ${context.paths.config}` : `${file} can be read`
     return { context, findings: [{ check, verdict: 'ok', message }] }
   } catch (error) {
-    const hint = isFailure(error) ? error.hint : undefined
-    return { findings: [{ check, verdict: 'problem', message: messageOf(error), ...(hint !== undefined && { hint }) }] }
+    return { findings: [problem(check, error)] }
   }
 }
 
 /** Where nobody configured a sign-in there is none to judge. */
 async function judgeSignIn(context: Context): Promise<Finding[]> {
-  const { planOf } = await import('./identity.ts')
   const plan = planOf(context.config, context.settings)
   if (plan.provider === undefined && plan.guess === undefined && plan.auth.length === 0) {
     const hint = 'cloudtoken --url URL, or cloudtoken init and edit config.yaml'

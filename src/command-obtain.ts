@@ -11,7 +11,7 @@ import { failure, isFailure } from './errors.ts'
 import { withLock } from './files.ts'
 import { dueAt } from './renewal.ts'
 import { chooseAtTerminal } from './command-picker.ts'
-import { chooseRole } from './roles.ts'
+import { chooseRole, isNamed } from './roles.ts'
 import type { Offer } from './session-offer.ts'
 import type { Session } from './session.ts'
 import { fromTokens, toCache } from './tokens.ts'
@@ -138,11 +138,6 @@ async function askForRole(context: Context, session: Session, offer: Offer, role
   if (context.terminal.interactive) return await chooseAtTerminal(context, session, offer, roles)
   const message = `the identity provider offers ${roles.length} roles, and none was named`
   throw failure('person', message, { hint: 'name it with --role ARN, or run cloudtoken once and choose' })
-}
-
-/** Whether an option says which role. */
-export function isNamed({ role, filter, roleNumber }: Context['settings']): boolean {
-  return Boolean(role || filter || roleNumber)
 }
 
 /** Each wish has a set of its own, and each chain behind it; a role by its ARN shares the one of `lastRole`. */

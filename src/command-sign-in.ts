@@ -1,10 +1,9 @@
 /**
  * The bare command: sign in, choose a role, hand the credentials to the exporters. `-l` and `-n` stop at the list.
  */
-import { roleLines, chooseRole, filterRoles } from './roles.ts'
+import { roleLines, chooseRole, filterRoles, isNamed } from './roles.ts'
 import { accountOf } from './arn.ts'
 import { sessionOf, type Context } from './command-context.ts'
-import { isNamed } from './command-obtain.ts'
 import { chooseAtTerminal } from './command-picker.ts'
 import { failure } from './errors.ts'
 import type { Log } from './log.ts'

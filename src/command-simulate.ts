@@ -10,7 +10,7 @@ import type { SimulationStatus } from './daemon-simulation.ts'
 import { failure } from './errors.ts'
 import { readBytes } from './files.ts'
 import { createLog } from './log.ts'
-import { toTimestamp } from './metadata-document.ts'
+import { awsTime } from './tokens.ts'
 import { simulationNames, type Simulated, type SimulationName, type SimulationOrder } from './metadata-simulated.ts'
 import { longestUserData } from './metadata-values.ts'
 import { unknownName } from './names.ts'
@@ -144,5 +144,5 @@ function later(now: number, flags: Flags, seconds: number): string {
 }
 
 function time(at: number): string {
-  return toTimestamp(new Date(at))
+  return awsTime(new Date(at))
 }

@@ -7,7 +7,8 @@
 import type { Buffer } from 'node:buffer'
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { roleName } from './arn.ts'
-import { toTimestamp, type MetadataSnapshot } from './metadata-document.ts'
+import { type MetadataSnapshot } from './metadata-document.ts'
+import { awsTime } from './tokens.ts'
 import { canonicalPath, type Handler } from './metadata.ts'
 import type { Credentials } from './types.ts'
 
@@ -66,7 +67,7 @@ export function createContainer(now: () => number = Date.now): Container {
 
 function answer({ credentials, trouble }: MetadataSnapshot, now: number): Response {
   if (!credentials) return refuse(403, 'NoCredentials', 'nobody has signed in yet')
-  if (Date.parse(toTimestamp(credentials.expiration)) > now) return json(200, document(credentials))
+  if (Date.parse(awsTime(credentials.expiration)) > now) return json(200, document(credentials))
   const ended = `the credentials of ${roleName(credentials.roleArn)} have ended; run: cloudtoken`
   return refuse(403, trouble?.code ?? 'CredentialsExpired', trouble?.message ?? ended)
 }
@@ -76,7 +77,7 @@ function document(credentials: Credentials): Record<string, string> {
     AccessKeyId: credentials.accessKeyId,
     SecretAccessKey: credentials.secretAccessKey,
     Token: credentials.sessionToken,
-    Expiration: toTimestamp(credentials.expiration),
+    Expiration: awsTime(credentials.expiration),
     AccountId: credentials.accountId,
     RoleArn: credentials.roleArn,
   }

@@ -17,8 +17,8 @@ import type { Credentials } from './types.ts'
 export interface ContainerEndpoint {
   /** Serves this under the path of its role; a role that is new gets a token, in a file. */
   show(snapshot: MetadataSnapshot): void
-  /** One more token for this role alone, for whoever is told of the file. Fails with `usage` where nothing listens. */
-  grant(roleArn: string): Handed
+  /** Makes tokens for one role alone each, for whoever is told of the file. Fails with `usage` where nothing listens. */
+  granter(): (roleArn: string) => Handed
   /** For each role the two variables that its clients need, as `NAME=value`. */
   lines(): readonly string[]
   /** Stops listening and takes the token files away. */
@@ -36,7 +36,7 @@ const taken = /^http:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\]|169\.254\.170\.(2
 
 const none: ContainerEndpoint = {
   show: () => {},
-  grant() {
+  granter() {
     const hint = 'cloudtoken -d --container-endpoint 127.0.0.1:9912'
     throw failure('usage', 'the daemon has no container endpoint', { hint })
   },
@@ -108,7 +108,7 @@ export async function openContainerEndpoint({ settings, paths, log }: Served): P
       roles.set(roleArn, held)
       held.show(snapshot)
     },
-    grant: roleArn => hand(roleArn, `-${randomBytes(4).toString('hex')}`),
+    granter: () => roleArn => hand(roleArn, `-${randomBytes(4).toString('hex')}`),
     lines: () => [...roles.values()].flatMap(clientLines),
     async close() {
       // The folders stay: a container may have one of them mounted, and finds the token of the next daemon in it.
@@ -125,15 +125,12 @@ export function clientLines({ uri, file }: Pick<Handed, 'uri' | 'file'>): string
 }
 
 /** The metadata service, and whoever else is to know of its current role. */
-export function beside(
-  service: MetadataService,
-  ...others: readonly Pick<ContainerEndpoint, 'show'>[]
-): MetadataService {
+export function beside(service: MetadataService, other: Pick<ContainerEndpoint, 'show'>): MetadataService {
   return {
     ...service,
     show(snapshot) {
       service.show(snapshot)
-      for (const other of others) other.show(snapshot)
+      other.show(snapshot)
     },
   }
 }

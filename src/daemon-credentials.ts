@@ -10,6 +10,7 @@ import type { FarSession } from './daemon-session.ts'
 import type { Paths } from './files.ts'
 import type { MetadataSnapshot } from './metadata-document.ts'
 import type { Settings } from './options.ts'
+import { isNamed } from './roles.ts'
 import type { Session } from './session.ts'
 import { fromTokens, toCache } from './tokens.ts'
 import type { Credentials } from './types.ts'
@@ -30,7 +31,7 @@ export interface Want {
 export function wantOf(session: Pick<Session, 'identity' | 'variant' | 'lastRole'>, settings: Wish): Want {
   const { identity, variant } = session
   const { role, filter, roleNumber } = settings
-  const last = role || filter || roleNumber ? undefined : session.lastRole()
+  const last = isNamed(settings) ? undefined : session.lastRole()
   const named = role !== undefined && isRoleArn(role) ? role : undefined
   return { identity, variant, wish: last?.roleArn ?? named ?? JSON.stringify([role, filter, roleNumber]) }
 }

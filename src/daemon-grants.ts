@@ -33,7 +33,7 @@ export interface Grants {
 
 interface GrantsOptions extends Pick<Served, 'settings' | 'clock' | 'log'> {
   readonly session: Pick<DaemonSession, 'take' | 'renew' | 'lastSignIn'>
-  readonly endpoint: Pick<ContainerEndpoint, 'grant'>
+  readonly endpoint: Pick<ContainerEndpoint, 'granter'>
   /** ARN of the role that is served. */
   current(): string | null
   readonly signal: AbortSignal
@@ -45,8 +45,10 @@ export function createGrants(options: GrantsOptions): Grants {
   return {
     async grant({ role: wish = options.current() ?? undefined, ttl, ...less }) {
       if (wish === undefined) throw failure('person', 'the daemon waits for its first sign-in', { hint: 'cloudtoken' })
+      // Before anybody signs in for it.
+      const hand = endpoint.granter()
       const { role, credentials } = await session.take(wish, signal, less)
-      const handed = endpoint.grant(credentials.roleArn)
+      const handed = hand(credentials.roleArn)
       const until = ttl === undefined ? null : timeOf(new Date(clock.now() + ttl * 1000))
       const narrowed = Object.keys(less.scope).length > 0
       const result: Granted = { role: credentials.roleArn, uri: handed.uri, file: handed.file, until, narrowed }

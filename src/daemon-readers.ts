@@ -10,6 +10,7 @@ import type { Admit } from './metadata.ts'
 import type { Settings } from './options.ts'
 import { findUser } from './privilege.ts'
 import { createReaders, type Caller, type Read } from './readers.ts'
+import { awsTime } from './tokens.ts'
 import type { Credentials } from './types.ts'
 
 /** Who has read the credentials since the start; the JSON of `status`. */
@@ -53,7 +54,7 @@ export async function createAdmission(
     const reads = (clients.get(key)?.reads ?? 0) + 1
     // A Map keeps the order of insertion.
     clients.delete(key)
-    clients.set(key, { program, uid, reads, last: timeOf(new Date()) })
+    clients.set(key, { program, uid, reads, last: awsTime(new Date()) })
     for (const oldest of clients.keys()) if (clients.size > mostClients) clients.delete(oldest)
   }
 
@@ -76,10 +77,6 @@ export async function createAdmission(
   return { admit, clients: () => [...clients.values()].toReversed() }
 }
 
-function timeOf(date: Date): string {
-  return date.toISOString().replace(/\.\d+/, '')
-}
-
 async function userId(text: string): Promise<number> {
   if (/^\d{1,10}$/.test(text)) return Number(text)
   try {
@@ -95,5 +92,5 @@ function auditLine({ caller, uid, program }: Read, credentials: Credentials, now
   const what = `credentials of ${roleName(credentials.roleArn)} (key …${credentials.accessKeyId.slice(-4)})`
   const from = `${caller.address}:${caller.port}`
   const who = [uid !== undefined && `by user id ${uid}`, program !== undefined && `with ${program}`].filter(Boolean)
-  return [timeOf(now), what, 'read from', from, ...who].join(' ')
+  return [awsTime(now), what, 'read from', from, ...who].join(' ')
 }

@@ -6,7 +6,8 @@ import { Buffer } from 'node:buffer'
 import { STATUS_CODES } from 'node:http'
 import type { MetadataService } from './daemon.ts'
 import { failure } from './errors.ts'
-import { toTimestamp, type MetadataSnapshot } from './metadata-document.ts'
+import { type MetadataSnapshot } from './metadata-document.ts'
+import { awsTime } from './tokens.ts'
 import type { MockConfig } from './metadata-mock.ts'
 import { simulationNames, type Simulated, type SimulationOrder } from './metadata-simulated.ts'
 import { errorPage, type Handler } from './metadata.ts'
@@ -69,7 +70,7 @@ function withSimulation(snapshot: MetadataSnapshot, simulated: Simulated): Metad
   const { expiry } = simulated
   if (!credentials || !expiry) return { ...snapshot, simulated }
   const end = new Date(Math.min(Date.parse(expiry.time), credentials.expiration.getTime()))
-  const message = `they end at ${toTimestamp(end)} because that is simulated; run: cloudtoken simulate off`
+  const message = `they end at ${awsTime(end)} because that is simulated; run: cloudtoken simulate off`
   return {
     credentials: { ...credentials, expiration: end },
     trouble: trouble ?? { code: 'CredentialsExpired', message },

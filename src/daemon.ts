@@ -23,6 +23,7 @@ import type { Settings } from './options.ts'
 import { createOrders, keepFresh, type RenewalState } from './renewal.ts'
 import { run } from './run.ts'
 import type { Session } from './session.ts'
+import { awsTime } from './tokens.ts'
 import type { Clock, Credentials, Role } from './types.ts'
 
 export interface Served {
@@ -204,7 +205,7 @@ function withHint(error: unknown): never {
 }
 
 export function timeOf(date: Date | undefined): string | null {
-  return date ? date.toISOString().replace(/\.\d+/, '') : null
+  return date ? awsTime(date) : null
 }
 
 /** A file that cannot be written is no reason to stop serving. */

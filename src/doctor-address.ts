@@ -4,6 +4,7 @@
 import { findDaemons, hostOf, type DaemonStatus, type FoundDaemon } from './daemon-control.ts'
 import { ok, type Env, type Finding } from './doctor.ts'
 import type { Paths } from './files.ts'
+import { findCause } from './linklocal-check.ts'
 import { detectForeignMetadata, probeMetadata } from './linklocal-foreign.ts'
 import { linkStatus, metadataAddress, type LinkStatus } from './linklocal.ts'
 import { formatListen, parseListen } from './serve.ts'
@@ -48,9 +49,7 @@ async function judgeReach({ status }: FoundDaemon, env: Env, paths: Paths): Prom
   const answer = await probeMetadata(listen.hostname, 2000, listen.port)
   const [after] = await findDaemons(env, paths, listen)
   if (answer && (after?.status.requests ?? 0) > status.requests) return ok(check, `${status.url} reaches the daemon`)
-  const name = formatListen(listen)
-  const message = answer
-    ? `another program answers at ${name}, not the daemon`
-    : `${name} does not answer, though the daemon is there: a VPN, a route or a firewall is in the way`
+  const cause = await findCause(listen.hostname, answer)
+  const message = `${formatListen(listen)} does not lead to the daemon: ${cause}`
   return { check, verdict: 'problem', message, hint: `ip route get ${listen.hostname}` }
 }

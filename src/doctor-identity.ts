@@ -5,8 +5,8 @@
 import path from 'node:path'
 import process from 'node:process'
 import { findBrowser, isProgram } from './browser-find.ts'
-import { ok, type Finding } from './doctor.ts'
-import { failure, isFailure, messageOf } from './errors.ts'
+import { ok, problem, type Finding } from './doctor.ts'
+import { failure } from './errors.ts'
 import { openNetwork, type Network } from './http-network.ts'
 import { createHttp } from './http.ts'
 import { identityFolder } from './identity.ts'
@@ -42,8 +42,7 @@ export async function judgeIdentity(options: JudgedSignIn): Promise<Finding[]> {
     const files = sessionFiles(path.join(paths.state, 'identities', identityFolder(name, settings, username)))
     return [ok(check, await tryOut(provider, files, network, options))]
   } catch (error) {
-    const hint = isFailure(error) ? error.hint : undefined
-    return [{ check, verdict: 'problem', message: messageOf(error), ...(hint !== undefined && { hint }) }]
+    return [problem(check, error)]
   }
 }
 

@@ -2,6 +2,8 @@
  * What `doctor` says of one thing.
  */
 
+import { isFailure, messageOf } from './errors.ts'
+
 export interface Finding {
   /** What was looked at: a stable word for scripts. */
   readonly check: string
@@ -14,6 +16,12 @@ export interface Finding {
 }
 
 export type Env = Readonly<Record<string, string | undefined>>
+
+/** Of a failure, its words and its hint. */
+export function problem(check: string, error: unknown): Finding {
+  const hint = isFailure(error) ? error.hint : undefined
+  return { check, verdict: 'problem', message: messageOf(error), ...(hint !== undefined && { hint }) }
+}
 
 export function ok(check: string, message: string): Finding {
   return { check, verdict: 'ok', message }

@@ -3,7 +3,7 @@
  * a VPN, a packet filter, another program.
  */
 import ipaddr from 'ipaddr.js'
-import { probeMetadata } from './linklocal-foreign.ts'
+import { probeMetadata, type ProbeAnswer } from './linklocal-foreign.ts'
 import { linkDeps, runTool, type LinkDeps } from './linklocal-platform.ts'
 
 /** Nothing where they arrive, else a sentence fragment that names the cause. `mark` is the `Server` of our own answers. */
@@ -14,7 +14,15 @@ export async function findDiversion(
   deps: LinkDeps = linkDeps(),
 ): Promise<string | undefined> {
   const answer = await probeMetadata(address, 1000, port)
-  if (answer?.server === mark) return undefined
+  return answer?.server === mark ? undefined : await findCause(address, answer, deps)
+}
+
+/** What takes packets to the address away from this process, when this is the answer that came; a sentence fragment. */
+export async function findCause(
+  address: string,
+  answer: ProbeAnswer | undefined,
+  deps: LinkDeps = linkDeps(),
+): Promise<string> {
   const cause = (await routeAway(address, deps)) ?? (await filterRule(address, deps))
   if (cause) return cause
   if (!answer) return 'no answer comes back, as if a firewall stood in between'

@@ -98,8 +98,3 @@ export function toJson(value: Readonly<Record<string, unknown>>): string {
   const lines = Object.entries(value).map(([key, item]) => `  ${JSON.stringify(key)} : ${JSON.stringify(item)}`)
   return `{\n${lines.join(',\n')}\n}`
 }
-
-/** `2026-11-22T10:00:00Z`: clients of EC2 take no fraction; cut, never rounded up. */
-export function toTimestamp(date: Date): string {
-  return `${date.toISOString().slice(0, 19)}Z`
-}

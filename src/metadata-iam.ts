@@ -5,7 +5,8 @@
  */
 import { createHash } from 'node:crypto'
 import { accountOf, parseArn, roleName } from './arn.ts'
-import { createDirectory, createPage, place, roleOf, toJson, toTimestamp } from './metadata-document.ts'
+import { createDirectory, createPage, place, roleOf, toJson } from './metadata-document.ts'
+import { awsTime } from './tokens.ts'
 import type { MetadataSnapshot, Page } from './metadata-document.ts'
 import type { Credentials } from './types.ts'
 
@@ -38,10 +39,10 @@ function credentialsPage(
   more: Readonly<Record<string, string>>,
 ): Page {
   const modified = credentials.issued
-  const expiration = toTimestamp(credentials.expiration)
+  const expiration = awsTime(credentials.expiration)
   const success = {
     Code: 'Success',
-    LastUpdated: toTimestamp(modified),
+    LastUpdated: awsTime(modified),
     Type: 'AWS-HMAC',
     AccessKeyId: credentials.accessKeyId,
     SecretAccessKey: credentials.secretAccessKey,
@@ -54,7 +55,7 @@ function credentialsPage(
     Code: trouble?.code ?? 'CredentialsExpired',
     Message:
       trouble?.message ?? `the credentials of ${roleName(credentials.roleArn)} ended at ${expiration}; run: cloudtoken`,
-    LastUpdated: toTimestamp(modified),
+    LastUpdated: awsTime(modified),
   }
   const then = createPage(toJson(ended), { modified: credentials.expiration })
   return createPage(toJson(success), { modified, secret: true, end: { at: Date.parse(expiration), then } })
@@ -65,7 +66,7 @@ function noneYet({ trouble }: MetadataSnapshot, since: Date): Record<string, str
   return {
     Code: trouble?.code ?? 'SignInRequired',
     Message: trouble?.message ?? 'nobody has signed in yet; run: cloudtoken',
-    LastUpdated: toTimestamp(since),
+    LastUpdated: awsTime(since),
   }
 }
 
@@ -73,7 +74,7 @@ function noneYet({ trouble }: MetadataSnapshot, since: Date): Record<string, str
 function instanceProfile(roleArn: string, modified: Date): Record<string, string> {
   return {
     Code: 'Success',
-    LastUpdated: toTimestamp(modified),
+    LastUpdated: awsTime(modified),
     InstanceProfileArn: `arn:${parseArn(roleArn)?.partition ?? 'aws'}:iam::${accountOf(roleArn)}:instance-profile/${roleName(roleArn)}`,
     InstanceProfileId: `AIPA${uniqueId(roleArn)}`,
   }

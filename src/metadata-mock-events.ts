@@ -1,7 +1,7 @@
 /**
  * The events that a configuration of amazon-ec2-metadata-mock describes, as simulations.
  */
-import { toTimestamp } from './metadata-document.ts'
+import { awsTime } from './tokens.ts'
 import { maintenanceCodes, spotActions, type Simulated } from './metadata-simulated.ts'
 
 export type Entries = Readonly<Record<string, unknown>>
@@ -87,7 +87,7 @@ function readTime(entries: Entries, name: string, begin: Date, seconds: number, 
   const given = entries[name]
   const at = given === undefined || given === '' ? begin.getTime() + 1000 * seconds : Date.parse(String(given))
   if (Number.isNaN(at)) throw wrong(`${name} is no time`)
-  return toTimestamp(new Date(at))
+  return awsTime(new Date(at))
 }
 
 /** The first is meant where nothing is said. */

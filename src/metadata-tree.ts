@@ -4,7 +4,8 @@
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html
  */
 import { createHash } from 'node:crypto'
-import { createDirectory, createPage, place, roleOf, toJson, toTimestamp } from './metadata-document.ts'
+import { createDirectory, createPage, place, roleOf, toJson } from './metadata-document.ts'
+import { awsTime } from './tokens.ts'
 import type { Directory, MetadataSource, Page } from './metadata-document.ts'
 import { fullDocument, fullValues } from './metadata-ec2.ts'
 import { placeIam } from './metadata-iam.ts'
@@ -115,7 +116,7 @@ function dynamicTree(instance: Instance, { profile, values }: TreeOptions): Dire
     instanceId: instance.instanceId,
     instanceType: instance.type,
     kernelId: instance.kernelId,
-    pendingTime: toTimestamp(instance.since),
+    pendingTime: awsTime(instance.since),
     privateIp: instance.address,
     ramdiskId: null,
     region: instance.region,

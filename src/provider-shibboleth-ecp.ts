@@ -16,6 +16,7 @@ import { wishedMethod } from './mfa-choice.ts'
 import type { ProviderContext } from './provider.ts'
 import type { Assertion } from './types.ts'
 import { parseXml, walkXml, type XmlElement } from './xml.ts'
+import { awsTime } from './tokens.ts'
 
 const amazon = 'urn:amazon:webservices'
 /** A push is answered by a person, on another device, while the request is open. */
@@ -89,7 +90,7 @@ function authnRequest(service: string): string {
   const acs = `https://${partition?.signInHosts[0] ?? 'signin.aws.amazon.com'}/saml`
   const issuer = service.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
   return `<?xml version="1.0" encoding="UTF-8"?>
-<S:Envelope xmlns:S="http://schemas.xmlsoap.org/soap/envelope/"><S:Body><samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" AssertionConsumerServiceURL="${acs}" ID="_${randomBytes(16).toString('hex')}" IssueInstant="${new Date().toISOString().replace(/\.\d+Z$/, 'Z')}" ProtocolBinding="urn:oasis:names:tc:SAML:2.0:bindings:PAOS" Version="2.0"><saml:Issuer xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">${issuer}</saml:Issuer></samlp:AuthnRequest></S:Body></S:Envelope>`
+<S:Envelope xmlns:S="http://schemas.xmlsoap.org/soap/envelope/"><S:Body><samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" AssertionConsumerServiceURL="${acs}" ID="_${randomBytes(16).toString('hex')}" IssueInstant="${awsTime(new Date())}" ProtocolBinding="urn:oasis:names:tc:SAML:2.0:bindings:PAOS" Version="2.0"><saml:Issuer xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">${issuer}</saml:Issuer></samlp:AuthnRequest></S:Body></S:Envelope>`
 }
 
 /** The signed response in base64; fails with what the answer says instead. */

@@ -18,6 +18,11 @@ export interface Wanted {
   readonly filter?: string | undefined
 }
 
+/** Whether an option says which role. */
+export function isNamed({ role, filter, roleNumber }: Pick<Wanted, 'role' | 'filter' | 'roleNumber'>): boolean {
+  return Boolean(role || filter || roleNumber)
+}
+
 /** `auto`: nobody named it, it was the only one. `menu`: a person has to choose. */
 export type Choice =
   | { readonly role: Role; readonly auto: boolean; readonly menu?: never }

@@ -7,6 +7,7 @@ import path from 'node:path'
 import { readText, writeFile } from './files.ts'
 import { keepSecret } from './log.ts'
 import { isSameStart, type Portal } from './sso-portal.ts'
+import { awsTime } from './tokens.ts'
 
 export interface SsoToken {
   readonly accessToken: string
@@ -56,10 +57,10 @@ export function writeToken(file: string, { startUrl, region }: Portal, token: Ss
     startUrl,
     region,
     accessToken,
-    expiresAt: timeOf(expiresAt),
+    expiresAt: awsTime(expiresAt),
     ...(clientId && { clientId }),
     ...(clientSecret && { clientSecret }),
-    ...(registrationExpiresAt && { registrationExpiresAt: timeOf(registrationExpiresAt) }),
+    ...(registrationExpiresAt && { registrationExpiresAt: awsTime(registrationExpiresAt) }),
     ...(refreshToken && { refreshToken }),
   }
   writeFile(file, JSON.stringify(kept))
@@ -67,10 +68,6 @@ export function writeToken(file: string, { startUrl, region }: Portal, token: Ss
 
 function hide({ accessToken, refreshToken, clientSecret }: SsoToken): void {
   for (const secret of [accessToken, refreshToken, clientSecret]) if (secret !== undefined) keepSecret(secret)
-}
-
-function timeOf(date: Date): string {
-  return date.toISOString().replace(/\.\d+/, '')
 }
 
 /** Older versions of the AWS CLI wrote `2020-06-17T10:02:08UTC`. */
