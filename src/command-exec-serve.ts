@@ -17,7 +17,7 @@ import { makePrivate, readBytes, remove, writeFile, type Paths } from './files.t
 import { readSection, sectionNames, setSection } from './ini.ts'
 import { notify } from './notify.ts'
 import { modified } from './quick.ts'
-import { keepFresh, type RenewalState } from './renewal.ts'
+import { callFor, keepFresh, type RenewalState } from './renewal.ts'
 import { run } from './run.ts'
 import { serveMetadata } from './serve.ts'
 
@@ -67,6 +67,7 @@ async function renew(
   const { clock, settings, log, env } = context
   let held = credentials
   let before: RenewalState | undefined
+  let called = false
   await keepFresh(credentials, {
     clock,
     signal,
@@ -78,9 +79,9 @@ async function renew(
       grant.show({ credentials: held, ...troubleOf(state) })
       const told = before?.lastError !== undefined && before.needsPerson === state.needsPerson
       if (state.lastError === undefined || !told) report(state, log)
-      if (state.needsPerson && !told) {
-        void notify(run, process.platform, env, 'cloudtoken', 'Sign in again: run cloudtoken in a terminal')
-      }
+      const call = callFor(state)
+      if (call !== undefined && !called) void notify(run, process.platform, env, 'cloudtoken', call)
+      called = call !== undefined
       before = state
     },
   })

@@ -20,7 +20,7 @@ import { createTokens } from './metadata-token.ts'
 import { createMetadata, type Handler } from './metadata.ts'
 import { notify } from './notify.ts'
 import type { Settings } from './options.ts'
-import { createOrders, keepFresh, type RenewalState } from './renewal.ts'
+import { callFor, createOrders, keepFresh, type RenewalState } from './renewal.ts'
 import { run } from './run.ts'
 import type { Session } from './session.ts'
 import { awsTime } from './tokens.ts'
@@ -139,10 +139,9 @@ export function createServing(
       exporting = exportAgain(session, next.credentials, log)
     state = next
     report(next, log)
-    if (next.needsPerson && !told) {
-      void notify(run, process.platform, process.env, 'cloudtoken', 'Sign in again: run cloudtoken in a terminal')
-    }
-    told = next.needsPerson
+    const call = callFor(next)
+    if (call !== undefined && !told) void notify(run, process.platform, process.env, 'cloudtoken', call)
+    told = call !== undefined
   }
 
   /** The role that there will be, where that is known before there are credentials. */

@@ -23,6 +23,8 @@ export interface RenewalState {
   /** Attempts that failed since the last success. */
   readonly failures: number
   readonly lastError: string | undefined
+  /** Attempts in a row that STS refused, as it does for a role that was removed. */
+  readonly refusals: number
   /** Only a person can bring new credentials; nothing is tried until they signed in. */
   readonly needsPerson: boolean
 }
@@ -104,7 +106,7 @@ export function retryDelay(failures: number, left: number, jitter: number): numb
  */
 export async function keepFresh(first: Credentials | Failure, options: RenewalOptions): Promise<void> {
   const { clock, signal } = options
-  let state = isFailure(first) ? failed({ credentials: undefined, failures: 0 }, first) : fresh(first)
+  let state = isFailure(first) ? failed({ credentials: undefined, failures: 0, refusals: 0 }, first) : fresh(first)
   let timer = startTimer(clock, state.next)
   let seen = options.lastSignIn()
   options.onState(state)
@@ -153,10 +155,10 @@ export async function keepFresh(first: Credentials | Failure, options: RenewalOp
     // A session that ends at once, as at the end of an IdP session, must not make a storm.
     const soonest = clock.now() + Math.min(tick, options.interval * second)
     const next = Math.max(dueAt(credentials, options.interval, clock.random()), soonest)
-    return { credentials, next, failures: 0, lastError: undefined, needsPerson: false }
+    return { credentials, next, failures: 0, lastError: undefined, refusals: 0, needsPerson: false }
   }
 
-  function failed(before: Pick<RenewalState, 'credentials' | 'failures'>, error: unknown): RenewalState {
+  function failed(before: Pick<RenewalState, 'credentials' | 'failures' | 'refusals'>, error: unknown): RenewalState {
     const failures = before.failures + 1
     const left = (before.credentials?.expiration.getTime() ?? 0) - clock.now()
     const next = clock.now() + retryDelay(failures, left, clock.random())
@@ -165,6 +167,7 @@ export async function keepFresh(first: Credentials | Failure, options: RenewalOp
       next,
       failures,
       lastError: messageOf(error),
+      refusals: isRefusal(error) ? before.refusals + 1 : 0,
       needsPerson: isForPerson(error),
     }
   }
@@ -173,6 +176,18 @@ export async function keepFresh(first: Credentials | Failure, options: RenewalOp
 /** Trying again changes nothing; somebody has to sign in, or to choose. */
 export function isForPerson(error: unknown): boolean {
   return isFailure(error) && (error.kind === 'person' || error.kind === 'refused' || error.kind === 'role')
+}
+
+/** For now it has had too many requests; of everything else it will say the same again. */
+function isRefusal(error: unknown): boolean {
+  return isFailure(error) && error.kind === 'sts' && !error.code?.startsWith('Throttling')
+}
+
+/** What to tell a person who is elsewhere, once for all the attempts that fail for it. */
+export function callFor({ needsPerson, refusals }: Pick<RenewalState, 'needsPerson' | 'refusals'>): string | undefined {
+  if (needsPerson) return 'Sign in again: run cloudtoken in a terminal'
+  // One refusal may be of a change that is not everywhere at AWS yet.
+  return refusals > 1 ? 'AWS refuses the role: run cloudtoken status in a terminal' : undefined
 }
 
 interface Timer {

@@ -160,6 +160,7 @@ describe('modules', () => {
     const env = {
       HOME: home,
       PATH: process.env['PATH'],
+      DENO_NO_UPDATE_CHECK: '1',
       CLOUDTOKEN_URL: 'https://127.0.0.1:9/',
       CLOUDTOKEN_NO_INPUT: 'true',
     }

@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { failure } from '../src/errors.ts'
-import { createOrders, dueAt, keepFresh, retryDelay, type RenewalOptions, type RenewalState } from '../src/renewal.ts'
+import { failure, type Failure } from '../src/errors.ts'
+import {
+  callFor,
+  createOrders,
+  dueAt,
+  keepFresh,
+  retryDelay,
+  type RenewalOptions,
+  type RenewalState,
+} from '../src/renewal.ts'
 import type { Credentials } from '../src/types.ts'
 import { fakeClock, type FakeClock } from './clock.ts'
 
@@ -221,6 +229,37 @@ describe('keepFresh', () => {
     await clock.pass(minute)
     expect(calls - before).toBeLessThanOrEqual(2)
     await run.stop()
+  })
+})
+
+describe('a person who is elsewhere', () => {
+  const states = async (...errors: readonly Failure[]): Promise<(string | undefined)[]> => {
+    const clock = fakeClock()
+    const orders = createOrders()
+    let turn = 0
+    const renew = (): Promise<Credentials> => {
+      const error = errors[turn++]
+      return error ? Promise.reject(error) : Promise.resolve(credentials(clock, 60, 'new'))
+    }
+    const run = loop(clock, renew, { orders })
+    const said: (string | undefined)[] = []
+    for (const _ of [...errors, undefined]) {
+      orders.place().catch(() => {})
+      await clock.pass(1)
+      said.push(run.last && callFor(run.last))
+    }
+    await run.stop()
+    return said
+  }
+
+  test('is called for a role that STS refuses again, not for one refusal, haste or a network', async () => {
+    const denied = failure('sts', 'not authorized', { code: 'AccessDenied' })
+    const hasty = failure('sts', 'too many', { code: 'Throttling' })
+    const gone = failure('network', 'no network')
+    const call = 'AWS refuses the role: run cloudtoken status in a terminal'
+    expect(await states(denied, denied, denied)).toEqual([undefined, call, call, undefined])
+    expect(await states(denied, hasty, denied, gone)).toEqual(Array(5).fill(undefined))
+    expect(await states(failure('person', 'sign in'))).toEqual([expect.stringContaining('Sign in again'), undefined])
   })
 })
 

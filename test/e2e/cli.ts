@@ -71,6 +71,8 @@ export async function makePlace(): Promise<Place> {
     CLOUDTOKEN_URL: idp.url,
     CLOUDTOKEN_USERNAME: 'charlie',
     SHELL: '/bin/bash',
+    // It asks its own site for newer versions otherwise, and tests talk to this machine alone.
+    ...(isDeno && { DENO_NO_UPDATE_CHECK: '1' }),
     // Where a test runner has one, nobody sits at the terminal.
     CLOUDTOKEN_NO_INPUT: 'true',
   }

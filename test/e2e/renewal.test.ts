@@ -3,6 +3,7 @@ import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../../scripts/demo-http.ts'
 import { makePlace, password, roles, type Place, type Running } from './cli.ts'
+import { desktop } from './desktop.ts'
 
 let place: Place
 let home: string
@@ -68,8 +69,9 @@ describe('a renewal', () => {
     }
   }, 60_000)
 
-  test('of a role that was removed keeps what is valid, without haste, and another role goes on', async () => {
-    await start()
+  test('of a role that was removed keeps what is valid, without haste, calls a person once, and another role goes on', async () => {
+    const { env, shown } = desktop(home, place.env['PATH'])
+    await start(env)
     place.sts.refuse(roles[0] ?? '')
     await (running as Running).seen(/cannot renew[^\n]*; trying again/)
     const [assertions, old] = [place.idp.assertions(), await served('Read-Only-Role')]
@@ -77,6 +79,8 @@ describe('a renewal', () => {
     await Bun.sleep(4000)
     expect(place.idp.assertions() - assertions).toBeLessThanOrEqual(2)
     expect(await served('Read-Only-Role')).toEqual(old)
+    for (const _ of [1, 2, 3]) expect((await word('refresh')).code).toBe(31)
+    expect(shown()).toEqual([expect.stringContaining('AWS refuses the role')])
     expect((await word('use', 'User-Role')).code).toBe(0)
     expect((await served('User-Role'))['Code']).toBe('Success')
     expect(JSON.parse((await word('status', '--json')).stdout)).toMatchObject({ state: 'serving', role: roles[2] })

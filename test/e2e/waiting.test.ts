@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import process from 'node:process'
 import { freePort } from '../../scripts/demo-http.ts'
 import { makePlace, password, roles, type Place, type Running } from './cli.ts'
+import { desktop } from './desktop.ts'
 
 let place: Place
 let home: string
@@ -48,22 +49,11 @@ async function until<T>(look: () => Promise<T | undefined>, what: string): Promi
   throw new Error(`never: ${what}`)
 }
 
-/** A desktop that keeps what it is shown. */
-function desktop(): { env: Record<string, string>; shown: () => string[] } {
-  const file = join(home, 'shown')
-  writeFileSync(join(home, 'notify-send'), `#!/bin/sh\necho "$@" >>'${file}'\n`)
-  chmodSync(join(home, 'notify-send'), 0o755)
-  return {
-    env: { PATH: `${home}:${place.env['PATH']}`, DISPLAY: ':99' },
-    shown: () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []),
-  }
-}
-
 describe('-d --no-input without a session at the identity provider', () => {
   test('in the background it serves, says what is missing, and takes up the sign-in of a person with the role they had', async () => {
     expect((await person('-r', '2')).code).toBe(0)
     place.idp.endSessions()
-    const { env, shown } = desktop()
+    const { env, shown } = desktop(home, place.env['PATH'])
     const started = await place.run(['-d', '--background', '--no-input', '--listen', listen], {
       env: { HOME: home, ...env },
     })
