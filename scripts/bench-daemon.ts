@@ -21,6 +21,8 @@ export interface DaemonNumbers {
   /** Resident memory in MB after the same load. */
   readonly resident: number
   readonly bareResident: number
+  /** Of a program that loads what the daemon is built of, and does nothing with it. */
+  readonly emptyResident: number
   /** Resident memory in MB early and late in a long run. */
   readonly early: { readonly requests: number; readonly resident: number }
   readonly late: { readonly requests: number; readonly resident: number }
@@ -52,7 +54,7 @@ export async function measureDaemon(folder: string, soak: number): Promise<Daemo
   const sts = await startDemoSts()
   const serving: Serving[] = []
   try {
-    const bare = await startBare(folder)
+    const bare = await startServer(folder, 'bare', '')
     serving.push(bare)
     const daemon = await startDaemon(folder, idp.url, sts.origin)
     serving.push(daemon)
@@ -62,7 +64,9 @@ export async function measureDaemon(folder: string, soak: number): Promise<Daemo
       await load({ ...each, connections: 16, requests: warmUp })
       return await residentMb(each.child)
     }
-    const [resident, bareResident] = [await after(daemon), await after(bare)]
+    const empty = await startServer(folder, 'empty', parts)
+    serving.push(empty)
+    const [resident, bareResident, emptyResident] = [await after(daemon), await after(bare), await after(empty)]
     // Short turns, each pair for itself: what else the machine does meets both of a pair alike.
     const pairs: Pair[] = []
     for (let round = 0; round < rounds; round += 1) {
@@ -79,7 +83,7 @@ export async function measureDaemon(folder: string, soak: number): Promise<Daemo
     const early = { requests: first.requests, resident: await residentMb(second.child) }
     const rest = await load({ ...second, connections: 16, requests: soak - warmUp })
     const late = { requests: first.requests + rest.requests, resident: await residentMb(second.child) }
-    return { speed, p99, resident, bareResident, early, late }
+    return { speed, p99, resident, bareResident, emptyResident, early, late }
   } finally {
     for (const { child } of serving) {
       if (child.exitCode !== null) continue
@@ -91,12 +95,40 @@ export async function measureDaemon(folder: string, soak: number): Promise<Daemo
   }
 }
 
-async function startBare(folder: string): Promise<Serving> {
-  const source = join(folder, 'bare.ts')
+/** The packages and the modules of the runtime that every daemon needs, each used once. */
+const parts = `
+import { spawn } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import net from 'node:net'
+import { userInfo } from 'node:os'
+import { defineCommand, runCommand } from '${root}/node_modules/citty/dist/index.mjs'
+import { createConsola } from '${root}/node_modules/consola/dist/core.mjs'
+import { Hono } from '${root}/node_modules/hono'
+import ipaddr from '${root}/node_modules/ipaddr.js'
+readFileSync('/etc/hosts')
+userInfo()
+createHash('sha256').update(randomBytes(20)).digest('hex')
+const child = spawn('/bin/cat', { stdio: ['pipe', 'pipe', 'ignore', 'ipc'] })
+child.stdout.on('data', () => {})
+child.stdin.end()
+net.createServer().listen(0, '127.0.0.1')
+createConsola({ reporters: [] }).info('')
+ipaddr.parse('127.0.0.1')
+await runCommand(defineCommand({ args: { a: { type: 'string' } }, run() {} }), { rawArgs: ['--a', 'b'] })
+const app = new Hono()
+app.get('/', c => c.text('developer'))
+await app.request('/')
+`
+
+/** Answers every request with a constant; `first` comes before that. */
+async function startServer(folder: string, name: string, first: string): Promise<Serving> {
+  const source = join(folder, `${name}.ts`)
   const port = await freePort()
-  writeFileSync(source, `Bun.serve({ hostname: '127.0.0.1', port: ${port}, fetch: () => new Response('developer') })\n`)
-  await compile(source, join(folder, 'bare'))
-  const child = spawn(join(folder, 'bare'), { stdio: 'ignore' })
+  const serve = `Bun.serve({ hostname: '127.0.0.1', port: ${port}, fetch: () => new Response('developer') })\n`
+  writeFileSync(source, `${first}${serve}`)
+  await compile(source, join(folder, name))
+  const child = spawn(join(folder, name), { stdio: 'ignore' })
   return ready({ child, port, path: '/' })
 }
 
