@@ -18,7 +18,7 @@ import { coreOptions } from './options.ts'
 import { dropPrivileges, findUser, isRoot } from './privilege.ts'
 import { receiveHandover, sudoCommand } from './privilege-sudo.ts'
 import { handOver } from './run.ts'
-import { selfCommand } from './runtime.ts'
+import { selfCommand } from './runtime-self.ts'
 import { parseListen } from './serve.ts'
 
 export interface DaemonStart {

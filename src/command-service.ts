@@ -17,7 +17,7 @@ import { coreOptions } from './options.ts'
 import { isRoot } from './privilege.ts'
 import { sudoVariables } from './privilege-sudo.ts'
 import { run } from './run.ts'
-import { selfCommand } from './runtime.ts'
+import { selfCommand } from './runtime-self.ts'
 import { parseListen } from './serve.ts'
 import { serviceBytes, serviceFor, type Service } from './service.ts'
 

@@ -13,7 +13,7 @@ import { networkOptions } from './options-network.ts'
 import { signInOptions } from './options-sign-in.ts'
 import { nameProfiles, placeProfiles, removeProfiles, type Placed, type Profile } from './profiles.ts'
 import { filterRoles } from './roles.ts'
-import { selfCommand } from './runtime.ts'
+import { selfCommand } from './runtime-self.ts'
 
 export async function setupProfilesCommand(context: Context): Promise<number> {
   const { settings, config, paths, env, flags, log } = context

@@ -6,7 +6,7 @@ import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { failure, type Failure } from './errors.ts'
 import { checkPrivate, readBytes } from './files.ts'
 import { keepSecret } from './log.ts'
-import type { Connection } from './runtime.ts'
+import type { Connection } from './runtime-fetch.ts'
 
 export type ClientCertificate = NonNullable<Connection['certificate']>
 

@@ -5,7 +5,7 @@ import tls from 'node:tls'
 import { failure, isFailure } from './errors.ts'
 import { readAuthorities, readClientCertificate, type ClientCertificate } from './http-certificate.ts'
 import { proxyFor, type Proxy } from './http-proxy.ts'
-import type { Connection } from './runtime.ts'
+import type { Connection } from './runtime-fetch.ts'
 
 /** What a connection is made with, and what messages need to know of it. */
 export interface Way extends Connection {

@@ -5,7 +5,7 @@
 import net from 'node:net'
 import tls from 'node:tls'
 import { codeOf } from './errors.ts'
-import { proxyHeaders, type Connection } from './runtime.ts'
+import { proxyHeaders, type Connection } from './runtime-fetch.ts'
 
 export interface Probed {
   /** What the server or the library said, such as `ERR_SSL_TLSV1_ALERT_UNKNOWN_CA`. */

@@ -5,7 +5,7 @@ import ipaddr from 'ipaddr.js'
 import { failure } from './errors.ts'
 import { isLoopback } from './http-redirect.ts'
 import { keepSecret } from './log.ts'
-import type { Connection } from './runtime.ts'
+import type { Connection } from './runtime-fetch.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 

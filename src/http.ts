@@ -9,7 +9,7 @@ import { checkSafe, hostOf, isRedirect, redirected, refusal, stepOf, webUrl, typ
 import { openNetwork, type Network } from './http-network.ts'
 import { networkFailure, proxyRefusal } from './http-trouble.ts'
 import type { Log } from './log.ts'
-import { fetchOptions } from './runtime.ts'
+import { fetchOptions } from './runtime-fetch.ts'
 import type { Clock } from './types.ts'
 
 export { isLoopback, sameOrigin } from './http-redirect.ts'

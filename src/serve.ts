@@ -7,7 +7,7 @@ import { failure } from './errors.ts'
 import { createGuard } from './guard.ts'
 import type { Guard, GuardOptions, Listen } from './guard.ts'
 import type { Handler } from './metadata.ts'
-import { serve } from './runtime.ts'
+import { serve } from './runtime-serve.ts'
 
 /** What the access log knows of a request; formatted only where a line is wanted. */
 export interface Access {

@@ -6,7 +6,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
-const files = readdirSync(join(root, 'src')).filter(file => file.endsWith('.ts'))
+const files = readdirSync(join(root, 'src'))
+  .filter(file => file.endsWith('.ts'))
+  .toSorted()
 /** Files for other people to begin with: what stands in their literals is not ours. */
 const texts = ['plugin-skeleton', 'plugin-types']
 const sources = new Map(
@@ -146,6 +148,10 @@ const fetching = /(?<![.\w])fetch\((?![^()]*\)\s*:)|globalThis\.fetch\b|(?:[=,]|
 describe('single owners', () => {
   test('only runtime knows which runtime it is', () => {
     expect(filesWith(runtimeName)).toEqual(['runtime'])
+    const users = [...sources].filter(([, text]) =>
+      namesFrom(text, './runtime.ts').some(name => /^(?:bun|deno)$/.test(name)),
+    )
+    expect(users.map(([name]) => name)).toEqual(['runtime-fetch', 'runtime-self', 'runtime-serve'])
   })
 
   test('only run starts processes', () => {
