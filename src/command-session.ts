@@ -59,13 +59,14 @@ function withoutSecrets(error: unknown): unknown {
   return failure(error.kind, redact(error.message), { hint: error.hint && redact(error.hint), code: error.code })
 }
 
-async function open({ flags, carried }: Request, signal: AbortSignal): Promise<Opened> {
+async function open({ flags, carried, passphrase }: Request, signal: AbortSignal): Promise<Opened> {
   const { write, access } = createLog()
   // What there is to say about the options was said by the daemon.
   let silent = true
   const stderr = (text: string): void => void (silent || access(text))
   const context = await createContext(flags, process.env, { stdout: write, stderr })
   silent = false
+  if (passphrase !== undefined) context.vault.accept(passphrase)
   const session = await sessionOf(context, { carried })
   return { session, errands: errandsOf(context, session, signal) }
 }

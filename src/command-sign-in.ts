@@ -5,6 +5,7 @@ import { roleLines, chooseRole, filterRoles, isNamed } from './roles.ts'
 import { accountOf } from './arn.ts'
 import { sessionOf, type Context } from './command-context.ts'
 import { chooseAtTerminal } from './command-picker.ts'
+import { unlockDaemons } from './daemon-control.ts'
 import { failure } from './errors.ts'
 import type { Log } from './log.ts'
 import type { Offer } from './session-offer.ts'
@@ -23,6 +24,7 @@ export async function signInCommand(context: Context): Promise<number> {
   const seen = settings.json ? { ...context, log: { ...log, print: toStderr(log), write: log.access } } : context
   const { credentials } = await takeRole(seen, session, signal)
   await session.export(credentials, false)
+  await unlockDaemons(context.env, context.paths, context.vault)
   const url = await consoleUrlOf(context, credentials)
   if (settings.json) log.print(JSON.stringify({ ...resultOf(credentials), ...(url && { url }) }, undefined, 2))
   else {

@@ -11,12 +11,13 @@ import { readGrantOrder, type Granted, type Grants } from './daemon-grants.ts'
 import { readOrder, type Simulation, type SimulationStatus } from './daemon-simulation.ts'
 import { timeOf, type MetadataService, type Serving, type ServingStatus } from './daemon.ts'
 import type { Client } from './daemon-readers.ts'
-import { failure, isFailure } from './errors.ts'
+import { failure, isFailure, messageOf } from './errors.ts'
 import type { Paths } from './files.ts'
 import type { Gate } from './gate.ts'
 import type { Listen } from './guard.ts'
-import type { Log } from './log.ts'
+import { keepSecret, type Log } from './log.ts'
 import type { Holder } from './vault-key.ts'
+import type { Vault } from './vault.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -46,7 +47,7 @@ export interface Controlled {
   readonly service: MetadataService
   readonly serving: Serving
   readonly holding: Holding
-  readonly session: Pick<FarSession, 'known'>
+  readonly session: Pick<FarSession, 'known' | 'unlock'>
   readonly simulation: Simulation
   readonly grants: Grants
   /** Ends the daemon. */
@@ -75,6 +76,11 @@ export async function openControl(daemon: Controlled): Promise<ControlServer | u
       credentials: holding.answer,
       refresh: async () => void (await serving.refresh()),
       use: async wish => void (await serving.use(wish ?? '')),
+      unlock(passphrase) {
+        keepSecret(passphrase ?? '')
+        session.unlock(passphrase ?? '')
+        serving.refresh().catch((error: unknown) => log.debug(messageOf(error)))
+      },
       stop: daemon.end,
       grant: order => grants.grant(readGrantOrder(order)),
       simulate(order) {
@@ -105,6 +111,18 @@ export async function findDaemons(env: Env, paths: Paths, listen?: Listen): Prom
     }),
   )
   return found.filter(each => each !== undefined)
+}
+
+/**
+ * Daemons that began where nobody could type the passphrase of the secrets at rest, and wait for a person, get it from
+ * the person who has.
+ */
+export async function unlockDaemons(env: Env, paths: Paths, vault: Pick<Vault, 'inUse' | 'passphrase'>): Promise<void> {
+  const passphrase = vault.passphrase()
+  if (vault.inUse() !== 'passphrase' || passphrase === undefined) return
+  for (const { file, status } of await findDaemons(env, paths)) {
+    if (status.state === 'needs-person') await askDaemon(file, 'unlock', passphrase, 2000).catch(() => {})
+  }
 }
 
 /** The one that is meant; fails with kind `no-daemon`, or with `usage` when several fit. */

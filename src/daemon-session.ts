@@ -28,6 +28,8 @@ export interface FarSession extends DaemonSession {
   begin(signal: AbortSignal): Promise<Taken>
   /** What another process knew of this session. */
   goOn(from: Carried): void
+  /** What opens the secrets at rest, from a person who came later. */
+  unlock(passphrase: string): void
   /** What is known of it by now. */
   known(): Carried | undefined
   close(): Promise<void>
@@ -48,6 +50,8 @@ export interface Request<Name extends keyof Errands = keyof Errands> {
   readonly id: number
   readonly flags: Flags
   readonly carried?: Carried | undefined
+  /** Of the secrets at rest, where it was given to the daemon later. */
+  readonly passphrase?: string | undefined
   readonly errand: Name
   readonly argument: Parameters<Errands[Name]>[0]
 }
@@ -66,6 +70,7 @@ const lingerMs = 60_000
 
 export function startSession(flags: Flags, log: Log): FarSession {
   let carried: Carried | undefined
+  let passphrase: string | undefined
   let worker: Worker | undefined
   const workers = new Set<Worker>()
   const files = (): ReturnType<typeof sessionFiles> | undefined => carried && sessionFiles(carried.folder)
@@ -86,7 +91,7 @@ export function startSession(flags: Flags, log: Log): FarSession {
     if (!atTerminal && !worker?.listens()) worker = begin(log)
     const at = (atTerminal ? undefined : worker) ?? begin(undefined)
     try {
-      const answer = await at.ask({ flags, carried, errand, argument }, signal)
+      const answer = await at.ask({ flags, carried, passphrase, errand, argument }, signal)
       carried = answer.carried ?? carried
       if (answer.failure !== undefined) throw failureOf(answer.failure)
       return answer.result as Awaited<ReturnType<Errands[Name]>>
@@ -109,6 +114,11 @@ export function startSession(flags: Flags, log: Log): FarSession {
     lastSignIn: () => files()?.signedIn(carried?.elsewhere),
     idpSessionEnd: () => files()?.idpSessionEnd(),
     goOn: from => void (carried = from),
+    unlock(given) {
+      passphrase = given
+      // It has found the store locked, and goes on without.
+      void worker?.end()
+    },
     known: () => carried,
     close: async () => void (await Promise.all([...workers].map(each => each.end()))),
   }

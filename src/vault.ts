@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer'
 import path from 'node:path'
 import { remove, type Paths } from './files.ts'
 import type { Keyring } from './keyring.ts'
-import type { Log } from './log.ts'
+import { keepSecret, type Log } from './log.ts'
 import type { Settings } from './options.ts'
 import type { Ask, Secrets, Store } from './provider.ts'
 import type { Run } from './run.ts'
@@ -117,7 +117,10 @@ export function createVault(options: VaultOptions): Vault {
       return holder !== undefined && (holder !== 'machine' || settings.secretStore === 'machine')
     },
     passphrase: () => passphrase,
-    accept: given => void (passphrase ??= given),
+    accept(given) {
+      keepSecret(given)
+      passphrase ??= given
+    },
     async forget() {
       if (!settings.skipKeyring) await forgetKey({ keyring, keyringName: settings.keyringName })
       remove(folder)

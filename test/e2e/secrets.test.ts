@@ -113,3 +113,28 @@ test.each([[[]], [['--background']]])(
   },
   30_000,
 )
+
+test('a daemon that began without the passphrase gets it from the next run that has it, and renews with it', async () => {
+  const store = { CLOUDTOKEN_SECRET_STORE: 'passphrase' }
+  const known = { ...store, CLOUDTOKEN_SECRET_PASSPHRASE: 'correct horse battery' }
+  expect((await signIn({ ...known, CLOUDTOKEN_PASSWORD: password })).code).toBe(0)
+  const listen = `127.0.0.1:${await freePort()}`
+  daemon = place.start(['-d', '--listen', listen, '--role', roles[0] ?? ''], { env: { HOME: home, ...store } })
+  await daemon.seen(/waits for a sign-in/)
+  const word = (name: string) => place.run([name, '--json'], { env: { HOME: home } })
+  const state = async (): Promise<unknown> => JSON.parse((await word('status')).stdout).state
+  expect(await state()).toBe('needs-person')
+  // Without it there is nothing to hand on, and with a wrong one nothing that opens.
+  expect((await signIn(store)).code).toBe(11)
+  expect((await signIn({ ...known, CLOUDTOKEN_SECRET_PASSPHRASE: 'wrong' })).code).toBe(20)
+  expect(await state()).toBe('needs-person')
+  const passwords = place.idp.passwords()
+  expect((await signIn(known)).code).toBe(0)
+  for (let turn = 0; turn < 100 && (await state()) !== 'serving'; turn += 1) await Bun.sleep(100)
+  expect(await state()).toBe('serving')
+  expect((await word('refresh')).code).toBe(0)
+  expect(place.idp.passwords()).toBe(passwords)
+  daemon.child.kill('SIGTERM')
+  const { stdout, stderr } = await daemon.done
+  expect(stdout + stderr).not.toContain('correct horse')
+}, 60_000)
