@@ -23,13 +23,6 @@ export function isLoopback(hostname: string): boolean {
   return /^(?:::ffff:)?127(?:\.\d{1,3}){3}$/.test(host) || /^::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}$/.test(host)
 }
 
-/** Scheme, host and port agree; the port of the scheme may be written or not. False for anything but web addresses. */
-export function sameOrigin(a: string, b: string): boolean {
-  if (!URL.canParse(a) || !URL.canParse(b)) return false
-  const { origin } = new URL(a)
-  return origin !== 'null' && origin === new URL(b).origin
-}
-
 /** 303 makes a GET of everything, 301 and 302 of a POST; 307 and 308 keep method and body. */
 export function redirected(from: Outgoing, status: number, location: string): Outgoing {
   if (!URL.canParse(location, from.url))

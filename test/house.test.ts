@@ -174,8 +174,8 @@ describe('single owners', () => {
     expect(filesThatUse('@clack/prompts')).toEqual(['term'])
   })
 
-  test('only http fetches', () => {
-    expect(filesWith(fetching)).toEqual(['http'])
+  test('only http-exchange fetches', () => {
+    expect(filesWith(fetching)).toEqual(['http-exchange'])
   })
 
   test('every client of it knows the network', () => {

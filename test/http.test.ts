@@ -10,7 +10,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, describe, expect, test } from 'bun:test'
 import { isFailure, type Failure } from '../src/errors.ts'
 import { charsetOf, decode } from '../src/http-charset.ts'
-import { createHttp, isLoopback, sameOrigin, type HttpRequest, type HttpResponse } from '../src/http.ts'
+import { createHttp, isLoopback, type HttpRequest, type HttpResponse } from '../src/http.ts'
 import { openNetwork } from '../src/http-network.ts'
 import { readPage, submit } from '../src/html.ts'
 
@@ -195,9 +195,6 @@ describe('cookies', () => {
     const second = createHttp({ cookies: text })
     await second.request(get(`${origin}/`))
     expect(seen[1]?.headers.cookie).toBe('idp_session=1; kept=2')
-    await second.clearCookies()
-    await second.request(get(`${origin}/`))
-    expect(seen[2]?.headers.cookie).toBeUndefined()
   })
 
   test('a cookie is read and set as a script of the page would', async () => {
@@ -288,7 +285,7 @@ describe('redirects', () => {
     })
   }
 
-  test('C12 the target of a form on another host is told apart', async () => {
+  test('C12 the target of a form on another host is that host', async () => {
     const { origin } = await serve(() => ({
       headers: { 'content-type': 'text/html' },
       body: '<form method=post action="https://evil.test/"><input type=password name=p></form>',
@@ -296,7 +293,7 @@ describe('redirects', () => {
     const page = await readPage(await createHttp().request(get(`${origin}/`)))
     const form = page?.forms[0]
     if (!page || !form) throw new Error('no form')
-    expect(sameOrigin(submit(page, form).url, page.url)).toBe(false)
+    expect(submit(page, form).url).toBe('https://evil.test/')
   })
 
   test('C13 a password is not sent on to another host, other bodies are', async () => {
@@ -680,22 +677,6 @@ test('isLoopback', () => {
   ]
   expect(loopback.filter(host => !isLoopback(host))).toEqual([])
   expect(others.filter(isLoopback)).toEqual([])
-})
-
-test('F05 sameOrigin', () => {
-  const same: [string, string][] = [
-    ['https://a.test', 'https://A.test:443/x'],
-    ['http://a.test:80/', 'http://a.test/y?z'],
-  ]
-  const different: [string, string][] = [
-    ['https://a.test', 'http://a.test'],
-    ['https://a.test', 'https://a.test:8443'],
-    ['https://a.test', 'https://b.test'],
-    ['file:///x', 'file:///x'],
-    ['x', 'x'],
-  ]
-  expect(same.every(([a, b]) => sameOrigin(a, b))).toBe(true)
-  expect(different.some(([a, b]) => sameOrigin(a, b))).toBe(false)
 })
 
 test('C10 an answer says where it came from', async () => {
