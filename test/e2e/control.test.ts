@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { freePort } from '../../scripts/demo-http.ts'
+import type { Client } from '../../src/daemon-readers.ts'
 import { makePlace, password, roles, type Place, type Result, type Running } from './cli.ts'
 
 let place: Place
@@ -79,18 +80,20 @@ describe('control', () => {
   test.skipIf(process.platform !== 'linux')('status tells who read the credentials, and how often', async () => {
     const { base } = await serving()
     expect(JSON.parse((await ask('status', '--json')).stdout).clients).toEqual([])
+    const clients = async (): Promise<Client[]> => JSON.parse((await ask('status', '--json')).stdout).clients
+    // On a busy machine the search for the name of a program may be given up, and is then made again at another read.
+    let reads = 0
+    do {
+      await served(base)
+      reads += 1
+    } while ((await clients())[0]?.program === null && reads < 50)
+    const [last, ...before] = await clients()
+    const time = expect.stringMatching(/^[\d-]+T[\d:]+Z$/)
+    expect(last).toEqual({ program: expect.any(String), uid: process.geteuid?.() ?? -1, reads: 1, last: time })
+    expect(before.map(each => [each.program, each.reads])).toEqual(reads === 1 ? [] : [[null, reads - 1]])
     await served(base)
-    await served(base)
-    const { clients } = JSON.parse((await ask('status', '--json')).stdout)
-    expect(clients).toEqual([
-      {
-        program: expect.any(String),
-        uid: process.geteuid?.(),
-        reads: 2,
-        last: expect.stringMatching(/^[\d-]+T[\d:]+Z$/),
-      },
-    ])
-    expect((await ask('status')).stdout).toMatch(/^read by: +\S.*, 2 times, last /m)
+    expect((await clients()).reduce((sum, each) => sum + each.reads, 0)).toBe(reads + 1)
+    expect((await ask('status')).stdout).toMatch(/^read by: +\S.*, (once|\d+ times), last /m)
   })
 
   test('use changes the role in place, for the port and for the files, and renewals stay with it', async () => {
