@@ -47,6 +47,11 @@ export function python(name: string): string | undefined {
   return existsSync(path) ? path : which(name)
 }
 
+/** The library that gives a program another time. */
+export function faketime(): string | undefined {
+  return new Bun.Glob('/usr/lib/*/faketime/libfaketime.so.1').scanSync('/').next().value ?? undefined
+}
+
 /** Where programs of Go modules go. */
 const goModules: string = join(cache, 'go-modules')
 const goBin = join(cache, 'go')
@@ -162,6 +167,7 @@ export const components = {
     present: () => ['gnome-keyring-daemon', 'secret-tool', 'dbus-daemon'].every(each => which(each) !== undefined),
     packages: ['gnome-keyring', 'libsecret-tools', 'dbus'],
   },
+  faketime: { name: 'libfaketime', present: () => faketime() !== undefined, packages: ['libfaketime'] },
   minisign: { name: 'minisign', present: program('minisign'), packages: ['minisign'] },
   debootstrap: { name: 'debootstrap', present: sbin('debootstrap'), packages: ['debootstrap'] },
   arm64: {
