@@ -99,18 +99,18 @@ export function checkStatus({ status }: Pick<SamlResponse, 'status'>): void {
   const code = status.codes.at(-1) ?? 'no status'
   const reason = status.message ? `${quote(status.message)} (${code})` : code
   throw failure('refused', `the identity provider answered with a failure: ${reason}`, {
-    hint: hints[code] ?? 'sign in again; if it stays so, ask the people who run the identity provider',
+    hint: hints.get(code) ?? 'sign in again; if it stays so, ask the people who run the identity provider',
     code: 'saml-status',
   })
 }
 
-const hints: Readonly<Record<string, string>> = {
-  NoPassive: 'the session at the identity provider has ended: sign in with cloudtoken',
-  AuthnFailed: 'check user name, password and second factor, then run cloudtoken again',
-  RequestDenied: 'the account may not use this application: ask for access to AWS at the identity provider',
-  UnknownPrincipal: 'the identity provider does not know this user: check --username',
-  NoAuthnContext: 'the identity provider demands a stronger way to sign in, such as a second factor',
-}
+const hints = new Map<string, string>([
+  ['NoPassive', 'the session at the identity provider has ended: sign in with cloudtoken'],
+  ['AuthnFailed', 'check user name, password and second factor, then run cloudtoken again'],
+  ['RequestDenied', 'the account may not use this application: ask for access to AWS at the identity provider'],
+  ['UnknownPrincipal', 'the identity provider does not know this user: check --username'],
+  ['NoAuthnContext', 'the identity provider demands a stronger way to sign in, such as a second factor'],
+])
 
 /** STS redeems an assertion up to five minutes after it was issued. */
 const redeemMs = 5 * 60_000

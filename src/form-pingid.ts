@@ -43,7 +43,7 @@ function codePage(page: Page): PingIdPage | undefined {
 function devicePage(page: Page): PingIdPage | undefined {
   const form = page.forms.find(each => each.id === 'device-form' && named(each, 'deviceId'))
   if (!form) return undefined
-  const items = page.source.slice(0, longest).matchAll(/<li\b([^>]*?\bdata-id\s*=[^>]*)>(.*?)<\/li>/gis)
+  const items = page.source.slice(0, longest).matchAll(/<li\b([^<>]*?\bdata-id\s*=[^<>]*)>(.{0,2000}?)<\/li>/gis)
   const devices = [...items].flatMap(([, attributes = '', inside = '']) => {
     const id = attribute(attributes, 'data-id')
     const kind = attribute(attributes, 'class')
@@ -92,7 +92,7 @@ function deviceIn(html: string): string {
 
 /** What the first `div` of that class holds, markup and all. */
 function inClass(html: string, name: string): string {
-  const pattern = new RegExp(`<div\\b[^>]*\\bclass\\s*=\\s*["'][^"']*\\b${name}\\b[^>]*>(.*?)</div>`, 'is')
+  const pattern = new RegExp(`<div\\b[^<>]*\\bclass\\s*=\\s*["'][^"'<>]*\\b${name}\\b[^<>]*>(.{0,2000}?)</div>`, 'is')
   return pattern.exec(html.slice(0, longest))?.[1] ?? ''
 }
 

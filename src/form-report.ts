@@ -18,7 +18,11 @@ export function savePage(store: Store, page: Page, secrets: readonly string[]): 
 
 /** Without the given secrets, in every spelling a page may give them, and without anything that looks like a token. */
 export function scrubText(text: string, secrets: readonly string[]): string {
-  return withoutSecrets(text, secrets).replace(/[A-Za-z0-9+/=_.~%-]{20,}/g, run => (/\d/.test(run) ? stars : run))
+  return scrub(text, patternOf(secrets))
+}
+
+function scrub(text: string, secret: RegExp): string {
+  return text.replace(secret, stars).replace(/[A-Za-z0-9+/=_.~%-]{20,}/g, run => (/\d/.test(run) ? stars : run))
 }
 
 /**
@@ -27,27 +31,30 @@ export function scrubText(text: string, secrets: readonly string[]): string {
  * and the given secrets.
  */
 export function scrubHtml(source: string, secrets: readonly string[]): string {
+  return scrubMarkup(source.slice(0, maxLength), patternOf(secrets))
+}
+
+function scrubMarkup(html: string, secret: RegExp): string {
   const parts: string[] = []
-  const html = source.slice(0, maxLength)
   let at = 0
   while (at < html.length) {
     const start = html.indexOf('<', at)
     if (start < 0) break
-    parts.push(scrubText(html.slice(at, start), secrets))
+    parts.push(scrub(html.slice(at, start), secret))
     const end = tagEnd(html, start)
     const tag = html.slice(start, end)
     at = end
     if (tag.startsWith('<!--'))
-      parts.push(tag.endsWith('-->') ? `<!--${scrubHtml(tag.slice(4, -3), secrets)}-->` : `<!--${stars}`)
-    else if (!/^<[a-z]/i.test(tag)) parts.push(scrubText(tag, secrets))
-    else parts.push(tag.endsWith('>') ? scrubTag(tag, secrets) : stars)
+      parts.push(tag.endsWith('-->') ? `<!--${scrubMarkup(tag.slice(4, -3), secret)}-->` : `<!--${stars}`)
+    else if (!/^<[a-z]/i.test(tag)) parts.push(scrub(tag, secret))
+    else parts.push(tag.endsWith('>') ? scrubTag(tag, secret) : stars)
     const raw = /^<(script|style|textarea)\b/i.exec(tag)?.[1]?.toLowerCase()
     if (!raw) continue
     const close = closing(html, raw, at)
-    parts.push(raw === 'textarea' ? stars : scrubText(scrubScript(html.slice(at, close)), secrets))
+    parts.push(raw === 'textarea' ? stars : scrub(scrubScript(html.slice(at, close)), secret))
     at = close
   }
-  parts.push(scrubText(html.slice(at), secrets))
+  parts.push(scrub(html.slice(at), secret))
   return parts.join('')
 }
 
@@ -73,25 +80,24 @@ function closing(html: string, name: string, from: number): number {
   return pattern.exec(html)?.index ?? html.length
 }
 
-const attribute = /([^\s"'<>/=]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)/g
+/** From the beginning of a name: from the middle, a long one would be read once for each of its letters. */
+const attribute = /(?<![^\s"'<>/=])([^\s"'<>/=]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)/g
 
-function scrubTag(tag: string, secrets: readonly string[]): string {
+function scrubTag(tag: string, secret: RegExp): string {
   const field = /^<(?:input|option|button)\b/i.test(tag)
   const type = /\btype\s*=\s*["']?([a-z]+)/i.exec(tag)?.[1]?.toLowerCase() ?? (/^<input/i.test(tag) ? 'text' : 'button')
   const keeps = /^(?:submit|button|reset|checkbox|radio|image)$/.test(type)
+  const aboutToken = /^<meta\b.*(?:token|csrf|nonce)/is.test(tag)
   return tag.replace(attribute, (_, name: string, equals: string, quoted: string) => {
     const mark = /^["']/.exec(quoted)?.[0] ?? ''
     const value = mark ? quoted.slice(1, -1) : quoted
     const lower = name.toLowerCase()
-    const telling =
-      lower === 'content'
-        ? /^<meta\b.*(?:token|csrf|nonce)/is.test(tag)
-        : /token|secret|nonce|csrf|sig-request/.test(lower)
+    const telling = lower === 'content' ? aboutToken : /token|secret|nonce|csrf|sig-request/.test(lower)
     const blank = value !== '' && (lower === 'value' ? field && !keeps : telling)
     // Everything behind ?, # or ; in an address is the site's own affair.
     const address = value.replace(/(^|[/\w=])([?#]|;(?=\w+=)|&#x3f;)[^\s'")]*/i, `$1$2${stars}`)
     const shown = blank ? stars : /^(?:href|src|action|formaction|content|on\w+|data-.*)$/.test(lower) ? address : value
-    return `${name}${equals}${mark}${scrubText(shown, secrets)}${mark}`
+    return `${name}${equals}${mark}${scrub(shown, secret)}${mark}`
   })
 }
 
@@ -107,11 +113,13 @@ function scrubScript(script: string): string {
 
 /** In any spelling that pages and scripts have for a character, also where one text mixes them. */
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
-  let out = text
-  for (const secret of secrets.toSorted((a, b) => b.length - a.length)) {
-    if (secret !== '') out = out.replace(new RegExp([...secret].map(spellings).join(''), 'gu'), stars)
-  }
-  return out
+  return text.replace(patternOf(secrets), stars)
+}
+
+/** Matches any of them, the longest first; nothing where there is none. */
+function patternOf(secrets: readonly string[]): RegExp {
+  const given = secrets.filter(Boolean).toSorted((a, b) => b.length - a.length)
+  return new RegExp(given.map(secret => [...secret].map(spellings).join('')).join('|') || '(?!)', 'gu')
 }
 
 const names: Readonly<Record<string, string>> = {

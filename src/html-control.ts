@@ -1,7 +1,7 @@
 /**
  * Controls with owner, value and label, from what the walk collected.
  */
-import { excerpt, fold } from './html-text.ts'
+import { excerpt, fold, textsNamed } from './html-text.ts'
 import type { Control } from './html-page.ts'
 import type { ControlDraft, Draft, FormDraft } from './html-draft.ts'
 
@@ -101,11 +101,7 @@ function labelOf(control: ControlDraft, draft: Draft, labels: ReadonlyMap<string
   if (/^(?:submit|button|reset|image)$/.test(control.type)) {
     return (name === 'button' ? control.text : value) || aria || title || fold(attributes.get('alt') ?? '') || value
   }
-  const named = (attributes.get('aria-labelledby') ?? '')
-    .split(/\s+/)
-    .map(id => draft.byId.get(id) ?? '')
-    .join(' ')
-    .trim()
+  const named = textsNamed(attributes.get('aria-labelledby'), draft.byId).join(' ')
   const around = control.label?.target === undefined ? (control.label?.text ?? '') : ''
   const beside = /^(?:checkbox|radio)$/.test(control.type) ? control.after || control.before : control.before
   const placeholder = fold(attributes.get('placeholder') ?? '')

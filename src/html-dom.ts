@@ -5,6 +5,7 @@
  * beyond them (forms, and elements whose content a browser with scripts does not show) are parsed as void markers, which
  * keep their place in the document order, and told to the visitor as events.
  */
+import { failure } from './errors.ts'
 
 export interface Tag {
   /** Lower case. */
@@ -22,12 +23,16 @@ export interface Visitor {
   formEnd(): void
 }
 
+/** Deeper than any page that a browser shows (they stop at 512); what is open is searched at every end tag. */
+const deepest = 1000
+
 const marked = /<(\/?)(form|noscript|iframe|noembed|noframes|template)(?=[\s/>])/gi
 
 /** Calls the visitor for what a browser with scripts would see. Content of noscript, iframe, template and comments is left out. */
 export async function walkHtml(source: string, visitor: Visitor): Promise<void> {
   const { Parser } = await import('htmlparser2')
-  const mark = unusedMark(source)
+  // No page can hold this.
+  const mark = `mark${crypto.randomUUID().replaceAll('-', '')}`
   // A slash between the parts keeps the replacement in one piece inside an unquoted value, too. Forms end paragraphs,
   // as `hr` does.
   const text = source.replace(
@@ -72,6 +77,10 @@ export async function walkHtml(source: string, visitor: Visitor): Promise<void> 
 
   const parser = new Parser({
     onopentag(name, attributes) {
+      if (open.length === deepest) {
+        const message = `a page of the sign-in nests its elements more than ${deepest} deep`
+        throw failure('network', message, { code: 'page-unknown', hint: 'cloudtoken --browser' })
+      }
       const values = Object.entries(attributes).map(([key, value]) => [key, restore(value)] as const)
       open.push(enter({ name, attributes: new Map(values) }))
     },
@@ -93,11 +102,4 @@ function markerOf(tag: Tag, mark: string): { name: string; end: boolean } | unde
     if (key.startsWith(mark)) return { name: key.slice(mark.length + 2), end: key.charAt(mark.length) === 'e' }
   }
   return undefined
-}
-
-function unusedMark(source: string): string {
-  const lower = source.toLowerCase()
-  let number = 0
-  while (lower.includes(`mark${number}`)) number += 1
-  return `mark${number}`
 }

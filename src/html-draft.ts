@@ -72,7 +72,7 @@ export interface Draft {
   readonly controls: ControlDraft[]
   readonly labels: LabelDraft[]
   readonly links: Link[]
-  readonly errors: string[]
+  readonly errors: Set<string>
   /** Text of elements with an id. */
   readonly byId: Map<string, string>
   readonly scripts: { readonly code: string; readonly inHead: boolean }[]

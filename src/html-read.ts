@@ -4,7 +4,7 @@
 import { walkHtml, type Tag } from './html-dom.ts'
 import { classesOf, isErrorElement, isErrorIcon, isHidden } from './html-error.ts'
 import type { ControlDraft, Draft, FormDraft, Frame } from './html-draft.ts'
-import { createTranscript, excerpt, fold, isBlock, type Place } from './html-text.ts'
+import { createTranscript, excerpt, isBlock, type Place } from './html-text.ts'
 
 const silent = new Set([
   'script',
@@ -30,7 +30,7 @@ export async function readDraft(source: string): Promise<Draft> {
     controls: [],
     labels: [],
     links: [],
-    errors: [],
+    errors: new Set(),
     byId: new Map(),
     scripts: [],
     onload: [],
@@ -123,7 +123,7 @@ export async function readDraft(source: string): Promise<Draft> {
       const text = wanted ? transcript.textSince(frame.start) : ''
       if (id && !draft.byId.has(id)) draft.byId.set(id, text)
       if (name === 'script' && isJavaScript(tag)) draft.scripts.push({ code: content, inHead: frame.inHead })
-      if (name === 'title') draft.title ??= fold(content)
+      if (name === 'title') draft.title ??= excerpt(content)
       if (name === 'label' && frame.label) frame.label.text = text
       if (name === 'button' && frame.control) frame.control.text = text
       if (frame.control?.tag === tag) lastControl = transcript.here()
@@ -139,7 +139,7 @@ export async function readDraft(source: string): Promise<Draft> {
         frame.error && !frame.told && !frame.hasField
           ? excerpt(transcript.shownSince(frame.start).replace(/[×✕]/g, ''))
           : ''
-      if (shown !== '' && !draft.errors.includes(shown)) draft.errors.push(shown)
+      if (shown !== '') draft.errors.add(shown)
       if (parent) {
         parent.told ||= frame.told || shown !== ''
         parent.hasField ||= frame.hasField

@@ -77,7 +77,7 @@ function targetOf(code: string, strings: readonly string[]): string | undefined 
 /** Comments become blanks, string literals `"N"` with their value at `strings[N]`; names of load events stay. */
 function withoutStrings(code: string, strings: string[]): string {
   const token =
-    /\/\*[^]*?(?:\*\/|$)|\/\/[^\n]*|<!--[^\n]*|"((?:[^"\\\n]|\\[^])*)"|'((?:[^'\\\n]|\\[^])*)'|`((?:[^`\\]|\\[^])*)`|(?<=[(,=:[!&|?{};\n]\s{0,20})\/(?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*/g
+    /\/\*[^]*?(?:\*\/|$)|\/\/[^\n]*|<!--[^\n]*|"((?:[^"\\\n]|\\[^])*)"|'((?:[^'\\\n]|\\[^])*)'|`((?:[^`\\]|\\[^])*)`|(?<=[(,=:[!&|?{};\n]\s{0,20})\/(?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.){0,500}\])+\/[a-z]*/g
   const flat = code.replace(token, (_, double?: string, single?: string, template?: string) => {
     const value = double ?? single ?? template
     if (value === undefined || template?.includes('${')) return ' '
@@ -123,22 +123,28 @@ const patience = 30_000
 /** The statements that run for sure, with bodies of functions put aside by name. */
 function statements(code: string, functions: Map<string, string>, depth = 0): string {
   let out = ''
+  // Cut from all of it, each would copy the whole.
+  let recent = ''
   let at = 0
+  const add = (piece: string): void => {
+    out += piece
+    recent = (recent + piece).slice(-200)
+  }
   const next = /\{|\b(?:if|while|for|switch|with|else|case)\b/g
   for (let match = next.exec(code); match; match = next.exec(code)) {
-    out += code.slice(at, match.index)
+    add(code.slice(at, match.index))
     if (match[0] !== '{') {
       at = endOfCondition(code, next.lastIndex)
-      out += ';'
+      add(';')
     } else {
       const end = closing(code, match.index, '{', '}')
       const body = code.slice(match.index + 1, end)
-      const head = /[^;{}]*$/.exec(out.slice(-200))?.[0] ?? ''
+      const head = /[^;{}]*$/.exec(recent)?.[0] ?? ''
       const name = declared.exec(head)?.[1] ?? assignedFunction.exec(head)?.[1]
-      if (depth < 20 && runs(head, code.slice(end + 1, end + 20))) out += `;${statements(body, functions, depth + 1)};`
+      if (depth < 20 && runs(head, code.slice(end + 1, end + 20))) add(`;${statements(body, functions, depth + 1)};`)
       else if (name !== undefined) functions.set(name, body)
       at = end + 1
-      out += '\n'
+      add('\n')
     }
     next.lastIndex = at
   }

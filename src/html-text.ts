@@ -89,6 +89,11 @@ export function fold(text: string): string {
 
 /** Long enough for any message, too short for a page. */
 export function excerpt(text: string): string {
-  const folded = fold(text)
+  const folded = fold(text.slice(0, longestText))
   return folded.length > 500 ? `${folded.slice(0, 499)}…` : folded
+}
+
+/** What the elements say that an attribute lists by their ids: as many as mean anything. */
+export function textsNamed(ids: string | undefined, texts: ReadonlyMap<string, string>): string[] {
+  return (ids ?? '').split(/\s+/, 20).flatMap(id => texts.get(id) || [])
 }

@@ -6,7 +6,7 @@ import type { Draft, FormDraft } from './html-draft.ts'
 import type { Form, Page } from './html-page.ts'
 import { readDraft } from './html-read.ts'
 import { effectOf, longestScript } from './html-script.ts'
-import { excerpt } from './html-text.ts'
+import { excerpt, textsNamed } from './html-text.ts'
 import { canonicalCharset, charsetOf } from './http-charset.ts'
 import type { HttpResponse } from './http.ts'
 
@@ -79,11 +79,8 @@ function readForm({ tag, hidden }: FormDraft, charset: string, controls: readonl
 function fieldErrors(draft: Draft): string[] {
   return draft.controls.flatMap(({ tag: { attributes } }) => {
     if (attributes.get('aria-invalid')?.toLowerCase() !== 'true') return []
-    const ids = `${attributes.get('aria-errormessage') ?? ''} ${attributes.get('aria-describedby') ?? ''}`
-    return ids
-      .split(/\s+/)
-      .flatMap(id => draft.byId.get(id) || [])
-      .map(excerpt)
+    const told = ['aria-errormessage', 'aria-describedby'].map(name => textsNamed(attributes.get(name), draft.byId))
+    return told.flat().map(excerpt)
   })
 }
 

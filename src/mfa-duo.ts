@@ -77,15 +77,22 @@ export function isDuo(hostname: string): boolean {
   return /\.(?:duosecurity|duofederal)\.com$/i.test(hostname)
 }
 
+const entities = new Map([
+  ['amp', '&'],
+  ['lt', '<'],
+  ['gt', '>'],
+  ['quot', '"'],
+  ['vert', '|'],
+])
+
 /** Value of an attribute in a start tag, entities decoded; empty when absent. */
 function attributeOf(tag: string, name: string): string {
   const found = new RegExp(`\\s${name}\\s*=\\s*(?:"([^"]*)"|'([^']*)'|([^\\s"'>]+))`, 'i').exec(tag)
   const value = found?.slice(1).find(each => each !== undefined) ?? ''
-  const named: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', vert: '|' }
   return value.replace(
     /&(?:#x([0-9a-f]{1,5})|#(\d{1,6})|([a-z]+));/gi,
-    (whole, hex?: string, decimal?: string, word = '') => {
-      if (hex === undefined && decimal === undefined) return named[String(word)] ?? whole
+    (whole: string, hex?: string, decimal?: string, word = '') => {
+      if (hex === undefined && decimal === undefined) return entities.get(word) ?? whole
       return String.fromCodePoint(hex === undefined ? Number(decimal) : Number.parseInt(hex, 16))
     },
   )

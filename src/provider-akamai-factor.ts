@@ -88,19 +88,16 @@ async function choose({ walk, origin, host, headers }: Portal): Promise<Factor> 
   return chosen
 }
 
-const ways: Readonly<Record<string, readonly [Factor['way'], string]>> = {
-  totp: ['code', 'code of an app'],
-  sms: ['sent', 'code by SMS'],
-  email: ['sent', 'code by e-mail'],
-  duo: ['duo', 'Duo'],
-}
+const ways = new Map<string, readonly [Factor['way'], string]>([
+  ['totp', ['code', 'code of an app']],
+  ['sms', ['sent', 'code by SMS']],
+  ['email', ['sent', 'code by e-mail']],
+  ['duo', ['duo', 'Duo']],
+])
 
 /** A kind may be offered by the portal without a device of this person. */
 function factorsOf(kind: string, devices: readonly unknown[]): Factor[] {
-  const [way, label] = (Object.hasOwn(ways, kind) ? ways[kind] : undefined) ?? [
-    'browser' as const,
-    `${clean(kind, 40)} (needs a browser)`,
-  ]
+  const [way, label] = ways.get(kind) ?? ['browser', `${clean(kind, 40)} (needs a browser)`]
   if (way === 'browser') return [{ kind, way, label, device: undefined }]
   return devices.map((device, index) => ({
     kind,

@@ -90,20 +90,20 @@ async function connectionOf({ context, entry }: Walk, page: Page, clientId: stri
   return chosen
 }
 
-const codes: Readonly<Record<string, FormCode>> = {
-  too_many_attempts: 'account-locked',
-  blocked_user: 'account-disabled',
-  password_leaked: 'password-expired',
-  password_change_required: 'password-expired',
-  unauthorized: 'no-access',
-}
+const codes = new Map<string, FormCode>([
+  ['too_many_attempts', 'account-locked'],
+  ['blocked_user', 'account-disabled'],
+  ['password_leaked', 'password-expired'],
+  ['password_change_required', 'password-expired'],
+  ['unauthorized', 'no-access'],
+])
 
 function refused(host: string, { status, text }: HttpResponse): Error {
   const body = parse(text)
   const description = at(body, 'description')
   const said = clean(typeof description === 'string' ? description : textAt(body, 'message'), 200)
   const name = textAt(body, 'code') || textAt(body, 'name')
-  const code = codes[name] ?? codeOfText(said)
+  const code = codes.get(name) ?? codeOfText(said)
   if (code !== undefined && code !== 'state-lost') {
     return formFailure(code, `${host} refused the sign-in${said && `: ${said}`}`)
   }

@@ -124,29 +124,29 @@ async function validate(
   }
   // This is what sends the code.
   if (kind === 'sms' || kind === 'email') await post({ component, selected_challenge: device })
-  return typeCodes(walk, new URL(url), { label: labels[kind] ?? 'Code' }, async code => {
+  return typeCodes(walk, new URL(url), { label: labels.get(kind) ?? 'Code' }, async code => {
     const next = await post({ component, code })
     const said = textAt(next, 'component') === component ? errorOf(next) : ''
     return said === '' ? { done: next } : { refused: said }
   })
 }
 
-const labels: Readonly<Record<string, string>> = {
-  totp: 'code of an app',
-  static: 'recovery code',
-  sms: 'code by SMS',
-  email: 'code by e-mail',
-  duo: 'Duo push',
-}
+const labels = new Map<string, string>([
+  ['totp', 'code of an app'],
+  ['static', 'recovery code'],
+  ['sms', 'code by SMS'],
+  ['email', 'code by e-mail'],
+  ['duo', 'Duo push'],
+])
 
 async function choose(walk: Walk, host: string, stage: unknown): Promise<unknown> {
   const devices = listAt(stage, 'device_challenges')
   const methods = devices.map((value): Method<unknown> => {
     const kind = clean(textAt(value, 'device_class'), 40)
-    const label = labels[kind] ?? `${kind} (needs a browser)`
+    const label = labels.get(kind) ?? `${kind} (needs a browser)`
     return { value, label, names: [kind, textAt(value, 'device_uid')], code: kind === 'totp' || kind === 'static' }
   })
-  const usable = methods.filter(({ names: [kind = ''] }) => kind in labels)
+  const usable = methods.filter(({ names: [kind = ''] }) => labels.has(kind))
   const unsupported = formFailure(
     'mfa-unsupported',
     `${host} wants a second factor: ${methods.map(({ label }) => label).join(', ') || 'one to be set up first'}`,
@@ -154,7 +154,7 @@ async function choose(walk: Walk, host: string, stage: unknown): Promise<unknown
   if (usable.length === 0) throw unsupported
   const offered = usable.length === 1 && wishedMethod(walk.context) === undefined ? usable : methods
   const chosen = await chooseMethod(walk.context, host, offered)
-  if (!(textAt(chosen, 'device_class') in labels)) throw unsupported
+  if (!labels.has(textAt(chosen, 'device_class'))) throw unsupported
   return chosen
 }
 

@@ -124,21 +124,21 @@ async function choose(walk: Walk, host: string, config: unknown): Promise<Proof>
   return chooseMethod(context, host, methods)
 }
 
-const ways: Readonly<Record<string, readonly [Proof['way'], string]>> = {
-  PhoneAppNotification: ['push', 'Authenticator app'],
-  CompanionAppsNotification: ['push', 'Outlook app'],
-  PhoneAppOTP: ['code', 'code of the Authenticator app'],
-  OneWaySMS: ['code', 'code by SMS'],
-  ConsolidatedTelephony: ['code', 'code by SMS'],
-  TwoWayVoiceMobile: ['call', 'phone call'],
-  TwoWayVoiceAlternateMobile: ['call', 'phone call'],
-  TwoWayVoiceOffice: ['call', 'call to the office phone'],
-  FidoKey: ['browser', 'security key or passkey'],
-}
+const ways = new Map<string, readonly [Proof['way'], string]>([
+  ['PhoneAppNotification', ['push', 'Authenticator app']],
+  ['CompanionAppsNotification', ['push', 'Outlook app']],
+  ['PhoneAppOTP', ['code', 'code of the Authenticator app']],
+  ['OneWaySMS', ['code', 'code by SMS']],
+  ['ConsolidatedTelephony', ['code', 'code by SMS']],
+  ['TwoWayVoiceMobile', ['call', 'phone call']],
+  ['TwoWayVoiceAlternateMobile', ['call', 'phone call']],
+  ['TwoWayVoiceOffice', ['call', 'call to the office phone']],
+  ['FidoKey', ['browser', 'security key or passkey']],
+])
 
 function proofOf(entry: unknown): Proof {
   const id = textAt(entry, 'authMethodId')
-  const [way, label] = ways[id] ?? ['browser', clean(id, 40)]
+  const [way, label] = ways.get(id) ?? ['browser', clean(id, 40)]
   const display = clean(textAt(entry, 'display'), 60)
   return { id, way, label: display ? `${label}: ${display}` : label, usual: at(entry, 'isDefault') === true }
 }

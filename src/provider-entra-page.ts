@@ -121,32 +121,31 @@ function registration(host: string): Error {
 const managed = 'on a device that your organisation manages: cloudtoken --browser'
 
 /** The numbers of `AADSTS…` errors, as far as a person can do something about them. */
-const errors: Readonly<Record<string, readonly [code: FormCode, words: string, hint?: string]>> = {
-  '50012': ['idp-error', 'could not authenticate the sign-in'],
-  '50020': ['username-refused', 'says that the account belongs to another organisation'],
-  '50034': ['username-refused', 'does not know this user name'],
-  '50053': ['account-locked', 'has locked the account, or blocks the place you sign in from'],
-  '50055': ['password-expired', 'says that the password has expired'],
-  '50057': ['account-disabled', 'says that the account is disabled'],
-  '50105': ['no-access', 'says that the account is not assigned to the app for AWS'],
-  '50126': ['password-refused', 'refused the user name or the password'],
-  '50144': ['password-expired', 'says that the password has expired'],
-  '50196': ['idp-error', 'says that the sign-in goes round in circles'],
-  '53000': ['no-access', 'lets in only devices that meet the rules of your organisation', managed],
-  '53001': ['no-access', 'lets in only devices that are joined to your organisation', managed],
-  '53002': ['no-access', 'lets in only programs that your organisation approved', managed],
-  '53003': ['no-access', 'blocks this sign-in by a conditional-access rule of your organisation', managed],
-  '53004': [
-    'no-access',
-    'saw something suspicious, and wants a second factor registered from a trusted place',
-    managed,
+const errors = new Map<string, readonly [code: FormCode, words: string, hint?: string]>([
+  ['50012', ['idp-error', 'could not authenticate the sign-in']],
+  ['50020', ['username-refused', 'says that the account belongs to another organisation']],
+  ['50034', ['username-refused', 'does not know this user name']],
+  ['50053', ['account-locked', 'has locked the account, or blocks the place you sign in from']],
+  ['50055', ['password-expired', 'says that the password has expired']],
+  ['50057', ['account-disabled', 'says that the account is disabled']],
+  ['50105', ['no-access', 'says that the account is not assigned to the app for AWS']],
+  ['50126', ['password-refused', 'refused the user name or the password']],
+  ['50144', ['password-expired', 'says that the password has expired']],
+  ['50196', ['idp-error', 'says that the sign-in goes round in circles']],
+  ['53000', ['no-access', 'lets in only devices that meet the rules of your organisation', managed]],
+  ['53001', ['no-access', 'lets in only devices that are joined to your organisation', managed]],
+  ['53002', ['no-access', 'lets in only programs that your organisation approved', managed]],
+  ['53003', ['no-access', 'blocks this sign-in by a conditional-access rule of your organisation', managed]],
+  [
+    '53004',
+    ['no-access', 'saw something suspicious, and wants a second factor registered from a trusted place', managed],
   ],
-  '90002': ['sp-unknown', 'does not know this tenant', 'check the tenant in --url'],
-  '500121': ['mfa-refused', 'refused the second factor'],
-  '530002': ['no-access', 'lets in only devices that meet the rules of your organisation', managed],
-  '530003': ['no-access', 'lets in only devices that your organisation manages', managed],
-  '700016': ['sp-unknown', 'does not know the app', 'check --app-id, or the app in --url'],
-}
+  ['90002', ['sp-unknown', 'does not know this tenant', 'check the tenant in --url']],
+  ['500121', ['mfa-refused', 'refused the second factor']],
+  ['530002', ['no-access', 'lets in only devices that meet the rules of your organisation', managed]],
+  ['530003', ['no-access', 'lets in only devices that your organisation manages', managed]],
+  ['700016', ['sp-unknown', 'does not know the app', 'check --app-id, or the app in --url']],
+])
 
 export function entraFailure(walk: Walk, host: string, config: unknown): Error {
   const number = textAt(config, 'sErrorCode') || textAt(config, 'iErrorCode')
@@ -156,7 +155,7 @@ export function entraFailure(walk: Walk, host: string, config: unknown): Error {
   )
   const said = [number && `AADSTS${clean(number, 12)}`, text].filter(Boolean).join(': ')
   if (number === '50072' || number === '50079') return registration(host)
-  const [code, words, hint] = errors[number] ?? ['idp-error', 'refused the sign-in']
+  const [code, words, hint] = errors.get(number) ?? ['idp-error', 'refused the sign-in']
   if (code === 'idp-error' && walk.last === 'code') {
     return failure('refused', `${host} refused the second factor (${said})`, {
       code: 'mfa-refused',

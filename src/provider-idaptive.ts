@@ -214,19 +214,19 @@ async function choose(walk: Walk, host: string, mechanisms: readonly unknown[]):
   if (mechanisms.length === 0) throw formFailure('idp-error', `${host} offers no way to sign in`)
   personFor(walk, host)
   const methods = mechanisms.map((value): Method<unknown> => {
-    const names = [textAt(value, 'Name'), textAt(value, 'UiPrompt'), kinds[textAt(value, 'Name')] ?? '']
+    const names = [textAt(value, 'Name'), textAt(value, 'UiPrompt'), kinds.get(textAt(value, 'Name')) ?? '']
     return { value, label: labelOf(value), names: names.filter(Boolean), code: textAt(value, 'AnswerType') === 'Text' }
   })
   return chooseMethod(walk.context, host, methods)
 }
 
-const kinds: Readonly<Record<string, string>> = {
-  OTP: 'push',
-  PF: 'call',
-  OATH: 'passcode',
-  SMS: 'sms',
-  EMAIL: 'email',
-}
+const kinds = new Map<string, string>([
+  ['OTP', 'push'],
+  ['PF', 'call'],
+  ['OATH', 'passcode'],
+  ['SMS', 'sms'],
+  ['EMAIL', 'email'],
+])
 
 function isPassword(mechanism: unknown): boolean {
   return textAt(mechanism, 'Name') === 'UP'

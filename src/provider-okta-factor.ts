@@ -126,7 +126,7 @@ function factorOf(entry: unknown): Factor {
     case 'token:hardware':
     case 'token':
     case 'token:hotp':
-      return make('code', `${tokens[provider] ?? clean(provider, 40)} code`)
+      return make('code', `${tokens.get(provider) ?? clean(provider, 40)} code`)
     case 'question':
       return make('answer', 'security question')
     case 'claims_provider':
@@ -141,11 +141,11 @@ function factorOf(entry: unknown): Factor {
   }
 }
 
-const tokens: Readonly<Record<string, string>> = {
-  YUBICO: 'YubiKey',
-  SYMANTEC: 'Symantec VIP',
-  RSA: 'RSA SecurID',
-}
+const tokens = new Map<string, string>([
+  ['YUBICO', 'YubiKey'],
+  ['SYMANTEC', 'Symantec VIP'],
+  ['RSA', 'RSA SecurID'],
+])
 
 function verifyUrl(okta: Okta, { entry }: Factor, remember: boolean): string {
   return withRemember(linkOf(okta, entry, 'verify'), remember)

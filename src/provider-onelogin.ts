@@ -136,18 +136,18 @@ async function secondFactor(walk: Walk, client: Client, answer: JsonAnswer): Pro
   })
 }
 
-const ways: Readonly<Record<string, Device['way']>> = {
-  'OneLogin Protect': 'push',
-  'OneLogin SMS': 'sent',
-  'OneLogin Email': 'sent',
-  'Google Authenticator': 'code',
-  'Yubico YubiKey': 'code',
-}
+const ways = new Map<string, Device['way']>([
+  ['OneLogin Protect', 'push'],
+  ['OneLogin SMS', 'sent'],
+  ['OneLogin Email', 'sent'],
+  ['Google Authenticator', 'code'],
+  ['Yubico YubiKey', 'code'],
+])
 
 async function choose(walk: Walk, host: string, { body }: JsonAnswer): Promise<Device> {
   const devices = listAt(body, 'devices').map((device): Device => {
     const type = clean(textAt(device, 'device_type'), 60)
-    const way = ways[type] ?? 'browser'
+    const way = ways.get(type) ?? 'browser'
     return { id: textAt(device, 'device_id'), way, label: way === 'browser' ? `${type} (needs a browser)` : type }
   })
   const usable = devices.filter(({ way }) => way !== 'browser')

@@ -234,6 +234,11 @@ describe('status', () => {
     expect(error.hint).toContain('has ended')
   })
 
+  test.each(['constructor', 'toString', '__proto__'])('a code that every object knows is no hint: %s', code => {
+    const error = caught(() => checkStatus(read({ status: failed('Responder', code), body: '' })))
+    expect(error.hint).toStartWith('sign in again')
+  })
+
   test('success passes, with a code inside too', () => {
     expect(() => checkStatus(read())).not.toThrow()
     expect(() => checkStatus(read({ status: failed('Success', 'Whatever') }))).not.toThrow()

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
+import { pingIdOf } from '../src/form-pingid.ts'
+import { scrubHtml } from '../src/form-report.ts'
 import { effectOf } from '../src/html-script.ts'
 import { readPage, submit, type Page } from '../src/html.ts'
 
@@ -197,10 +199,45 @@ describe('hostile input', () => {
   })
 
   test('depth and length cost no more than their size', async () => {
-    const deep = await page('<div id=a class=error>'.repeat(10_000) + '<form><input name=a>')
+    const deep = await page('<div id=a class=error>'.repeat(900) + '<form><input name=a>')
     expect(deep?.forms).toHaveLength(1)
     const wide = await page('<form><input name=a></form>'.repeat(2_000))
     expect(wide?.forms).toHaveLength(2_000)
+  })
+
+  test('deeper than any browser goes is refused, before the end tags cost a search each', async () => {
+    const endless = page('<b>'.repeat(200_000) + '</i>'.repeat(200_000))
+    expect(await endless.catch((error: unknown) => error)).toMatchObject({ kind: 'network', code: 'page-unknown' })
+  })
+
+  test('lists of ids, errors and marks without end are read once', async () => {
+    const ids = 'a '.repeat(300_000)
+    const invalid = await page(`<p id=a>${'x '.repeat(1000)}</p><input aria-invalid=true aria-describedby="${ids}">`)
+    expect(invalid?.errors).toHaveLength(1)
+    const labelled = await page(`<p id=a>${'x '.repeat(1000)}</p><input name=u aria-labelledby="${ids}">`)
+    expect(labelled?.loose[0]?.label.length).toBeLessThan(100_000)
+    const count = 20_000
+    const errors = Array.from({ length: count }, (_, index) => `<p class=error>${index}</p>`).join('')
+    expect((await page(`<p>${errors}`))?.errors).toHaveLength(count)
+    const marks = Array.from({ length: 150_000 }, (_, index) => `mark${index} `).join('')
+    expect((await page(`<form>${marks}</form>`))?.forms).toHaveLength(1)
+  })
+
+  test('a script of openings without an end is read in its size', () => {
+    expect(effectOf([...Array.from({ length: 4 }, () => '=/['.repeat(10_000)), 'location = "/on"']).target).toBe('/on')
+  })
+
+  test('words of PingID around tags without an end are read in their size', async () => {
+    const forms = '<form id=form1></form><form id=responseView></form>'
+    const push = await page(forms + "<div class='".repeat(3000) + 'device-nam '.repeat(5000))
+    expect(push && pingIdOf(push)).toMatchObject({ stage: 'push', device: '' })
+    const list = await page(`<form id=device-form><input name=deviceId></form>${'<li data-id='.repeat(8000)}`)
+    expect(list && pingIdOf(list)).toBeUndefined()
+  })
+
+  test('a page whose names have no end is kept without its secrets', () => {
+    const scrubbed = scrubHtml(`<b ${'a'.repeat(500_000)}></b>${'<b>hunter22'.repeat(20_000)}`, ['hunter22', 'other'])
+    expect(scrubbed).not.toContain('hunter22')
   })
 })
 

@@ -178,6 +178,11 @@ describe('entra second factors', () => {
     ).toBe('PhoneAppOTP')
   })
 
+  test('a method by the name of something that every object has is one that nobody knows', async () => {
+    const { error } = await signIn({ proofs: [{ authMethodId: 'constructor', isDefault: true }] })
+    expect(error).toMatchObject({ kind: 'person', code: 'mfa-unsupported' })
+  })
+
   test('SMS and calls', async () => {
     const sms = await succeeds({ proofs: [{ authMethodId: 'OneWaySMS' }] }, { answers: [['code by SMS', '1']] })
     expect(sms.idp.factors).toEqual(['OneWaySMS', 'EndAuth 1'])
