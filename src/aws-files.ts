@@ -56,11 +56,17 @@ export async function editShared(file: string, change: (text: string) => string,
     if (before.includes('\0')) throw failure('config', `${file} is not a text file in UTF-8`)
     const after = change(before)
     if (after === before) return false
-    if (preview) preview(redact(Buffer.from(unifiedDiff(file, before, after), 'latin1').toString('utf8')))
+    if (preview)
+      preview(withoutSecrets(Buffer.from(unifiedDiff(bytesOf(file), before, after), 'latin1').toString('utf8')))
     else writeFile(file, Buffer.from(after, 'latin1'))
     return true
   }
   return preview ? edit() : await withLock(file, edit)
+}
+
+/** Those that go, and those of others beside them, are secret as well. */
+function withoutSecrets(diff: string): string {
+  return redact(diff).replace(/^(.\s*aws_(?:secret_access_key|session_token|security_token)\s*=\s*)\S.*$/gim, '$1*****')
 }
 
 /** For names that go into such text. */

@@ -7,9 +7,9 @@ import pkg from '../package.json' with { type: 'json' }
 import { argsOf, flagsIn, flagsOf, normaliseArgv } from './argv.ts'
 import type { Command } from './command.ts'
 import { bare, commands } from './commands.ts'
-import { exitCodes, failure, isFailure, messageOf } from './errors.ts'
+import { exitCodes, failure, isFailure, messageOf, reasonOf } from './errors.ts'
 import { commandHelp, helpText, type PluginHelp } from './help.ts'
-import { createLog } from './log.ts'
+import { createLog, lostOutput } from './log.ts'
 import { nearest } from './names.ts'
 import type { OptionTable } from './option.ts'
 import { coreOptions } from './options.ts'
@@ -20,7 +20,11 @@ import { takeHandover } from './privilege-sudo.ts'
 export async function main(words: readonly string[]): Promise<number> {
   const log = createLog()
   try {
-    return await dispatch(words, line => log.print(line))
+    const code = await dispatch(words, line => log.print(line))
+    const lost = lostOutput()
+    if (lost === undefined) return code
+    log.error(`the output could not be written: ${reasonOf(lost)}`)
+    return code === 0 ? exitCodes.unexpected : code
   } catch (error) {
     if (isFailure(error)) {
       log.error(error.message, error.hint)

@@ -61,3 +61,9 @@ export function messageOf(error: unknown): string {
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
+
+/** What the system said, without the names of its calls: `permission denied`. */
+export function reasonOf(error: unknown): string {
+  const message = messageOf(error)
+  return codeOf(error) === undefined ? message : message.replace(/^[A-Z0-9]+: (.+?)(?:, \w+(?: '.*)?)?$/s, '$1')
+}

@@ -8,6 +8,7 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  existsSync,
   fchmodSync,
   fstatSync,
   fsyncSync,
@@ -27,7 +28,7 @@ import { homedir, tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { codeOf, failure, messageOf } from './errors.ts'
+import { codeOf, failure, messageOf, reasonOf, type Failure } from './errors.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -61,8 +62,26 @@ export function readBytes(file: string): Buffer | undefined {
     return readFileSync(file)
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
-    throw failure('config', `cannot read ${file}: ${messageOf(error)}`, { cause: error })
+    throw trouble('read', file, error)
   }
+}
+
+/** With what shows why: the nearest folder there is, or how full the disk is. */
+function trouble(verb: string, file: string, cause: unknown): Failure {
+  const code = codeOf(cause)
+  const there = verb === 'read' ? file : existing(file)
+  const hint =
+    code === 'ENOSPC' || code === 'EDQUOT'
+      ? `df ${there}`
+      : code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
+        ? `ls -ld ${there}${verb === 'read' ? '' : '; XDG_CONFIG_HOME and XDG_STATE_HOME name other folders'}`
+        : undefined
+  return failure('config', `cannot ${verb} ${file}: ${reasonOf(cause)}`, { hint, cause })
+}
+
+function existing(file: string): string {
+  const folder = path.dirname(file)
+  return folder === file || existsSync(folder) ? folder : existing(folder)
 }
 
 /** Creates the folder and its parents, private to the owner. */
@@ -70,7 +89,7 @@ export function ensureFolder(folder: string, mode = 0o700): void {
   try {
     mkdirSync(folder, { recursive: true, mode })
   } catch (error) {
-    throw failure('config', `cannot create ${folder}: ${messageOf(error)}`, { cause: error })
+    throw trouble('create', folder, error)
   }
 }
 
@@ -104,7 +123,7 @@ export function writeFile(file: string, data: string | Uint8Array, mode = 0o600)
     renameSync(temporary, target)
   } catch (error) {
     discard(temporary)
-    throw failure('config', `cannot write ${file}: ${messageOf(error)}`, { cause: error })
+    throw trouble('write', file, error)
   }
 }
 
@@ -113,7 +132,7 @@ export function appendText(file: string, text: string): void {
   try {
     appendFileSync(file, text, { mode: 0o600 })
   } catch (error) {
-    throw failure('config', `cannot write ${file}: ${messageOf(error)}`, { cause: error })
+    throw trouble('write', file, error)
   }
 }
 
@@ -130,7 +149,7 @@ export async function replaceProgram(
     renameSync(staged, program)
   } catch (error) {
     if (codeOf(error) === undefined) throw error
-    throw failure('config', `cannot replace ${program}: ${messageOf(error)}`, { cause: error })
+    throw trouble('replace', program, error)
   } finally {
     discard(staged)
   }
@@ -173,7 +192,8 @@ export async function withLock<T>(file: string, work: () => T | Promise<T>, pati
   const target = followLink(file)
   ensureFolder(path.dirname(target))
   const release = await retry(() => lock(target, { realpath: false, stale: 10_000 }), patience).catch(error => {
-    const hint = codeOf(error) === 'ELOCKED' ? `remove ${target}.lock if no other cloudtoken is running` : undefined
+    if (codeOf(error) !== 'ELOCKED') throw trouble('lock', file, error)
+    const hint = `remove ${target}.lock if no other cloudtoken is running`
     throw failure('config', `cannot lock ${file}: ${messageOf(error)}`, { hint, cause: error })
   })
   try {

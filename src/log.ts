@@ -6,6 +6,7 @@
  */
 import { writeSync } from 'node:fs'
 import { createConsola, type LogObject } from 'consola/core'
+import { codeOf } from './errors.ts'
 
 export interface Log {
   /** A line of the result or of the transcript, to stdout, as it is. */
@@ -81,7 +82,14 @@ function printable(text: string): string {
   return text.replace(/(?![\t\n])[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/gu, '')
 }
 
-/** Synchronous, so that nothing is lost when the process ends; a closed pipe is nobody's error. */
+let lost: unknown
+
+/** Why a part of the result was not written: a full disk behind `>`. A closed pipe is nobody's error. */
+export function lostOutput(): unknown {
+  return lost
+}
+
+/** Synchronous, so that nothing is lost when the process ends. */
 function writer(fd: 1 | 2): (text: string) => void {
   return text => {
     let rest: Uint8Array = new TextEncoder().encode(text)
@@ -89,7 +97,8 @@ function writer(fd: 1 | 2): (text: string) => void {
       try {
         rest = rest.subarray(writeSync(fd, rest))
       } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') continue
+        if (codeOf(error) === 'EAGAIN') continue
+        if (fd === 1 && codeOf(error) !== 'EPIPE') lost ??= error
         return
       }
     }

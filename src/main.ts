@@ -16,8 +16,16 @@ const quick =
       ? quickAnswer(argv.slice(1), process.env, Date.now())
       : undefined
 
-if (quick !== undefined) writeSync(1, quick)
-else {
+if (quick === undefined || !written(quick)) {
   const { main } = await import('./cli.ts')
   process.exit(await main(argv))
+}
+
+/** What cannot be written is for the long way to explain. */
+function written(text: string): boolean {
+  try {
+    return writeSync(1, text) > 0
+  } catch {
+    return false
+  }
 }

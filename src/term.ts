@@ -6,6 +6,7 @@ import { Buffer } from 'node:buffer'
 import { constants, fstatSync, openSync, readSync } from 'node:fs'
 import process from 'node:process'
 import { Readable } from 'node:stream'
+import { setImmediate } from 'node:timers'
 import { ReadStream, WriteStream } from 'node:tty'
 import { codeOf, failure } from './errors.ts'
 import type { Ask, Choice } from './provider.ts'
@@ -128,7 +129,7 @@ function openTerminal(): Streams | undefined {
     const output = new WriteStream(openSync(outputName, 'r+'))
     // A terminal that was never sized says 0 columns, and every letter would get a line of its own.
     if (!output.columns) Object.assign(output, { columns: 80, rows: 24 })
-    if (process.platform !== 'win32') return { output, ...keysOf(inputName, terminal) }
+    if (process.platform !== 'win32') return { output, ...keysOf(inputName, terminal, output) }
     return { input: terminal, output, listen: () => terminal.ref(), rest: () => terminal.unref() }
   } catch {
     return undefined
@@ -139,7 +140,7 @@ function openTerminal(): Streams | undefined {
  * The keys of the terminal, read only when there are some. A stream of the runtime always has one read under way, paused
  * and destroyed ones too, and would take the first line from the program that `exec` starts.
  */
-function keysOf(name: string, terminal: ReadStream): Pick<Streams, 'input' | 'listen' | 'rest'> {
+function keysOf(name: string, terminal: ReadStream, output: WriteStream): Pick<Streams, 'input' | 'listen' | 'rest'> {
   const fd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK)
   const bytes = Buffer.alloc(1024)
   const input = Object.assign(new Readable({ read: () => {} }), {
@@ -147,7 +148,17 @@ function keysOf(name: string, terminal: ReadStream): Pick<Streams, 'input' | 'li
     setRawMode: (raw: boolean) => terminal.setRawMode(raw),
   })
   let timer: ReturnType<typeof setInterval> | undefined
-  const rest = (): void => clearInterval(timer)
+  // After Ctrl-Z and `fg` the terminal is as the shell wants it, and readline stops reading at the same signal.
+  const back = (): void =>
+    void setImmediate(() => {
+      terminal.setRawMode(true)
+      input.resume()
+      output.emit('resize')
+    })
+  const rest = (): void => {
+    clearInterval(timer)
+    process.off('SIGCONT', back)
+  }
   const poll = (): void => {
     try {
       const count = readSync(fd, bytes)
@@ -159,7 +170,11 @@ function keysOf(name: string, terminal: ReadStream): Pick<Streams, 'input' | 'li
     rest()
     input.push(null)
   }
-  return { input, listen: () => void (timer = setInterval(poll, 10)), rest }
+  const listen = (): void => {
+    timer = setInterval(poll, 10)
+    process.on('SIGCONT', back)
+  }
+  return { input, listen, rest }
 }
 
 function isPiped(): boolean {

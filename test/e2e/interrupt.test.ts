@@ -21,6 +21,24 @@ const program = [
   `trap : INT; ${command.join(' ')}; echo "code $?."; stty -a | grep -o ' echo ' && echo 'shown.'`,
 ]
 
+test('X03 Ctrl-Z at the menu of roles, then fg: it goes on and is answered', async () => {
+  const HOME = mkdtempSync(join(place.home, 'home-'))
+  const screen = atTerminal(place, ['bash', '--norc', '--noediting', '-i'], { HOME, CLOUDTOKEN_PASSWORD: password })
+  await screen.type(`${command.join(' ')}\r`)
+  await screen.seen(/to search/)
+  await screen.type('\x1A')
+  await screen.seen(/Stopped/)
+  await screen.type('fg\r')
+  await screen.seen(/fg\s.*\S\s/s)
+  await Bun.sleep(300)
+  await screen.type('Sys')
+  await screen.seen(/1 match/)
+  await screen.type('\r')
+  await screen.seen(/Using role \S+Sysadmin-Role/)
+  await screen.type('exit\r')
+  expect(await screen.ended).toBe(0)
+}, 20_000)
+
 /** Files that hold credentials, or the beginning of some, and locks that the next run would wait for. */
 function left(home: string): string[] {
   const files = readdirSync(home, { recursive: true, encoding: 'utf8' }).filter(file => !file.startsWith('.cache/'))

@@ -96,6 +96,24 @@ test('--dry-run of the bare command and of --all: the change with stars for secr
   expect(existsSync(join(home, '.config/cloudtoken/tokens.json'))).toBe(false)
 })
 
+test('--dry-run shows no secret that is in the file already, of nobody', async () => {
+  const home = mkdtempSync(join(place.home, 'hömé-'))
+  const file = join(home, '.aws/credentials')
+  mkdirSync(join(home, '.aws'))
+  writeFileSync(file, '[default]\naws_access_key_id = AKIAMINE\naws_secret_access_key = long-lived-secret\n')
+  await place.run(['--all'], { env: { ...env(), HOME: home } })
+  const secrets = [...readFileSync(file, 'utf8').matchAll(/(?:secret_access_key|session_token) = (.*)/g)].map(
+    ([, value]) => value,
+  )
+  expect(secrets).toContain('long-lived-secret')
+  for (const words of [['-r', '1'], ['--all']]) {
+    const { code, stdout } = await place.run([...words, '--dry-run'], { env: { ...env(), HOME: home } })
+    expect(code).toBe(0)
+    expect(stdout).toContain(`--- ${file}\n`)
+    expect(secrets.filter(secret => stdout.includes(secret ?? ''))).toEqual([])
+  }
+})
+
 test('what does not go together is refused before anything happens', async () => {
   for (const words of [
     ['-d', '--all'],

@@ -1,0 +1,33 @@
+/** Where the output cannot go: what is lost is told, a reader that has enough is not. */
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { run } from '../../src/run.ts'
+import { command, makePlace, password, type Place } from './cli.ts'
+
+let place: Place
+beforeAll(async () => {
+  place = await makePlace()
+})
+afterAll(() => place.stop())
+
+const shell = (line: string) =>
+  run('bash', ['-c', line.replaceAll('cloudtoken', command.join(' '))], {
+    env: { ...place.env, CLOUDTOKEN_PASSWORD: password },
+    cwd: place.home,
+    timeoutMs: 60_000,
+  })
+
+test.skipIf(!existsSync('/dev/full'))('a full disk behind >: said, and exit code 1', async () => {
+  for (const line of ['cloudtoken version', 'cloudtoken roles', 'cloudtoken env --role User-Role --shell dotenv']) {
+    const { code, stderr } = await shell(`${line} >/dev/full`)
+    const said = /^cloudtoken: error: the output could not be written: no space left on device.*\n$/i
+    expect([code, stderr]).toEqual([1, expect.stringMatching(said)])
+  }
+})
+
+test('a reader that goes away: no error', async () => {
+  for (const line of ['cloudtoken version', 'cloudtoken roles', 'cloudtoken credential-process --role User-Role']) {
+    const { code, stdout, stderr } = await shell(`{ sleep 0.3; ${line}; echo "code $?" >&2; } | true`)
+    expect([code, stdout, stderr]).toEqual([0, '', 'code 0\n'])
+  }
+})
