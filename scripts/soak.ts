@@ -88,6 +88,9 @@ async function weather(): Promise<void> {
   const fifth = Math.max(1, Math.floor(memory.length / 5))
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
   const [early, late] = [mean(memory.slice(fifth, 2 * fifth)), mean(memory.slice(-fifth))]
+  const tenths = Array.from({ length: 10 }, (_, index) =>
+    mean(memory.slice((index * memory.length) / 10, ((index + 1) * memory.length) / 10)).toFixed(0),
+  )
   const { renewals = 0, storms = 0, passwords = 0 } = counted
   line(
     alive && renewals > wall,
@@ -98,7 +101,10 @@ async function weather(): Promise<void> {
   if (seen.first) say(`      the first: ${seen.first}`)
   line(seen.p99 < 50, `p99 ${seen.p99.toFixed(1)} ms`)
   // When garbage is collected is the runtime's affair; what leaks with each renewal would be more than that.
-  line(late / early <= 1.2, `memory ${late.toFixed(1)} MB at the end ÷ ${early.toFixed(1)} MB early`)
+  line(
+    late / early <= 1.2,
+    `memory ${late.toFixed(1)} MB at the end ÷ ${early.toFixed(1)} MB early; in tenths of the time ${tenths.join(' ')}`,
+  )
 }
 
 /** Where nothing else is: neither another metadata service nor the sockets of others. */

@@ -69,9 +69,9 @@ export function statusLines(status: DaemonStatus, now: number): string[] {
     ['last error', status.lastError ?? undefined],
     ['secrets', status.secretStore ? `kept ${placeNames[status.secretStore]}` : undefined],
     ['simulated', simulatedTexts(status.simulated ?? null, now).join('; ') || undefined],
-    ...(status.grants ?? []).map(({ role, until, narrowed }): [string, string] => [
+    ...(status.grants ?? []).map(({ role, until, narrowed, file }): [string, string] => [
       'granted',
-      `${role}${narrowed ? ', with a policy' : ''}${until === null ? '' : `, until ${when(until, now)}`}`,
+      `${role}${narrowed ? ', with a policy' : ''}${until === null ? '' : `, until ${when(until, now)}`}, in ${file}`,
     ]),
     ...(status.clients ?? [])
       .slice(0, 5)

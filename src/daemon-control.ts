@@ -83,6 +83,7 @@ export async function openControl(daemon: Controlled): Promise<ControlServer | u
       },
       stop: daemon.end,
       grant: order => grants.grant(readGrantOrder(order)),
+      revoke: which => grants.revoke(which ?? ''),
       simulate(order) {
         simulation.order(readOrder(order))
         return simulation.status()

@@ -27,6 +27,8 @@ export interface Granted {
 
 export interface Grants {
   grant(order: GrantOrder): Promise<Granted>
+  /** Ends the token in this file, or `all`; answers with those that it ended. Fails with `usage` where there is none. */
+  revoke(which: string): readonly Granted[]
   /** Those whose time has not come. */
   status(): readonly Granted[]
 }
@@ -41,7 +43,8 @@ interface GrantsOptions extends Pick<Served, 'settings' | 'clock' | 'log'> {
 
 export function createGrants(options: GrantsOptions): Grants {
   const { session, endpoint, clock, log, signal } = options
-  const granted = new Set<Granted>()
+  /** Each with what ends it. */
+  const granted = new Map<Granted, () => void>()
   return {
     async grant({ role: wish = options.current() ?? undefined, ttl, ...less }) {
       if (wish === undefined) throw failure('person', 'the daemon waits for its first sign-in', { hint: 'cloudtoken' })
@@ -52,9 +55,14 @@ export function createGrants(options: GrantsOptions): Grants {
       const until = ttl === undefined ? null : timeOf(new Date(clock.now() + ttl * 1000))
       const narrowed = Object.keys(less.scope).length > 0
       const result: Granted = { role: credentials.roleArn, uri: handed.uri, file: handed.file, until, narrowed }
-      granted.add(result)
       const ending = new AbortController()
-      const end = (): void => ending.abort()
+      // At once, whatever a renewal waits for.
+      const end = (): void => {
+        handed.revoke()
+        granted.delete(result)
+        ending.abort()
+      }
+      granted.set(result, end)
       signal.addEventListener('abort', end, { once: true })
       if (ttl !== undefined) void clock.sleep(ttl * 1000, ending.signal).then(end)
       const own = {
@@ -62,14 +70,22 @@ export function createGrants(options: GrantsOptions): Grants {
         lastSignIn: session.lastSignIn,
       }
       void serveOther(credentials, own, handed, options, ending.signal).finally(() => {
-        handed.revoke()
-        granted.delete(result)
+        end()
         signal.removeEventListener('abort', end)
         log.info(`the token for ${credentials.roleArn} has ended`)
       })
       return result
     },
-    status: () => [...granted],
+    revoke(which) {
+      const ended = [...granted.keys()].filter(({ file }) => which === 'all' || which === file)
+      if (ended.length === 0 && which !== 'all') {
+        const hint = 'cloudtoken status --json lists them'
+        throw failure('usage', `no token of this daemon is in ${which}`, { hint })
+      }
+      for (const each of ended) granted.get(each)?.()
+      return ended
+    },
+    status: () => [...granted.keys()],
   }
 }
 

@@ -88,6 +88,12 @@ export const grantOptions = {
     act: true,
     summary: 'when the token ends; default: with the daemon',
   },
+  revoke: {
+    type: 'string',
+    value: 'FILE|all',
+    act: true,
+    summary: 'end the token in this file, or all that were granted',
+  },
 } as const satisfies OptionTable
 
 /** Of `simulate` alone: acts, not settings. */

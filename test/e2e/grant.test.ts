@@ -86,6 +86,26 @@ test('it ends when its time has come, and with the daemon', async () => {
   expect(existsSync(long.file)).toBe(false)
 })
 
+test('it ends when a person says so, that one or all, and not for other words', async () => {
+  await daemon()
+  const [one, two, three] = [await granted(), await granted('--ttl', '600'), await granted()]
+  const headers = { authorization: readFileSync(one.file, 'utf8') }
+  const wrong = await grant('--revoke', 'elsewhere')
+  expect([wrong.code, wrong.stderr]).toEqual([
+    2,
+    expect.stringContaining(`no token of this daemon is in ${home}/elsewhere`),
+  ])
+  expect((await grant('--revoke', one.file, '--ttl', '5')).code).toBe(2)
+  const { code, stdout } = await grant('--revoke', one.file)
+  expect([code, stdout]).toEqual([0, `the token for ${one.role} has ended\n`])
+  expect([existsSync(one.file), (await fetch(one.uri, { headers })).status]).toEqual([false, 403])
+  expect([(await read(two)).status, (await read(three)).status]).toEqual([200, 200])
+  expect(JSON.parse((await grant('--revoke', 'all', '--json')).stdout)).toEqual([two, three])
+  const { grants } = JSON.parse((await place.run(['status', '--json'], { env: { HOME: home } })).stdout)
+  expect([grants, existsSync(two.file), existsSync(three.file)]).toEqual([[], false, false])
+  expect((await grant('--revoke', 'all')).code).toBe(0)
+})
+
 test('what cannot be: no daemon, no endpoint, no such role, no such policy, a second policy', async () => {
   expect((await grant()).code).toBe(3)
   await daemon([])
