@@ -217,7 +217,13 @@ async function exportAgain(session: DaemonSession, credentials: Credentials, log
 }
 
 export function troubleOf(state: RenewalState): Pick<MetadataSnapshot, 'trouble'> {
-  if (state.lastError === undefined) return {}
+  const { credentials } = state
+  if (state.lastError === undefined) {
+    // STS gives none that have ended.
+    if (!credentials || credentials.expiration >= credentials.issued) return {}
+    const message = `new credentials of AWS have ended by this machine's clock: set it, then run: cloudtoken refresh`
+    return { trouble: { code: 'ClockSkew', message } }
+  }
   if (state.needsPerson) {
     return { trouble: { code: 'SignInRequired', message: `${state.lastError}; run: cloudtoken` } }
   }

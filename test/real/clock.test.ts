@@ -146,6 +146,10 @@ describe.skipIf(!ready)('the clock of a daemon', () => {
       expect((await served()).Code).not.toBe('Success')
       await Bun.sleep(100)
     }
+    expect(await served()).toMatchObject({
+      Code: 'ClockSkew',
+      Message: expect.stringContaining("this machine's clock"),
+    })
     expect((await asked()) - before).toBeLessThanOrEqual(4)
     set({ daemon: offsets.world / hour })
     await until(got => got.Code === 'Success')
