@@ -8,6 +8,7 @@ import { failure, isFailure, type Failure } from '../src/errors.ts'
 import { createLog } from '../src/log.ts'
 import { converse, type Conversation, type Result } from '../src/plugin-exchange.ts'
 import type { AskMessage } from '../src/plugin-protocol.ts'
+import { until } from './until.ts'
 
 let folder: string
 beforeAll(() => {
@@ -159,8 +160,7 @@ describe('a plugin that', () => {
     expect(await outcome).toMatchObject({ message: 'plugin test ended with exit code 4 before it gave a result' })
     expect(performance.now() - begin).toBeLessThan(15_000)
     // It broke its word, so nothing of it stays.
-    for (let turn = 0; turn < 500 && isAlive(pidIn('grandchild')); turn += 1) await Bun.sleep(10)
-    expect(isAlive(pidIn('grandchild'))).toBe(false)
+    await until(() => !isAlive(pidIn('grandchild')), 'its end')
   })
 
   test.concurrent('gave its result may leave a child behind, such as a browser', async () => {

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from 'bun:test'
-import { createServer } from 'node:net'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { load } from '../scripts/bench-load.ts'
+import { freePort } from '../scripts/demo-http.ts'
 import { start } from '../src/run.ts'
 import { isCompiled } from '../src/runtime.ts'
 import { selfCommand } from '../src/runtime-self.ts'
@@ -69,7 +69,7 @@ describe('serveMetadata', () => {
   })
 
   test('a bad range fails before anything is listened on', async () => {
-    const listen = await freePort()
+    const listen = { hostname: '127.0.0.1', port: await freePort() }
     const failed = serveMetadata({ listen, handler, guard: { allowFrom: ['nonsense'] } })
     await expect(failed).rejects.toMatchObject({ kind: 'config' })
     const good = await serveMetadata({ listen, handler })
@@ -84,14 +84,6 @@ describe('serveMetadata', () => {
     await connection.closed
     await expect(service.get('/')).rejects.toThrow()
   })
-
-  async function freePort(): Promise<{ hostname: string; port: number }> {
-    const server = createServer()
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-    const address = server.address()
-    await new Promise(resolve => server.close(resolve))
-    return { hostname: '127.0.0.1', port: typeof address === 'object' ? (address?.port ?? 0) : 0 }
-  }
 })
 
 describe('access log', () => {

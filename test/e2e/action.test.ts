@@ -2,7 +2,7 @@
  * action.yml: its steps as a runner runs them, one after the other, with a release and a token service on loopback.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'bun:test'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { parse } from 'yaml'
@@ -11,7 +11,7 @@ import { root, which } from '../../scripts/tools.ts'
 import { startFakeRunner, type FakeRunner } from '../fake-runner.ts'
 import { startReleaseServer, type ReleaseServer } from '../release-server.ts'
 import { runProgram, type Ran } from '../run-program.ts'
-import { command, makePlace, type Place } from './cli.ts'
+import { command, usePlace } from './cli.ts'
 
 interface Step {
   readonly name: string
@@ -27,30 +27,24 @@ interface Action {
 
 const action: Action = parse(readFileSync(join(root, 'action.yml'), 'utf8'))
 const role = 'arn:aws:iam::123456789012:role/Deploy'
-let place: Place
+const place = await usePlace()
 let runner: FakeRunner
 let server: ReleaseServer
-let temp: string
 
 beforeAll(async () => {
-  place = await makePlace()
   // The program of the release is the one under test; it notes what it was started with.
   const program = `#!/bin/sh\nprintf '%s\\n' "$@" >>"$RUNNER_TEMP/args"\nexec ${command.map(word => `'${word}'`).join(' ')} "$@"\n`
   const target = `${process.platform}-${process.arch}`
   server = await startReleaseServer(place.home, ['0.0.1', pkg.version], [target], { program: () => program })
 })
-afterAll(async () => {
-  await server.stop()
-  await place.stop()
-})
+afterAll(() => server.stop())
 beforeEach(async () => {
   runner = await startFakeRunner()
-  temp = mkdtempSync(join(place.home, 'runner-'))
 })
 afterEach(() => runner.stop())
 
 const read = (name: string): string => {
-  const file = join(temp, name)
+  const file = join(place.home, name)
   return existsSync(file) ? readFileSync(file, 'utf8') : ''
 }
 
@@ -71,7 +65,7 @@ async function use(inputs: Readonly<Record<string, string>>, job: Readonly<Recor
       name,
       text.replaceAll(/\$\{\{ inputs\.([\w-]+) \}\}/g, (_, input: string) => given(input)),
     ])
-    const script = join(temp, 'step.sh')
+    const script = join(place.home, 'step.sh')
     // What is between double braces would be put into the script as it stands, whoever has written it.
     expect(run).not.toContain('${{')
     writeFileSync(script, run)
@@ -84,17 +78,17 @@ async function use(inputs: Readonly<Record<string, string>>, job: Readonly<Recor
 function bash(script: string, env: Readonly<Record<string, string>>): Promise<Ran> {
   const added = read('path').trim()
   return runProgram('bash', ['--noprofile', '--norc', '-eo', 'pipefail', script], {
-    cwd: temp,
+    cwd: place.home,
     env: {
-      HOME: temp,
+      HOME: place.home,
       PATH: [...(added === '' ? [] : [added]), process.env['PATH']].join(':'),
       AWS_ENDPOINT_URL_STS: place.sts.origin,
       CI: 'true',
       GITHUB_ACTIONS: 'true',
-      RUNNER_TEMP: temp,
+      RUNNER_TEMP: place.home,
       GITHUB_ACTION_PATH: root,
-      GITHUB_PATH: join(temp, 'path'),
-      GITHUB_ENV: join(temp, 'env'),
+      GITHUB_PATH: join(place.home, 'path'),
+      GITHUB_ENV: join(place.home, 'env'),
       ...env,
     },
   })
@@ -117,13 +111,16 @@ test.skipIf(absent)('one step installs the program of its version and gives the 
   for (const secret of [...secrets, runner.github['ACTIONS_ID_TOKEN_REQUEST_TOKEN'] ?? 'none']) {
     expect(words).not.toContain(secret ?? 'none')
   }
-  expect([existsSync(join(temp, '.aws')), readdirSync(join(temp, 'cloudtoken'))]).toEqual([false, ['cloudtoken']])
+  expect([existsSync(join(place.home, '.aws')), readdirSync(join(place.home, 'cloudtoken'))]).toEqual([
+    false,
+    ['cloudtoken'],
+  ])
 })
 
 test.skipIf(absent)('without a role it installs, and asks for no token', async () => {
   const { code, stdout } = await use({ 'base-url': server.url }, {})
   expect([code, stdout, read('env'), runner.given()]).toEqual([0, '', '', 0])
-  expect(read('path')).toBe(`${temp}/cloudtoken\n`)
+  expect(read('path')).toBe(`${place.home}/cloudtoken\n`)
 })
 
 test.skipIf(absent)('a job without the right to a token is told which right', async () => {
@@ -133,11 +130,11 @@ test.skipIf(absent)('a job without the right to a token is told which right', as
 })
 
 test.skipIf(absent)('an input is a word, whatever is in it', async () => {
-  const hostile = `x"; touch '${join(temp, 'mine')}'; $(touch '${join(temp, 'mine')}')`
+  const hostile = `x"; touch '${join(place.home, 'mine')}'; $(touch '${join(place.home, 'mine')}')`
   for (const name of ['role', 'region', 'audience', 'session-duration', 'version']) {
     const { code } = await use({ role, 'base-url': server.url, [name]: hostile }, runner.github)
     if (name !== 'audience') expect([name, code]).not.toEqual([name, 0])
-    expect(existsSync(join(temp, 'mine'))).toBe(false)
+    expect(existsSync(join(place.home, 'mine'))).toBe(false)
   }
 })
 

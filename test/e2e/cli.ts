@@ -1,13 +1,18 @@
 /**
  * cloudtoken as a person runs it: the binary that CLOUDTOKEN_BIN names, or the source under Bun or Deno.
  */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { afterAll, afterEach, beforeEach } from 'bun:test'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { startDemoIdp, type DemoIdp } from '../../scripts/demo-idp.ts'
 import { startDemoSts, type DemoSts } from '../../scripts/demo-sts.ts'
+import type { DaemonStatus } from '../../src/daemon-control.ts'
+import type { Tokens } from '../../src/tokens.ts'
+import { daemonOf, startProgram, type Daemon, type Result, type Running } from './running.ts'
+
+export type { Daemon, Result, Running }
 
 const main = join(import.meta.dir, '../../src/main.ts')
 const binary = process.env['CLOUDTOKEN_BIN']
@@ -17,33 +22,30 @@ export const isDeno = binary === undefined && process.env['CLOUDTOKEN_RUN'] === 
 /** The binary, the source under Deno (CLOUDTOKEN_RUN=deno), or the source under Bun. */
 export const command = binary === undefined ? (isDeno ? deno : [process.execPath, main]) : [binary]
 
-export interface Result {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
-  /** Piped into stdin; without it stdin is empty and no pipe. */
   readonly input?: string
   readonly cwd?: string
 }
 
-export interface Running {
-  readonly child: ChildProcess
-  readonly done: Promise<Result>
-  /** Resolves when stdout and stderr together match; rejects when the program ends without. */
-  seen(pattern: RegExp): Promise<string>
-}
-
 export interface Place {
+  /** Of the test that runs, with `usePlace`; HOME and working directory of what is started here. */
   readonly home: string
   readonly env: Readonly<Record<string, string>>
   readonly idp: DemoIdp
   readonly sts: DemoSts
   run(args: readonly string[], options?: RunOptions): Promise<Result>
   start(args: readonly string[], options?: RunOptions): Running
+  /** `-d` with the password at hand, on a port of its own when no other is said; it serves already. */
+  daemon(args?: readonly string[], options?: RunOptions): Promise<Daemon>
+  /** What `status --json` says; nothing where no daemon runs. */
+  status(): Promise<DaemonStatus | undefined>
+  /** tokens.json */
+  tokens(): Tokens
+  /** From now on another home. */
+  move(): void
+  /** Ends what still runs. */
+  end(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -53,10 +55,20 @@ export const roles = [
   'arn:aws:iam::123456789012:role/User-Role',
 ]
 export const password = 'tr0ub4dor & <three>'
+export const withPassword = { CLOUDTOKEN_PASSWORD: password }
+
+/** A place for the tests of a file: each begins in a home of its own, and what it started ends with it. */
+export async function usePlace(): Promise<Place> {
+  const place = await makePlace()
+  beforeEach(() => place.move())
+  afterEach(() => place.end())
+  afterAll(() => place.stop())
+  return place
+}
 
 /** A home, an identity provider with charlie in it, and an STS. */
 export async function makePlace(): Promise<Place> {
-  const home = mkdtempSync(join(tmpdir(), 'cloudtoken-e2e-'))
+  const folder = mkdtempSync(join(tmpdir(), 'cloudtoken-e2e-'))
   const idp = await startDemoIdp({
     charlie: { password, roles },
     dana: { password, roles: [...roles].slice(0, 1) },
@@ -64,7 +76,6 @@ export async function makePlace(): Promise<Place> {
   })
   const sts = await startDemoSts()
   const env = {
-    HOME: home,
     PATH: process.env['PATH'] ?? '',
     AWS_ENDPOINT_URL_STS: sts.origin,
     AWS_ENDPOINT_URL_SIGNIN: 'http://127.0.0.1:9',
@@ -76,66 +87,63 @@ export async function makePlace(): Promise<Place> {
     // Where a test runner has one, nobody sits at the terminal.
     CLOUDTOKEN_NO_INPUT: 'true',
   }
-  const children = new Set<ChildProcess>()
+  let home = folder
+  const started = new Set<Running>()
+  /** Daemons in the background, which `status` told of. */
+  const behind = new Set<number>()
 
   function start(args: readonly string[], options: RunOptions = {}): Running {
-    const [program = '', ...first] = command
-    const child = spawn(program, [...first, ...args], {
+    const running = startProgram([...command, ...args], {
       cwd: options.cwd ?? home,
-      env: { ...env, ...options.env },
-      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      env: { HOME: home, ...env, ...options.env },
+      input: options.input,
     })
-    children.add(child)
-    let stdout = ''
-    let stderr = ''
-    const watchers = new Set<() => void>()
-    const note = (): void => watchers.forEach(watch => watch())
-    child.stdout?.setEncoding('utf8').on('data', text => {
-      stdout += text
-      note()
-    })
-    child.stderr?.setEncoding('utf8').on('data', text => {
-      stderr += text
-      note()
-    })
-    child.stdin?.on('error', () => {})
-    child.stdin?.end(options.input)
-    const done = new Promise<Result>((resolve, reject) => {
-      child.on('error', reject)
-      child.on('close', code => {
-        children.delete(child)
-        resolve({ code, stdout, stderr })
-        note()
-      })
-    })
-    return {
-      child,
-      done,
-      seen: pattern =>
-        new Promise((resolve, reject) => {
-          const watch = (): void => {
-            if (pattern.test(stdout + stderr)) resolve(stdout + stderr)
-            else if (child.exitCode !== null) reject(new Error(`never saw ${pattern}:\n${stdout}\n${stderr}`))
-            else return
-            watchers.delete(watch)
-          }
-          watchers.add(watch)
-          watch()
-        }),
+    started.add(running)
+    running.child.once('exit', () => started.delete(running))
+    return running
+  }
+  const run = (args: readonly string[], options?: RunOptions): Promise<Result> => start(args, options).done
+
+  async function end(): Promise<void> {
+    await Promise.all([...started].map(running => running.kill()))
+    for (const pid of behind) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // It has ended by itself.
+      }
     }
+    behind.clear()
   }
 
   return {
-    home,
-    env,
+    get home() {
+      return home
+    },
+    get env() {
+      return { HOME: home, ...env }
+    },
     idp,
     sts,
     start,
-    run: (args, options) => start(args, options).done,
+    run,
+    daemon(args = ['-r', '1'], options = {}) {
+      const port = args.includes('--listen') ? [] : ['--listen', '127.0.0.1:0']
+      return daemonOf(start(['-d', ...port, ...args], { ...options, env: { ...withPassword, ...options.env } }))
+    },
+    async status() {
+      const { code, stdout } = await run(['status', '--json'])
+      if (code !== 0) return undefined
+      const status: DaemonStatus = JSON.parse(stdout)
+      if (![...started].some(({ child }) => child.pid === status.pid)) behind.add(status.pid)
+      return status
+    },
+    tokens: () => JSON.parse(readFileSync(join(home, '.config/cloudtoken/tokens.json'), 'utf8')),
+    move: () => void (home = mkdtempSync(join(folder, 'home-'))),
+    end,
     async stop() {
-      for (const child of children) child.kill('SIGKILL')
-      await Promise.all([idp.stop(), sts.stop()])
-      rmSync(home, { recursive: true, force: true })
+      await Promise.all([end(), idp.stop(), sts.stop()])
+      rmSync(folder, { recursive: true, force: true })
     },
   }
 }

@@ -1,24 +1,20 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { describe, expect, test } from 'bun:test'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { makePlace, password, roles, type Place, type Result } from './cli.ts'
+import { password, roles, usePlace, type Result } from './cli.ts'
 
 const [readOnly = '', sysadmin = '', userRole = ''] = roles
 
-let place: Place
-beforeAll(async () => {
-  place = await makePlace()
-})
-afterAll(() => place.stop())
+const place = await usePlace()
 
 const quiet = { CLOUDTOKEN_URL: '', CLOUDTOKEN_USERNAME: '' }
 
-/** Runs with this config.yaml. */
-async function withConfig(text: string, args: readonly string[], env = {}): Promise<Result & { home: string }> {
-  const home = mkdtempSync(join(place.home, 'home-'))
-  mkdirSync(join(home, '.config/cloudtoken'), { recursive: true })
-  writeFileSync(join(home, '.config/cloudtoken/config.yaml'), text)
-  return { home, ...(await place.run(args, { env: { ...quiet, HOME: home, ...env } })) }
+/** Runs with this config.yaml, in a home where nothing else is. */
+function withConfig(text: string, args: readonly string[], env = {}): Promise<Result> {
+  place.move()
+  mkdirSync(join(place.home, '.config/cloudtoken'), { recursive: true })
+  writeFileSync(join(place.home, '.config/cloudtoken/config.yaml'), text)
+  return place.run(args, { env: { ...quiet, ...env } })
 }
 
 describe('config.yaml', () => {
@@ -43,11 +39,11 @@ defaults:
         export_credentials_cli:
             credentials-profile: default
 `
-    const { stdout, code, home } = await withConfig(text, [])
+    const { stdout, code } = await withConfig(text, [])
     expect([stdout, code]).toEqual([`Using role ${roles[1]}\n`, 0])
-    const tokens = JSON.parse(readFileSync(join(home, '.config/cloudtoken/tokens.json'), 'utf8'))
+    const tokens = place.tokens()
     expect(Date.parse(tokens.Expiration) - Date.parse(tokens.LastUpdated)).toBeLessThanOrEqual(1_801_000)
-    expect(() => statSync(join(home, '.aws/credentials'))).toThrow()
+    expect(() => statSync(join(place.home, '.aws/credentials'))).toThrow()
   })
 
   test('identities: the only one, the named one, and one too many', async () => {
@@ -132,9 +128,8 @@ describe('the command line', () => {
 
 describe('init', () => {
   test('writes skeletons once and shell additions always, all private', async () => {
-    const home = mkdtempSync(join(place.home, 'home-'))
-    const first = await place.run(['--init'], { env: { ...quiet, HOME: home } })
-    const folder = join(home, '.config/cloudtoken')
+    const first = await place.run(['--init'], { env: quiet })
+    const folder = join(place.home, '.config/cloudtoken')
     expect(first.stderr).toEndWith('will be kept encrypted, with a key of this machine and user\n')
     expect(first.stdout.split('\n')).toEqual([
       `Creating ${folder} directory.`,
@@ -148,16 +143,15 @@ describe('init', () => {
     const file = join(folder, 'config.yaml')
     expect(statSync(file).mode & 0o777).toBe(0o600)
     writeFileSync(file, 'defaults:\n')
-    const second = await place.run(['init'], { env: { ...quiet, HOME: home } })
+    const second = await place.run(['init'], { env: quiet })
     expect(second.stdout).toContain(`${file} already exists. Skipping.`)
     expect(readFileSync(file, 'utf8')).toBe('defaults:\n')
   })
 
   test('what it writes can be read again', async () => {
-    const home = mkdtempSync(join(place.home, 'home-'))
-    await place.run(['init'], { env: { ...quiet, HOME: home } })
+    await place.run(['init'], { env: quiet })
     const url = ['--url', place.idp.url, '-u', 'dana']
-    const run = await place.run(url, { env: { ...quiet, HOME: home, CLOUDTOKEN_PASSWORD: password } })
+    const run = await place.run(url, { env: { ...quiet, CLOUDTOKEN_PASSWORD: password } })
     expect([run.stdout, run.code]).toEqual([expect.stringContaining(`Using role ${roles[0]}`), 0])
   })
 })

@@ -1,18 +1,17 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'bun:test'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import process from 'node:process'
 import { listen, readForm, type Loopback } from '../../scripts/demo-http.ts'
-import { makePlace, password, roles, type Place } from './cli.ts'
+import { until } from '../until.ts'
+import { roles, usePlace, withPassword } from './cli.ts'
 
-let place: Place
+const place = await usePlace()
 let signIn: Loopback
-let home: string
 const asked: (string | null)[] = []
 
 beforeAll(async () => {
-  place = await makePlace()
   signIn = await listen(
     createServer(async (request, response) => {
       const form = await readForm(request)
@@ -25,16 +24,10 @@ beforeAll(async () => {
     }),
   )
 })
-afterAll(async () => {
-  await place.stop()
-  await signIn.stop()
-})
-beforeEach(() => {
-  home = mkdtempSync(join(place.home, 'home-'))
-  asked.length = 0
-})
+afterAll(() => signIn.stop())
+beforeEach(() => void (asked.length = 0))
 
-const env = () => ({ HOME: home, CLOUDTOKEN_PASSWORD: password, AWS_ENDPOINT_URL_SIGNIN: signIn.origin })
+const env = () => ({ ...withPassword, AWS_ENDPOINT_URL_SIGNIN: signIn.origin })
 
 function destination(url: string): string | null {
   const parts = new URL(url)
@@ -59,7 +52,7 @@ test('console --print: the URL and nothing else, from the cached set the second 
 })
 
 test('console: the browser gets a private file, which is gone afterwards; the URL is in no argument and no output', async () => {
-  const programs = join(home, 'bin')
+  const programs = join(place.home, 'bin')
   mkdirSync(programs)
   writeFileSync(
     join(programs, 'xdg-open'),
@@ -69,17 +62,17 @@ test('console: the browser gets a private file, which is gone afterwards; the UR
   const running = place.start(['console', '--role', 'User-Role'], {
     env: { ...env(), PATH: `${programs}:${process.env['PATH']}`, DISPLAY: ':0' },
   })
-  for (let turn = 0; turn < 200 && !existsSync(join(home, 'done')); turn += 1) await Bun.sleep(50)
-  const folder = join(home, '.local/state/cloudtoken/console')
+  await until(() => existsSync(join(place.home, 'done')), 'the browser')
+  const folder = join(place.home, '.local/state/cloudtoken/console')
   expect(readdirSync(folder)).toHaveLength(1)
   // Whoever does not want to wait for the browser.
   running.child.kill('SIGINT')
   const { code, stdout, stderr } = await running.done
   expect([code, stdout, stderr]).toEqual([0, '', 'cloudtoken: opening the console in the browser\n'])
-  const address = /content="0;url=([^"]*)"/.exec(readFileSync(join(home, 'page'), 'utf8'))?.[1] ?? ''
+  const address = /content="0;url=([^"]*)"/.exec(readFileSync(join(place.home, 'page'), 'utf8'))?.[1] ?? ''
   expect(destination(address.replaceAll('&#38;', '&'))).toBe('https://console.aws.amazon.com/console/home')
-  expect(readFileSync(join(home, 'args'), 'utf8')).not.toContain('T0ken')
-  expect(readFileSync(join(home, 'mode'), 'utf8').trim()).toBe('600')
+  expect(readFileSync(join(place.home, 'args'), 'utf8')).not.toContain('T0ken')
+  expect(readFileSync(join(place.home, 'mode'), 'utf8').trim()).toBe('600')
   expect(readdirSync(folder)).toEqual([])
 })
 
@@ -97,7 +90,7 @@ test('-g of the original: the role, the files, then the URL; a chained session w
   expect(using).toBe(`Using role ${roles[0]}`)
   expect(url).toStartWith('Sign-In URL: http')
   expect(destination(url.slice('Sign-In URL: '.length))).toBe('https://console.aws.amazon.com/rds/home')
-  expect(existsSync(join(home, '.aws/credentials'))).toBe(true)
+  expect(existsSync(join(place.home, '.aws/credentials'))).toBe(true)
   const chained = await place.run(['-r', '1', '-g', '--chain', 'arn:aws:iam::210987654321:role/Audit'], { env: env() })
   expect([chained.code, chained.stdout]).toEqual([0, expect.stringContaining('Sign-In URL: http')])
   expect(asked).toEqual(['3600', '43200', null])
@@ -106,9 +99,9 @@ test('-g of the original: the role, the files, then the URL; a chained session w
 })
 
 test("an original's config.yaml with url_generator in it", async () => {
-  mkdirSync(join(home, '.config/cloudtoken'), { recursive: true })
+  mkdirSync(join(place.home, '.config/cloudtoken'), { recursive: true })
   const lines = ['defaults:', '    generate-url: true', 'plugins:', '    post_auth:', '        - url_generator']
-  writeFileSync(join(home, '.config/cloudtoken/config.yaml'), `${lines.join('\n')}\n`)
+  writeFileSync(join(place.home, '.config/cloudtoken/config.yaml'), `${lines.join('\n')}\n`)
   const { code, stdout } = await place.run(['-r', '1'], { env: env() })
   expect([code, stdout]).toEqual([0, expect.stringContaining('Sign-In URL: http')])
 })

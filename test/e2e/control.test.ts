@@ -1,51 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { describe, expect, test } from 'bun:test'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
-import { freePort } from '../../scripts/demo-http.ts'
-import type { Client } from '../../src/daemon-readers.ts'
-import { makePlace, password, roles, type Place, type Result, type Running } from './cli.ts'
+import { password, roles, usePlace, type Result } from './cli.ts'
 
-let place: Place
-let home: string
-let started: Running[]
-beforeAll(async () => {
-  place = await makePlace()
-})
-beforeEach(() => {
-  home = mkdtempSync(join(place.home, 'h-'))
-  started = []
-})
-afterEach(async () => {
-  for (const { child } of started) child.kill('SIGKILL')
-  await Promise.all(started.map(({ done }) => done))
-})
-afterAll(() => place.stop())
+const place = await usePlace()
 
-function startDaemon(listen: string, args: readonly string[] = []): Running {
-  const env = { HOME: home, CLOUDTOKEN_PASSWORD: password }
-  const running = place.start(['-d', '--listen', listen, '-r', '1', ...args], { env })
-  started.push(running)
-  return running
-}
-
-async function serving(args: readonly string[] = []): Promise<{ base: string; listen: string; running: Running }> {
-  const listen = `127.0.0.1:${await freePort()}`
-  const running = startDaemon(listen, args)
-  await running.seen(/-{54}/)
-  return { base: `http://${listen}`, listen, running }
-}
-
-const ask = (...args: string[]): Promise<Result> => place.run(args, { env: { HOME: home } })
-const tokens = (): Record<string, string> =>
-  JSON.parse(readFileSync(join(home, '.config/cloudtoken/tokens.json'), 'utf8'))
-
-async function served(base: string): Promise<Record<string, string>> {
-  const folder = `${base}/latest/meta-data/iam/security-credentials/`
-  const role = await (await fetch(folder)).text()
-  const set = (await (await fetch(folder + role)).json()) as Record<string, string>
-  return { ...set, role }
-}
+const ask = (...args: string[]): Promise<Result> => place.run(args)
 
 describe('control', () => {
   test('without a daemon every word is exit code 3 and says how to start one', async () => {
@@ -57,16 +18,16 @@ describe('control', () => {
   })
 
   test('status tells what is served, to people and to programs, and no secret', async () => {
-    const { base, running } = await serving()
+    const daemon = await place.daemon()
     const { code, stdout } = await ask('status', '--json')
     const status = JSON.parse(stdout)
     expect(code).toBe(0)
     expect(status).toMatchObject({
-      pid: running.child.pid,
-      url: base,
+      pid: daemon.child.pid,
+      url: daemon.url,
       state: 'serving',
       role: roles[0],
-      expiration: tokens()['Expiration'],
+      expiration: place.tokens().Expiration,
       lastError: null,
       failures: 0,
     })
@@ -74,117 +35,111 @@ describe('control', () => {
     const text = (await ask('status')).stdout
     expect(text).toContain(roles[0] ?? '')
     expect(text).toMatch(/next renewal: +.* \(in \d+ min\)/)
-    for (const name of ['SecretAccessKey', 'Token']) expect(stdout + text).not.toContain(tokens()[name] ?? '')
+    for (const name of ['SecretAccessKey', 'Token'] as const) expect(stdout + text).not.toContain(place.tokens()[name])
   })
 
   test.skipIf(process.platform !== 'linux')('status tells who read the credentials, and how often', async () => {
-    const { base } = await serving()
-    expect(JSON.parse((await ask('status', '--json')).stdout).clients).toEqual([])
-    const clients = async (): Promise<Client[]> => JSON.parse((await ask('status', '--json')).stdout).clients
+    const daemon = await place.daemon()
+    expect((await place.status())?.clients).toEqual([])
+    const clients = async () => (await place.status())?.clients ?? []
     // On a busy machine the search for the name of a program may be given up, and is then made again at another read.
     let reads = 0
     do {
-      await served(base)
+      await daemon.credentials()
       reads += 1
     } while ((await clients())[0]?.program === null && reads < 50)
     const [last, ...before] = await clients()
     const time = expect.stringMatching(/^[\d-]+T[\d:]+Z$/)
     expect(last).toEqual({ program: expect.any(String), uid: process.geteuid?.() ?? -1, reads: 1, last: time })
     expect(before.map(each => [each.program, each.reads])).toEqual(reads === 1 ? [] : [[null, reads - 1]])
-    await served(base)
+    await daemon.credentials()
     expect((await clients()).reduce((sum, each) => sum + each.reads, 0)).toBe(reads + 1)
     expect((await ask('status')).stdout).toMatch(/^read by: +\S.*, (once|\d+ times), last /m)
   })
 
   test('use changes the role in place, for the port and for the files, and renewals stay with it', async () => {
-    const { base, running } = await serving()
+    const daemon = await place.daemon()
     const signIns = place.idp.passwords()
     const { code, stdout } = await ask('use', 'Sysadmin-Role')
     expect([code, stdout]).toEqual([0, expect.stringContaining(`Using role ${roles[1]}`)])
-    const set = await served(base)
-    expect(set['role']).toBe('Sysadmin-Role')
-    expect(set['AccessKeyId']).toBe(tokens()['AccessKeyId'])
-    await running.seen(/Using role .*Sysadmin-Role/)
+    expect(await daemon.role()).toBe('Sysadmin-Role')
+    expect((await daemon.credentials())['AccessKeyId']).toBe(place.tokens().AccessKeyId)
+    await daemon.seen(/Using role .*Sysadmin-Role/)
     expect((await ask('use', roles[2] ?? '')).code).toBe(0)
     expect((await ask('refresh')).code).toBe(0)
-    expect((await served(base))['role']).toBe('User-Role')
+    expect(await daemon.role()).toBe('User-Role')
     // All of it with the session at the identity provider.
     expect(place.idp.passwords()).toBe(signIns)
   })
 
   test('a role that is not offered, or none at all, changes nothing', async () => {
-    const { base } = await serving()
-    const before = await served(base)
+    const daemon = await place.daemon()
+    const before = await daemon.credentials()
     const { code, stderr } = await ask('use', 'Sysadmin')
     expect([code, stderr]).toEqual([12, expect.stringContaining('Sysadmin-Role')])
     expect((await ask('use')).code).toBe(2)
     expect((await ask('use', 'two', 'words')).code).toBe(2)
-    expect(await served(base)).toEqual(before)
-    expect(JSON.parse((await ask('status', '--json')).stdout)).toMatchObject({ state: 'serving', failures: 0 })
+    expect(await daemon.credentials()).toEqual(before)
+    expect(await place.status()).toMatchObject({ state: 'serving', failures: 0 })
   })
 
   test('refresh renews now', async () => {
-    const { base } = await serving()
-    const before = await served(base)
+    const daemon = await place.daemon()
+    const before = await daemon.credentials()
     expect((await ask('refresh')).code).toBe(0)
-    const after = await served(base)
+    const after = await daemon.credentials()
     expect(after['AccessKeyId']).not.toBe(before['AccessKeyId'])
-    expect(after['AccessKeyId']).toBe(tokens()['AccessKeyId'])
+    expect(after['AccessKeyId']).toBe(place.tokens().AccessKeyId)
   })
 
   test('when a person is needed the daemon asks nobody, and the command says what to type', async () => {
-    const file = join(home, 'password')
+    const file = join(place.home, 'password')
     writeFileSync(file, password, { mode: 0o600 })
-    const env = { HOME: home, CLOUDTOKEN_PASSWORD_FILE: file }
-    const listen = `127.0.0.1:${await freePort()}`
-    const running = place.start(['-d', '--listen', listen, '-r', '1'], { env })
-    started.push(running)
-    await running.seen(/-{54}/)
+    const env = { CLOUDTOKEN_PASSWORD: '', CLOUDTOKEN_PASSWORD_FILE: file }
+    const daemon = await place.daemon(['-r', '1'], { env })
     writeFileSync(file, 'another')
     place.idp.endSessions()
-    const before = await served(`http://${listen}`)
+    const before = await daemon.credentials()
     const used = await ask('use', 'Sysadmin-Role')
     expect([used.code, used.stderr]).toEqual([10, expect.stringContaining('hint: sign in with cloudtoken')])
-    expect(JSON.parse((await ask('status', '--json')).stdout).state).toBe('serving')
+    expect((await place.status())?.state).toBe('serving')
     expect((await ask('refresh')).code).toBe(10)
-    expect(JSON.parse((await ask('status', '--json')).stdout)).toMatchObject({
+    expect(await place.status()).toMatchObject({
       state: 'needs-person',
       nextRenewal: null,
     })
-    expect(await served(`http://${listen}`)).toEqual(before)
+    expect(await daemon.credentials()).toEqual(before)
   })
 
   test('stop ends it, and comes back when it is gone', async () => {
-    const { base, listen, running } = await serving()
+    const { url, listen, child, done } = await place.daemon()
     const { code, stdout } = await ask('stop', '--json')
-    expect([code, JSON.parse(stdout)]).toEqual([0, { pid: running.child.pid, url: base }])
-    expect(await fetch(base).catch(() => 'closed')).toBe('closed')
-    expect((await running.done).code).toBe(0)
+    expect([code, JSON.parse(stdout)]).toEqual([0, { pid: child.pid, url }])
+    expect(await fetch(url).catch(() => 'closed')).toBe('closed')
+    expect((await done).code).toBe(0)
     expect((await ask('status')).code).toBe(3)
-    expect(existsSync(join(home, `.local/state/cloudtoken/run/${listen.replace(':', '_')}.sock`))).toBe(false)
+    expect(existsSync(join(place.home, `.local/state/cloudtoken/run/${listen.replace(':', '_')}.sock`))).toBe(false)
   })
 
   test('a second daemon is told who holds the address; after kill -9 the next one starts', async () => {
-    const { listen, running } = await serving()
-    const second = startDaemon(listen)
-    const { code, stderr } = await second.done
-    expect([code, stderr]).toEqual([40, expect.stringContaining(`process id ${running.child.pid}`)])
+    const { listen, child, done } = await place.daemon()
+    const { code, stderr } = await place.run(['-d', '-r', '1', '--listen', listen])
+    expect([code, stderr]).toEqual([40, expect.stringContaining(`process id ${child.pid}`)])
     expect(stderr).toContain(roles[0] ?? '')
-    running.child.kill('SIGKILL')
-    await running.done
+    child.kill('SIGKILL')
+    await done
     expect((await ask('status')).code).toBe(3)
-    const third = startDaemon(listen)
-    await third.seen(/-{54}/)
+    await place.daemon(['-r', '1', '--listen', listen])
     expect((await ask('status')).code).toBe(0)
   })
 
   test('of two daemons the one with --listen is meant, and without it both are named', async () => {
-    const [one, two] = [await serving(), await serving()]
+    const [one, two] = [await place.daemon(), await place.daemon()]
     const { code, stderr } = await ask('stop')
     expect(code).toBe(2)
     expect(stderr).toContain(one.listen)
     expect(stderr).toContain(two.listen)
     expect((await ask('stop', '--listen', two.listen)).code).toBe(0)
-    expect(JSON.parse((await ask('status', '--json')).stdout).url).toBe(one.base)
+    expect((await place.status())?.url).toBe(one.url)
   })
 })

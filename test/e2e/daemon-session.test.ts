@@ -1,47 +1,16 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { spawn } from 'node:child_process'
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs'
-import { createServer } from 'node:net'
+import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import process from 'node:process'
-import { freePort } from '../../scripts/demo-http.ts'
-import { makePlace, password, type Place, type Running } from './cli.ts'
+import { freePort, listen as listenOn } from '../../scripts/demo-http.ts'
+import { until } from '../until.ts'
+import { password, usePlace, withPassword } from './cli.ts'
 
-let place: Place
-let home: string
-let listen: string
-let running: Running | undefined
-beforeAll(async () => {
-  place = await makePlace()
-})
-beforeEach(async () => {
-  home = mkdtempSync(join(place.home, 'home-'))
-  listen = `127.0.0.1:${await freePort()}`
-})
-afterEach(async () => {
-  running?.child.kill('SIGKILL')
-  await running?.done
-  running = undefined
-})
-afterAll(() => place.stop())
+const place = await usePlace()
 
-const env = () => ({ HOME: home, CLOUDTOKEN_PASSWORD: password })
-const word = (...args: string[]) => place.run(args, { env: env() })
-
-async function start(...args: string[]): Promise<number> {
-  running = place.start(['-d', '--listen', listen, '-r', '1', ...args], { env: env() })
-  await running.seen(/-{54}/)
-  return running.child.pid ?? 0
-}
+const word = (...args: string[]) => place.run(args, { env: withPassword })
 
 /** Processes of this program that the daemon started. */
 function children(pid: number): number[] {
@@ -61,24 +30,17 @@ function readStatus(pid: number): string {
   }
 }
 
-async function until(look: () => boolean, what: string): Promise<void> {
-  for (let turn = 0; turn < 100; turn += 1) {
-    if (look()) return
-    await Bun.sleep(50)
-  }
-  throw new Error(`never: ${what}`)
-}
-
 describe('the process that signs in for the daemon', () => {
   test('is gone when the sign-in is done; a renewal has one without a secret in sight, and stop ends it', async () => {
-    const daemon = await start()
-    expect(children(daemon)).toEqual([])
+    const { child } = await place.daemon()
+    const daemon = child.pid ?? 0
+    await until(() => children(daemon).length === 0, 'its end')
     expect((await word('refresh')).code).toBe(0)
     const [renewer = 0, ...more] = children(daemon)
     expect(more).toEqual([])
     const words = readFileSync(`/proc/${renewer}/cmdline`, 'utf8').split('\0').filter(Boolean)
     expect(words.at(-1)).toBe('session')
-    const tokens = JSON.parse(readFileSync(join(home, '.config/cloudtoken/tokens.json'), 'utf8'))
+    const tokens = place.tokens()
     for (const secret of [password, tokens.SecretAccessKey, tokens.Token]) expect(words.join(' ')).not.toContain(secret)
     expect((await word('refresh')).code).toBe(0)
     expect(children(daemon)).toEqual([renewer])
@@ -87,54 +49,46 @@ describe('the process that signs in for the daemon', () => {
   })
 
   test('does not outlive a daemon that was killed, in the middle of its work', async () => {
-    const silent = createServer().listen(0, '127.0.0.1')
-    await new Promise(resolve => silent.once('listening', resolve))
-    const address = silent.address()
-    const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/`
-    running = place.start(['-d', '--listen', listen, '--provider', 'form', '--url', url], { env: env() })
-    const daemon = running.child.pid ?? 0
+    const silent = await listenOn(createServer())
+    const front = place.start(['-d', '--listen', '127.0.0.1:0', '--provider', 'form', '--url', silent.origin], {
+      env: withPassword,
+    })
+    const daemon = front.child.pid ?? 0
     await until(() => children(daemon).length === 1, 'a sign-in')
     const [child = 0] = children(daemon)
-    running.child.kill('SIGKILL')
+    await front.kill()
     await until(() => !isThere(child), 'its end')
-    silent.close()
+    await silent.stop()
   })
 
   test('may die: the credentials stay, and the next attempt has a new one', async () => {
-    const daemon = await start()
+    const { child } = await place.daemon()
+    const daemon = child.pid ?? 0
     await word('refresh')
     const [first = 0] = children(daemon)
     process.kill(first, 'SIGKILL')
     await until(() => !isThere(first), 'its end')
     expect((await word('refresh')).code).toBe(0)
     expect(children(daemon)).not.toContain(first)
-    const { state } = JSON.parse((await word('status', '--json')).stdout)
+    const { state } = (await place.status()) ?? {}
     expect(state).toBe('serving')
   })
 })
 
 describe.if(process.env['CLOUDTOKEN_BIN'] !== undefined && process.platform === 'linux')('an upgrade in place', () => {
   test('of a running daemon: it goes on renewing, and the next one takes the tokens of its clients', async () => {
-    const program = join(home, 'cloudtoken')
+    const program = join(place.home, 'cloudtoken')
     copyFileSync(process.env['CLOUDTOKEN_BIN'] ?? '', program)
     chmodSync(program, 0o755)
+    const listen = `127.0.0.1:${await freePort()}`
     const base = `http://${listen}`
     const begin = () =>
       spawn(program, ['-d', '--listen', listen, '-r', '1', '--quiet'], {
-        env: { ...place.env, ...env() },
+        env: { ...place.env, ...withPassword },
         stdio: 'ignore',
       })
-    const answers = () =>
-      fetch(`${base}/latest/meta-data/iam/security-credentials/`).then(
-        answer => answer.ok,
-        () => false,
-      )
-    const serving = async (): Promise<void> => {
-      for (let turn = 0; !(await answers()); turn += 1) {
-        if (turn > 100) throw new Error('it does not serve')
-        await Bun.sleep(50)
-      }
-    }
+    const serving = () =>
+      until(async () => (await fetch(`${base}/latest/meta-data/iam/security-credentials/`)).ok, 'a daemon that serves')
     const old = begin()
     await serving()
     const headers = { 'x-aws-ec2-metadata-token-ttl-seconds': '600' }

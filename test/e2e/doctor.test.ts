@@ -1,39 +1,17 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { describe, expect, test } from 'bun:test'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { freePort } from '../../scripts/demo-http.ts'
 import type { Finding } from '../../src/doctor.ts'
 import { startGoogle } from '../idp-google.ts'
-import { makePlace, password, type Place, type Running } from './cli.ts'
+import { usePlace, withPassword } from './cli.ts'
 
-let place: Place
-let home: string
-let running: Running | undefined
-beforeAll(async () => {
-  place = await makePlace()
-})
-beforeEach(() => {
-  home = mkdtempSync(join(place.home, 'h-'))
-})
-afterEach(async () => {
-  running?.child.kill('SIGKILL')
-  await running?.done
-  running = undefined
-})
-afterAll(() => place.stop())
-
-async function daemon(): Promise<string> {
-  const listen = `127.0.0.1:${await freePort()}`
-  const env = { HOME: home, CLOUDTOKEN_PASSWORD: password }
-  running = place.start(['-d', '--listen', listen, '-r', '1'], { env })
-  await running.seen(/-{54}/)
-  return `http://${listen}`
-}
+const place = await usePlace()
 
 /** What it says of one thing, by `--json`; of the machine's own metadata address nothing, since it is the machine's. */
 async function doctor(env: Record<string, string> = {}, args: readonly string[] = []) {
-  const { code, stdout, stderr } = await place.run(['doctor', '--json', ...args], { env: { HOME: home, ...env } })
+  const { code, stdout, stderr } = await place.run(['doctor', '--json', ...args], { env })
   const found = JSON.parse(stdout) as Finding[]
   const of = (check: string): [verdict: string, text: string][] =>
     found.filter(each => each.check === check).map(({ verdict, message, hint }) => [verdict, `${message}; ${hint}`])
@@ -42,7 +20,7 @@ async function doctor(env: Record<string, string> = {}, args: readonly string[] 
 
 describe('doctor', () => {
   test('a daemon that is reached, and all that keeps clients from it', async () => {
-    const url = await daemon()
+    const { url } = await place.daemon()
     const well = await doctor({ AWS_EC2_METADATA_SERVICE_ENDPOINT: url, AWS_PROFILE: 'mine' })
     expect(well.of('daemon')).toEqual([
       ['ok', expect.stringContaining(`${url} serves arn:aws:iam::123456789012:role/`)],
@@ -62,13 +40,13 @@ describe('doctor', () => {
     expect(of('identity')).toEqual([['ok', expect.stringContaining('it wants the password of charlie')]])
     expect(place.idp.passwords()).toBe(before)
     // .cache is what Bun itself keeps, for the source.
-    expect(readdirSync(home).filter(name => name !== '.cache' && name !== '.bun')).toEqual([])
+    expect(readdirSync(place.home).filter(name => name !== '.cache' && name !== '.bun')).toEqual([])
   })
 
   test('a sign-in that belongs in a browser: none is started', async () => {
     const google = await startGoogle()
-    const mark = join(home, 'started')
-    const program = join(home, 'browser-program')
+    const mark = join(place.home, 'started')
+    const program = join(place.home, 'browser-program')
     writeFileSync(program, `#!/bin/sh\ntouch ${mark}\n`, { mode: 0o755 })
     const { of } = await doctor({
       CLOUDTOKEN_URL: google.url,
@@ -81,7 +59,7 @@ describe('doctor', () => {
   })
 
   test('a living session is found', async () => {
-    await place.run(['-r', '1'], { env: { HOME: home, CLOUDTOKEN_PASSWORD: password } })
+    await place.run(['-r', '1'], { env: withPassword })
     const { of } = await doctor()
     expect(of('identity')).toEqual([['ok', expect.stringContaining('session still lives')]])
   })
@@ -106,9 +84,9 @@ describe('doctor', () => {
   })
 
   test('a config.yaml that cannot be read is one finding among others; people read lines', async () => {
-    mkdirSync(join(home, '.config/cloudtoken'), { recursive: true, mode: 0o700 })
-    writeFileSync(join(home, '.config/cloudtoken/config.yaml'), 'defaults: [', { mode: 0o600 })
-    const { code, stdout } = await place.run(['doctor'], { env: { HOME: home } })
+    mkdirSync(join(place.home, '.config/cloudtoken'), { recursive: true, mode: 0o700 })
+    writeFileSync(join(place.home, '.config/cloudtoken/config.yaml'), 'defaults: [', { mode: 0o600 })
+    const { code, stdout } = await place.run(['doctor'])
     expect(code).toBe(1)
     expect(stdout).toMatch(/^problem {2}configuration: .*config\.yaml/m)
     expect(stdout).toMatch(/^ok {7}environment: /m)

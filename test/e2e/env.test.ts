@@ -1,24 +1,17 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
-import { join } from 'node:path'
 import process from 'node:process'
-import { makePlace, password, type Place } from './cli.ts'
+import { usePlace, withPassword } from './cli.ts'
 
-let place: Place
-beforeAll(async () => {
-  place = await makePlace()
-})
-afterAll(() => place.stop())
+const place = await usePlace()
 
 const names = (text: string): string[] =>
   [...text.matchAll(/^(?:export |unset )?(AWS_\w+)/gm)].map(([, name = '']) => name)
 
 test('env --unset takes away exactly what env sets, without a sign-in', async () => {
-  const env = { HOME: mkdtempSync(join(place.home, 'home-')) }
-  const unset = await place.run(['env', '--unset'], { env })
+  const unset = await place.run(['env', '--unset'])
   expect([unset.code, unset.stderr]).toEqual([0, ''])
-  const set = await place.run(['env', '-r', '1'], { env: { ...env, CLOUDTOKEN_PASSWORD: password } })
+  const set = await place.run(['env', '-r', '1'], { env: withPassword })
   expect(names(unset.stdout).toSorted()).toEqual(names(set.stdout).toSorted())
   expect(names(set.stdout)).toHaveLength(10)
   const shell = spawnSync('sh', ['-c', `eval "$SET"; env | grep -c ^AWS_; eval "$UNSET"; env | grep -c ^AWS_`], {

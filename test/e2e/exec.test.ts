@@ -1,23 +1,18 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { describe, expect, test } from 'bun:test'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
-import { command, isDeno, makePlace, password, roles, type Place, type Result } from './cli.ts'
+import { command, isDeno, password, roles, usePlace, withPassword, type Result } from './cli.ts'
 import { atTerminal } from './screen.ts'
 
-let place: Place
-beforeAll(async () => {
-  place = await makePlace()
-})
-afterAll(() => place.stop())
+const place = await usePlace()
 
 type Env = Readonly<Record<string, string>>
 
-const fresh = (): string => mkdtempSync(join(place.home, 'home-'))
 const role = ['--role', roles[1] ?? '']
 
 function exec(args: readonly string[], env: Env = {}, input?: string): Promise<Result> {
-  const options = { env: { HOME: fresh(), CLOUDTOKEN_PASSWORD: password, ...env } }
+  const options = { env: { ...withPassword, ...env } }
   return place.run(['exec', ...role, ...args], input === undefined ? options : { ...options, input })
 }
 
@@ -31,10 +26,10 @@ function script(body: string): string[] {
       const headers = { authorization: readFileSync(env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, 'utf8') }
       return await (await fetch(env.AWS_CONTAINER_CREDENTIALS_FULL_URI, { headers })).json()
     }
-    /** The key ids that the endpoint shows in that time. */
-    const watch = async seconds => {
+    /** The key ids that the endpoint shows, that many of them. */
+    const watch = async count => {
       const seen = new Set()
-      for (const end = Date.now() + seconds * 1000; Date.now() < end; await Bun.sleep(50)) {
+      for (const end = Date.now() + 40_000; seen.size < count && Date.now() < end; await Bun.sleep(50)) {
         const { AccessKeyId, code } = await get()
         seen.add(AccessKeyId ?? code)
       }
@@ -86,28 +81,26 @@ describe('exec', () => {
   })
 
   test('X06 its exit code is ours; 128 and the number after a signal', async () => {
-    const HOME = fresh()
-    expect((await exec(['--', 'sh', '-c', 'exit 42'], { HOME })).code).toBe(42)
-    expect((await exec(['--', 'sh', '-c', 'kill -9 $$'], { HOME })).code).toBe(137)
-    expect((await exec(['--serve', '--', 'sh', '-c', 'kill -USR1 $$'], { HOME })).code).toBe(138)
+    expect((await exec(['--', 'sh', '-c', 'exit 42'])).code).toBe(42)
+    expect((await exec(['--', 'sh', '-c', 'kill -9 $$'])).code).toBe(137)
+    expect((await exec(['--serve', '--', 'sh', '-c', 'kill -USR1 $$'])).code).toBe(138)
   })
 
   test('127 for what is not there, before anybody signs in; 126 for what does not run', async () => {
-    const HOME = fresh()
     const before = place.idp.passwords()
-    const missing = await exec(['--', 'no-such-program'], { HOME })
+    const missing = await exec(['--', 'no-such-program'])
     expect([missing.code, missing.stderr]).toEqual([127, 'cloudtoken: error: no-such-program: command not found\n'])
     expect(place.idp.passwords()).toBe(before)
-    writeFileSync(join(HOME, 'plain'), 'echo hi\n', { mode: 0o644 })
-    writeFileSync(join(HOME, 'script'), 'echo hi\n', { mode: 0o755 })
-    writeFileSync(join(HOME, 'lost'), '#!/no/such/shell\n', { mode: 0o755 })
+    writeFileSync(join(place.home, 'plain'), 'echo hi\n', { mode: 0o644 })
+    writeFileSync(join(place.home, 'script'), 'echo hi\n', { mode: 0o755 })
+    writeFileSync(join(place.home, 'lost'), '#!/no/such/shell\n', { mode: 0o755 })
     // Deno starts a file without #! as execvp(3) does: with sh.
     for (const name of isDeno ? ['plain', 'lost'] : ['plain', 'script', 'lost']) {
-      const { code, stderr } = await exec(['--', join(HOME, name)], { HOME })
+      const { code, stderr } = await exec(['--', join(place.home, name)])
       expect([code, stderr]).toEqual([126, expect.stringMatching(/^cloudtoken: error: .*\ncloudtoken: hint: .*\n$/)])
     }
-    expect((await exec(['--serve', '--', join(HOME, 'plain')], { HOME })).code).toBe(126)
-    expect(readdirSync(join(HOME, '.local/state/cloudtoken/exec'))).toEqual([])
+    expect((await exec(['--serve', '--', join(place.home, 'plain')])).code).toBe(126)
+    expect(readdirSync(join(place.home, '.local/state/cloudtoken/exec'))).toEqual([])
   })
 
   test('no command, or one without --: what to type', async () => {
@@ -120,7 +113,7 @@ describe('exec', () => {
   test('signals go to the command, which decides', async () => {
     for (const mode of [[], ['--serve']]) {
       const body = 'trap "echo usr2" USR2; trap "echo term; exit 9" TERM; echo ready; while :; do sleep 0.05; done'
-      const env = { HOME: fresh(), CLOUDTOKEN_PASSWORD: password }
+      const env = withPassword
       const running = place.start(['exec', ...mode, ...role, '--', 'sh', '-c', body], { env })
       await running.seen(/ready/)
       running.child.kill('SIGUSR2')
@@ -134,14 +127,13 @@ describe('exec', () => {
 
 describe('exec --serve', () => {
   test('an endpoint of its own: no keys, a private token without a line end, and nothing left behind', async () => {
-    const HOME = fresh()
     const body = `
       const file = env.AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE
       const [token, { mode }] = [readFileSync(file, 'utf8'), statSync(file)]
       const refused = await fetch(env.AWS_CONTAINER_CREDENTIALS_FULL_URI)
       say({ env, token, mode: mode & 0o777, file, refused: refused.status, set: await get() })
     `
-    const { stdout, stderr } = await exec(['--serve', ...script(body)], { HOME, AWS_SESSION_TOKEN: 'old' })
+    const { stdout, stderr } = await exec(['--serve', ...script(body)], { AWS_SESSION_TOKEN: 'old' })
     const { env, token, mode, file, refused, set } = JSON.parse(stdout)
     expect(
       Object.keys(env)
@@ -162,10 +154,9 @@ describe('exec --serve', () => {
   })
 
   test('renews while the command runs, silently; two of them do not sign in twice as often', async () => {
-    const env = { HOME: fresh() }
     const before = place.idp.passwords()
-    const args = ['--serve', '--refresh-interval', '1', ...script('say(await watch(4))')]
-    const [one, two] = await Promise.all([exec(args, env), exec(args, env)])
+    const args = ['--serve', '--refresh-interval', '1', ...script('say(await watch(5))')]
+    const [one, two] = await Promise.all([exec(args), exec(args)])
     const [first, second] = [one, two].map(({ stdout }) => new Set<string>(JSON.parse(stdout)))
     expect(first?.size).toBeGreaterThan(2)
     expect(second?.size).toBeGreaterThan(2)
@@ -175,9 +166,7 @@ describe('exec --serve', () => {
   }, 60_000)
 
   test('when a person is needed it says so once, and serves what it has; a sign-in elsewhere is enough', async () => {
-    const HOME = fresh()
-    await exec(['--', 'true'], { HOME })
-    const env = { HOME }
+    await exec(['--', 'true'])
     const body = `
       const first = await get()
       say('ready')
@@ -185,33 +174,32 @@ describe('exec --serve', () => {
       while (set.AccessKeyId === first.AccessKeyId) { await Bun.sleep(100); set = await get() }
       say(set)
     `
-    const running = place.start(['exec', '--serve', '--refresh-interval', '1', ...role, ...script(body)], { env })
+    const running = place.start(['exec', '--serve', '--refresh-interval', '1', ...role, ...script(body)])
     place.idp.endSessions()
     await running.seen(/hint: run cloudtoken in another terminal/)
     await Bun.sleep(1500)
-    await place.run(['-r', '1'], { env: { ...env, CLOUDTOKEN_PASSWORD: password } })
+    await place.run(['-r', '1'], { env: withPassword })
     const { stdout, stderr } = await running.done
     expect(stderr.match(/cannot renew/g)).toHaveLength(1)
     expect(stdout).toContain(`"RoleArn":"${roles[1]}"`)
   }, 60_000)
 
   test('[default] in the shared files would win, so the command sees them without; no other byte changes', async () => {
-    const HOME = fresh()
-    mkdirSync(join(HOME, '.aws'))
+    mkdirSync(join(place.home, '.aws'))
     const mine =
       '# mine\r\n[default]\naws_access_key_id = AKIAMINE\naws_secret_access_key=x\n[other]\naws_access_key_id = AKIAOTHER'
     const config = '[default]\nregion = eu-west-1\ncredential_process = false\ns3 =\n  max = 1\n'
-    writeFileSync(join(HOME, '.aws/credentials'), mine)
-    writeFileSync(join(HOME, '.aws/config'), config)
+    writeFileSync(join(place.home, '.aws/credentials'), mine)
+    writeFileSync(join(place.home, '.aws/config'), config)
     const body = `say([env.AWS_SHARED_CREDENTIALS_FILE, env.AWS_CONFIG_FILE].map(file => [statSync(file).mode & 0o777, readFileSync(file, 'utf8')]))`
-    const { stdout, stderr } = await exec(['--serve', ...script(body)], { HOME })
+    const { stdout, stderr } = await exec(['--serve', ...script(body)])
     expect(JSON.parse(stdout)).toEqual([
       [0o600, '# mine\r\n[default]\n[other]\naws_access_key_id = AKIAOTHER'],
       [0o600, '[default]\nregion = eu-west-1\ns3 =\n  max = 1\n'],
     ])
     expect(stderr.match(/a copy of .* without the credentials of \[default\]/g)).toHaveLength(2)
-    expect(readFileSync(join(HOME, '.aws/credentials'), 'utf8')).toBe(mine)
-    expect(readFileSync(join(HOME, '.aws/config'), 'utf8')).toBe(config)
+    expect(readFileSync(join(place.home, '.aws/credentials'), 'utf8')).toBe(mine)
+    expect(readFileSync(join(place.home, '.aws/config'), 'utf8')).toBe(config)
   })
 })
 
@@ -224,7 +212,7 @@ describe('at a terminal', () => {
       stty size; echo ready; read a; echo "first <$a>"; read b; echo "second <$b>"
       while [ $n = 0 ]; do sleep 0.05; done; sleep 0.5; echo "count $n"; exit 7
     `
-      const screen = atTerminal(place, [...command, 'exec', ...mode, '--', 'sh', '-c', body], { HOME: fresh() })
+      const screen = atTerminal(place, [...command, 'exec', ...mode, '--', 'sh', '-c', body])
       await screen.seen(/Password/)
       await screen.type(`${password}\r`)
       await screen.seen(/Enter number of role/)
@@ -244,7 +232,7 @@ describe('at a terminal', () => {
   )
 
   test('Ctrl-C at our question: 130, and the command never starts', async () => {
-    const screen = atTerminal(place, [...command, 'exec', ...role, '--', 'echo', 'started'], { HOME: fresh() })
+    const screen = atTerminal(place, [...command, 'exec', ...role, '--', 'echo', 'started'])
     await screen.seen(/Password/)
     await screen.type('half\x03')
     expect(await screen.ended).toBe(130)
@@ -252,7 +240,7 @@ describe('at a terminal', () => {
   })
 
   test('X01 eval "$(cloudtoken env)" asks at the terminal, and the next line typed is the shell’s', async () => {
-    const env = { HOME: fresh(), COMMAND: command.join(' '), ROLE: roles[1] ?? '' }
+    const env = { COMMAND: command.join(' '), ROLE: roles[1] ?? '' }
     const screen = atTerminal(place, ['bash', '--norc', '-i'], env)
     await screen.seen(/\$ $/)
     await screen.type('eval "$($COMMAND env --role $ROLE)"\n')
@@ -266,7 +254,6 @@ describe('at a terminal', () => {
 
   test('job control: stopped, listed, continued, interrupted', async () => {
     const env = {
-      HOME: fresh(),
       CLOUDTOKEN_PASSWORD: password,
       COMMAND: [...command, 'exec', '--serve', ...role].join(' '),
     }

@@ -1,14 +1,14 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'bun:test'
+import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort } from '../../scripts/demo-http.ts'
+import { another, until } from '../until.ts'
 import process from 'node:process'
 import { run } from '../../src/run.ts'
 import { makeProgram } from '../fake-runner.ts'
 import { assumed, startFakeSts } from '../fake-sts.ts'
 import { startFakeSso, type FakeSso } from '../fake-sso.ts'
-import { command, makePlace, type Place, type Result, type Running } from './cli.ts'
+import { command, usePlace, type Result } from './cli.ts'
 import { atTerminal } from './screen.ts'
 
 const production = '111111111111'
@@ -16,13 +16,8 @@ const admin = `arn:aws:iam::${production}:role/AdministratorAccess`
 const reader = `arn:aws:iam::${production}:role/ReadOnly`
 const developer = 'arn:aws:iam::222222222222:role/Developer'
 
-let place: Place
+const place = await usePlace()
 let sso: FakeSso
-let home: string
-beforeAll(async () => {
-  place = await makePlace()
-})
-afterAll(() => place.stop())
 beforeEach(async () => {
   sso = await startFakeSso({
     accounts: {
@@ -30,22 +25,21 @@ beforeEach(async () => {
       '222222222222': { name: 'Sandbox', roles: ['Developer'] },
     },
   })
-  home = mkdtempSync(join(place.home, 'home-'))
 })
 afterEach(() => sso.stop())
 
 const cacheFile = (): string =>
-  join(home, '.aws/sso/cache', `${createHash('sha1').update(sso.startUrl).digest('hex')}.json`)
+  join(place.home, '.aws/sso/cache', `${createHash('sha1').update(sso.startUrl).digest('hex')}.json`)
 const cached = (): Record<string, string> => JSON.parse(readFileSync(cacheFile(), 'utf8')) as Record<string, string>
 
 /** As `aws sso login` leaves it. */
 function signIn(change: Record<string, string> = {}): void {
-  mkdirSync(join(home, '.aws/sso/cache'), { recursive: true })
+  mkdirSync(join(place.home, '.aws/sso/cache'), { recursive: true })
   writeFileSync(cacheFile(), JSON.stringify({ ...sso.issue(), ...change }))
 }
 
 function env(): Record<string, string> {
-  return { HOME: home, CLOUDTOKEN_URL: sso.startUrl, CLOUDTOKEN_SSO_REGION: sso.region, ...sso.env }
+  return { CLOUDTOKEN_URL: sso.startUrl, CLOUDTOKEN_SSO_REGION: sso.region, ...sso.env }
 }
 
 const ask = (...words: string[]): Promise<Result> => place.run(words, { env: env() })
@@ -59,11 +53,8 @@ test('at a terminal: a code, the menu with names of accounts, and the next run a
   await screen.type('\r')
   await screen.seen(/Using role arn:aws:iam::222222222222:role\/Developer/)
   expect(await screen.ended).toBe(0)
-  const tokens = JSON.parse(readFileSync(join(home, '.config/cloudtoken/tokens.json'), 'utf8')) as Record<
-    string,
-    string
-  >
-  expect(tokens['AccessKeyId']).toBe('ASIA222222222222')
+  const tokens = place.tokens()
+  expect(tokens.AccessKeyId).toBe('ASIA222222222222')
   const later = atTerminal(place, [...command], env())
   await later.seen(/3\. arn:aws:iam::222222222222:role\/Developer \(Sandbox, last used\)[^]*1\. arn/)
   // Number 1 is number 1, although it is not the first any more.
@@ -83,7 +74,7 @@ test('with a screen: the browser that xdg-open opens, and back', async () => {
     const url = /url=([^"]+)"/.exec(page)[1].replaceAll('&#38;', '&')
     if (!(await (await fetch(url)).text()).includes('You are signed in')) process.exit(1)
   `
-  const bin = join(home, 'bin')
+  const bin = join(place.home, 'bin')
   makeProgram(bin, 'xdg-open', `exec '${process.execPath}' -e '${follow.replaceAll("'", `'\\''`)}' "$@"`)
   const screen = atTerminal(place, [...command, '--role', admin], {
     ...env(),
@@ -140,10 +131,10 @@ test('--all and setup-profiles: a profile for each role, by the names of the acc
     'Production-AdministratorAccess\nProduction-ReadOnly\nSandbox-Developer\n',
   ])
   expect(all.stderr).toContain('3 of 3: ')
-  expect(readFileSync(join(home, '.aws/credentials'), 'utf8').match(/^\[.*\]$/gm)).toHaveLength(3)
+  expect(readFileSync(join(place.home, '.aws/credentials'), 'utf8').match(/^\[.*\]$/gm)).toHaveLength(3)
   const some = await ask('setup-profiles', '-f', 'Developer', '--profile-name', 'sandbox')
   expect([some.code, some.stdout]).toEqual([0, 'sandbox\n'])
-  const line = /credential_process = (.*)/.exec(readFileSync(join(home, '.aws/config'), 'utf8'))?.[1] ?? ''
+  const line = /credential_process = (.*)/.exec(readFileSync(join(place.home, '.aws/config'), 'utf8'))?.[1] ?? ''
   const { CLOUDTOKEN_URL: _, CLOUDTOKEN_SSO_REGION: __, ...bare } = { ...place.env, ...env() }
   const { stdout } = await run('sh', ['-c', line], { env: bare })
   expect(JSON.parse(stdout)).toMatchObject({ AccountId: '222222222222' })
@@ -187,45 +178,28 @@ test('nobody is there: exit code 11, with what to type', async () => {
 test('the daemon renews in silence; another role; the end of the session is known and told, and aws sso login is enough', async () => {
   sso.tokens.refresh = false
   signIn()
-  const listen = `127.0.0.1:${await freePort()}`
-  const words = ['-d', '--listen', listen, '--role', admin, '--refresh-interval', '1']
-  const running: Running = place.start(words, { env: env() })
-  try {
-    await running.seen(/-{54}/)
-    const keys = async (): Promise<Record<string, string>> => {
-      const folder = `http://${listen}/latest/meta-data/iam/security-credentials/`
-      const role = await (await fetch(folder)).text()
-      return (await (await fetch(folder + role)).json()) as Record<string, string>
-    }
-    const first = await keys()
-    expect(first['AccessKeyId']).toBe(`ASIA${production}`)
-    const status = JSON.parse((await ask('status', '--json')).stdout) as Record<string, string>
-    expect(status['idpSessionEnd']).toBe(cached()['expiresAt'] ?? '')
-    for (
-      const end = Date.now() + 10_000;
-      (await keys())['SecretAccessKey'] === first['SecretAccessKey'];
-      await Bun.sleep(50)
-    )
-      if (Date.now() > end) throw new Error('never renewed')
-    const use = await ask('use', 'Developer')
-    expect([use.code, (await keys())['AccessKeyId']]).toEqual([0, 'ASIA222222222222'])
-    sso.endSessions()
-    await running.seen(/the session at d-1234567890\.awsapps\.com has ended/)
-    // The last set goes on as long as it is good; nothing is tried before somebody signs in.
-    expect((await keys())['AccessKeyId']).toBe('ASIA222222222222')
-    expect(JSON.parse((await ask('status', '--json')).stdout)).toMatchObject({ state: 'needs-person' })
-    const calls = sso.calls.length
-    await Bun.sleep(1500)
-    expect(sso.calls).toHaveLength(calls)
-    sso.tokens.seconds = 7200
-    signIn()
-    for (const end = Date.now() + 40_000; sso.calls.length === calls; await Bun.sleep(50))
-      if (Date.now() > end) throw new Error('never tried again')
-    expect(sso.calls.at(-1)).toBe('GET /federation/credentials 222222222222 Developer')
-  } finally {
-    running.child.kill('SIGTERM')
-    await running.done
-  }
+  const daemon = await place.daemon(['--role', admin, '--refresh-interval', '1'], {
+    env: { ...env(), CLOUDTOKEN_PASSWORD: '' },
+  })
+  const secret = async (): Promise<string | undefined> => (await daemon.credentials())['SecretAccessKey']
+  const first = await daemon.credentials()
+  expect(first['AccessKeyId']).toBe(`ASIA${production}`)
+  expect((await place.status())?.idpSessionEnd).toBe(cached()['expiresAt'] ?? '')
+  await another(secret, first['SecretAccessKey'])
+  const use = await ask('use', 'Developer')
+  expect([use.code, (await daemon.credentials())['AccessKeyId']]).toEqual([0, 'ASIA222222222222'])
+  sso.endSessions()
+  await daemon.seen(/the session at d-1234567890\.awsapps\.com has ended/)
+  // The last set goes on as long as it is good; nothing is tried before somebody signs in.
+  expect((await daemon.credentials())['AccessKeyId']).toBe('ASIA222222222222')
+  expect(await place.status()).toMatchObject({ state: 'needs-person' })
+  const calls = sso.calls.length
+  await Bun.sleep(1500)
+  expect(sso.calls).toHaveLength(calls)
+  sso.tokens.seconds = 7200
+  signIn()
+  await until(() => sso.calls.length > calls, 'another attempt')
+  expect(sso.calls.at(-1)).toBe('GET /federation/credentials 222222222222 Developer')
 }, 60_000)
 
 test('logout ends the session there, and removes its file', async () => {

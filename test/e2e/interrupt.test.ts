@@ -1,18 +1,13 @@
 /**
  * Ctrl-C wherever cloudtoken asks or waits: exit code 130, the terminal as it was, nothing half-written.
  */
-import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdtempSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { expect, test } from 'bun:test'
+import { readdirSync } from 'node:fs'
 import { startAdfs, type Adapter } from '../idp-adfs.ts'
-import { command, makePlace, password, type Place } from './cli.ts'
+import { command, password, usePlace, withPassword } from './cli.ts'
 import { atTerminal } from './screen.ts'
 
-let place: Place
-beforeAll(async () => {
-  place = await makePlace()
-})
-afterAll(() => place.stop())
+const place = await usePlace()
 
 /** Says the exit code and whether the terminal shows what is typed. */
 const program = [
@@ -22,8 +17,7 @@ const program = [
 ]
 
 test('X03 Ctrl-Z at the menu of roles, then fg: it goes on and is answered', async () => {
-  const HOME = mkdtempSync(join(place.home, 'home-'))
-  const screen = atTerminal(place, ['bash', '--norc', '--noediting', '-i'], { HOME, CLOUDTOKEN_PASSWORD: password })
+  const screen = atTerminal(place, ['bash', '--norc', '--noediting', '-i'], withPassword)
   await screen.type(`${command.join(' ')}\r`)
   await screen.seen(/to search/)
   await screen.type('\x1A')
@@ -40,8 +34,10 @@ test('X03 Ctrl-Z at the menu of roles, then fg: it goes on and is answered', asy
 }, 20_000)
 
 /** Files that hold credentials, or the beginning of some, and locks that the next run would wait for. */
-function left(home: string): string[] {
-  const files = readdirSync(home, { recursive: true, encoding: 'utf8' }).filter(file => !file.startsWith('.cache/'))
+function left(): string[] {
+  const files = readdirSync(place.home, { recursive: true, encoding: 'utf8' }).filter(
+    file => !file.startsWith('.cache/'),
+  )
   return files.filter(file => /(?:^|\/)(?:tokens\.|credentials|\.[\w.-]+\.tmp)|\.lock$/.test(file))
 }
 
@@ -49,14 +45,13 @@ async function interrupts(
   env: Readonly<Record<string, string>>,
   until: (typed: ReturnType<typeof atTerminal>) => Promise<void>,
 ): Promise<void> {
-  const HOME = mkdtempSync(join(place.home, 'home-'))
-  const screen = atTerminal(place, program, { HOME, ...env })
+  const screen = atTerminal(place, program, env)
   await until(screen)
   await screen.type('\x03')
   await screen.seen(/code 130\./)
   await screen.seen(/shown\./)
   expect(await screen.ended).toBe(0)
-  expect(left(HOME)).toEqual([])
+  expect(left()).toEqual([])
 }
 
 test('X03 Ctrl-C at the password', () =>

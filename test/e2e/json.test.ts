@@ -1,12 +1,8 @@
 /** Results for programs, of the commands that no other file here is about. */
-import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { makePlace, type Place } from './cli.ts'
+import { expect, test } from 'bun:test'
+import { usePlace } from './cli.ts'
 
-let place: Place
-beforeAll(async () => {
-  place = await makePlace()
-})
-afterAll(() => place.stop())
+const place = await usePlace()
 
 test('docker-args: each word by itself, and what the daemon needs', async () => {
   const { stdout } = await place.run(['docker-args', '--json', '--listen', '172.17.0.1:9911', '--region', 'eu-west-1'])

@@ -1,9 +1,8 @@
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort } from '../../scripts/demo-http.ts'
 import { startFakeIam, type FakeIam } from '../fake-iam.ts'
-import { makePlace, type Place, type Result, type Running } from './cli.ts'
+import { usePlace, type Result } from './cli.ts'
 
 const ada = {
   accessKeyId: 'AKIAADA0000000000001',
@@ -14,30 +13,20 @@ const ada = {
 const admin = 'arn:aws:iam::210987654321:role/ops/Admin'
 const audit = 'arn:aws:iam::333333333333:role/Audit'
 
-const place: Place = await makePlace()
+const place = await usePlace()
 let iam: FakeIam
-let home: string
-let daemon: Running | undefined
-afterAll(() => place.stop())
 beforeEach(async () => {
   iam = await startFakeIam([ada])
-  home = mkdtempSync(join(place.home, 'h-'))
-  mkdirSync(join(home, '.aws'))
+  mkdirSync(join(place.home, '.aws'))
   aws('credentials', `[base]\naws_access_key_id = ${ada.accessKeyId}\naws_secret_access_key = ${ada.secretAccessKey}\n`)
 })
-afterEach(async () => {
-  daemon?.child.kill('SIGKILL')
-  await daemon?.done
-  daemon = undefined
-  await iam.stop()
-})
+afterEach(() => iam.stop())
 
 function aws(name: string, text: string): void {
-  writeFileSync(join(home, '.aws', name), text)
+  writeFileSync(join(place.home, '.aws', name), text)
 }
 
 const environment = (more: Record<string, string> = {}): Record<string, string> => ({
-  HOME: home,
   AWS_ENDPOINT_URL_STS: iam.origin,
   CLOUDTOKEN_URL: '',
   ...more,
@@ -45,8 +34,6 @@ const environment = (more: Record<string, string> = {}): Record<string, string> 
 const run = (words: readonly string[], more: Record<string, string> = {}): Promise<Result> =>
   place.run(words, { env: environment(more) })
 const base = ['--provider', 'profile', '--source-profile', 'base']
-const tokens = (): Record<string, string> =>
-  JSON.parse(readFileSync(join(home, '.config/cloudtoken/tokens.json'), 'utf8'))
 const secretsOn = (result: Result): boolean => (result.stdout + result.stderr).includes(ada.secretAccessKey)
 
 describe('a profile', () => {
@@ -54,7 +41,7 @@ describe('a profile', () => {
     const result = await run(base)
     expect([result.code, result.stdout, secretsOn(result)]).toEqual([0, `Using role ${ada.arn}\n`, false])
     expect(iam.actions()).toEqual(['GetCallerIdentity', 'GetSessionToken'])
-    expect(tokens()).toMatchObject({ AccountId: '123456789012', LastRole: ada.arn })
+    expect(place.tokens()).toMatchObject({ AccountId: '123456789012', LastRole: ada.arn })
     expect((await run(['whoami'])).stdout).toStartWith(`${ada.arn}\naccount 123456789012\n`)
     const first = await run(['credential-process', ...base])
     const before = iam.requests.length
@@ -71,7 +58,7 @@ describe('a profile', () => {
         ['AssumeRole', '3600', expect.stringMatching(/^arn:aws:sts::210987654321:assumed-role\/Admin\//)],
       ],
     )
-    expect(tokens()).toMatchObject({ LastRole: audit, AccountId: '333333333333' })
+    expect(place.tokens()).toMatchObject({ LastRole: audit, AccountId: '333333333333' })
   })
 
   test('its role, external id, name and device are understood; one code is enough for the day', async () => {
@@ -100,7 +87,7 @@ describe('a profile', () => {
     const before = iam.requests.length
     expect((await run([...words, '--chain', audit])).code).toBe(0)
     expect(iam.actions().slice(before)).toEqual(['GetCallerIdentity', 'AssumeRole', 'AssumeRole'])
-    const state = join(home, '.local/state/cloudtoken')
+    const state = join(place.home, '.local/state/cloudtoken')
     for (const entry of readdirSync(state, { recursive: true, withFileTypes: true })) {
       if (entry.isFile()) expect(readFileSync(join(entry.parentPath, entry.name), 'utf8')).not.toContain('mfaSerial')
     }
@@ -118,7 +105,7 @@ describe('a profile', () => {
   })
 
   test('--mfa-command makes the codes, in renewals too', async () => {
-    const file = join(home, 'code')
+    const file = join(place.home, 'code')
     writeFileSync(file, iam.code())
     const words = [...base, '--mfa-serial', ada.mfaSerial, '--mfa-command', `cat ${file}`, '--chain', admin]
     expect((await run(words)).code).toBe(0)
@@ -148,7 +135,7 @@ describe('a profile', () => {
   })
 
   test('two roles in a row, a role with keys of its own, and a change that is noticed', async () => {
-    const own = readFileSync(join(home, '.aws/credentials'), 'utf8')
+    const own = readFileSync(join(place.home, '.aws/credentials'), 'utf8')
     aws(
       'config',
       `[profile one]\nrole_arn = ${admin}\nsource_profile = base\n[profile two]\nrole_arn = ${audit}\nsource_profile = one\n` +
@@ -179,10 +166,9 @@ describe('a profile', () => {
   test('the daemon renews a chain without another code until the session with the code has ended', async () => {
     iam.wantCode(admin)
     iam.shorten(64)
-    const listen = `127.0.0.1:${await freePort()}`
     const words = [...base, '--mfa-serial', ada.mfaSerial, '--mfa-code', iam.code(), '--chain', admin]
-    daemon = place.start(['-d', '--listen', listen, '--refresh-interval', '1', ...words], { env: environment() })
-    await daemon.seen(/-{54}/)
+    const env = environment({ CLOUDTOKEN_PASSWORD: '' })
+    const daemon = await place.daemon(['--refresh-interval', '1', ...words], { env })
     const first = iam.requests.length
     await daemon.seen(/needs a code of arn:aws:iam::123456789012:mfa\/ada/)
     const later = iam.actions().slice(first)
@@ -219,7 +205,7 @@ describe('the environment', () => {
     const bare = await run(words, session)
     expect([bare.code, bare.stderr]).toEqual([20, expect.stringContaining('does not say when it ends')])
     const whole = await run(words, { ...session, AWS_CREDENTIAL_EXPIRATION: Expiration })
-    expect([whole.stdout, tokens()['AccessKeyId'], tokens()['Expiration']]).toEqual([
+    expect([whole.stdout, place.tokens().AccessKeyId, place.tokens().Expiration]).toEqual([
       `Using role ${ada.arn}\n`,
       AccessKeyId,
       Expiration,

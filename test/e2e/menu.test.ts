@@ -2,26 +2,23 @@
  * The menu of roles and the names of accounts: AWS is asked for them only where they are shown, and they move nothing.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'bun:test'
-import { mkdtempSync } from 'node:fs'
-import { join } from 'node:path'
 import { startDemoIdp, type DemoIdp } from '../../scripts/demo-idp.ts'
 import { serve } from '../fake-idp.ts'
-import { command, makePlace, password, type Place } from './cli.ts'
+import { command, password, usePlace } from './cli.ts'
 import { atTerminal } from './screen.ts'
 
 const roles = ['arn:aws:iam::111111111111:role/Alpha', 'arn:aws:iam::222222222222:role/Beta']
 const account = (name: string, id: string): string =>
   `<div class="saml-account"><div class="saml-account-name">Account: ${name} (${id})</div></div>`
 
-let place: Place
+const place = await usePlace()
 let idp: DemoIdp
 let aws: Awaited<ReturnType<typeof serve>>
 let visits: string[]
 beforeAll(async () => {
-  place = await makePlace()
   idp = await startDemoIdp({ erin: { password, roles }, frank: { password, roles: roles.slice(1) } })
 })
-afterAll(() => Promise.all([idp.stop(), place.stop()]))
+afterAll(() => idp.stop())
 beforeEach(async () => {
   visits = []
   aws = await serve('127.0.0.1', ({ method, path }) => {
@@ -32,13 +29,15 @@ beforeEach(async () => {
 })
 afterEach(() => aws.stop())
 
-const env = (user = 'erin'): Record<string, string> => ({
-  HOME: mkdtempSync(join(place.home, 'home-')),
-  CLOUDTOKEN_URL: idp.url,
-  CLOUDTOKEN_USERNAME: user,
-  CLOUDTOKEN_PASSWORD: password,
-  AWS_ENDPOINT_URL_SIGNIN: aws.origin,
-})
+function env(user = 'erin'): Record<string, string> {
+  place.move()
+  return {
+    CLOUDTOKEN_URL: idp.url,
+    CLOUDTOKEN_USERNAME: user,
+    CLOUDTOKEN_PASSWORD: password,
+    AWS_ENDPOINT_URL_SIGNIN: aws.origin,
+  }
+}
 
 test('R22 W08 a role that is alone, named or numbered: AWS is not asked for names', async () => {
   for (const [args, user] of [

@@ -1,19 +1,15 @@
 /**
  * A second factor from the command line: the log-in of AD FS, a code or a push, and a renewal that asks for neither.
  */
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { assertionOf } from '../../scripts/demo-idp.ts'
 import { codeAdapter, startAdfs, type Adapter, type SimulatedAdfs } from '../idp-adfs.ts'
-import { makePlace, roles, type Place, type Result } from './cli.ts'
+import { roles, usePlace, type Result } from './cli.ts'
 
-let place: Place
-beforeAll(async () => {
-  place = await makePlace()
-})
-afterAll(() => place.stop())
+const place = await usePlace()
 
 const role = roles.slice(0, 1)
 const response = Buffer.from(
@@ -36,7 +32,6 @@ async function withAdfs(
 ): Promise<void> {
   const idp = await startAdfs({ user: String.raw`CORP\jane`, adapters: [adapter], response })
   const env = {
-    HOME: mkdtempSync(join(place.home, 'home-')),
     CLOUDTOKEN_PASSWORD: 'correct horse',
     CLOUDTOKEN_URL: idp.url,
     CLOUDTOKEN_USERNAME: 'jane',
@@ -84,6 +79,6 @@ test('X04 two runs at once: one password, one second factor, and both profiles',
     expect(runs.map(each => each.code)).toEqual([0, 0])
     expect(runs.map(({ stderr }) => stderr).join('')).toContain('another cloudtoken is signing in with this account')
     expect([idp.posts(), idp.sent.filter(fields => fields.has('VerificationCode')).length]).toEqual([1, 1])
-    const file = readFileSync(join(env['HOME'] ?? '', '.aws/credentials'), 'utf8')
+    const file = readFileSync(join(place.home, '.aws/credentials'), 'utf8')
     expect(file.match(/^\[\w+\]$/gm)?.toSorted()).toEqual(['[one]', '[two]'])
   }))

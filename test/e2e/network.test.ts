@@ -1,6 +1,6 @@
 /** A sign-in as companies have it: a proxy with a password, a certificate authority of their own, a client certificate. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { createServer } from 'node:tls'
@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { startDemoIdp, type DemoIdp } from '../../scripts/demo-idp.ts'
 import { makePki } from '../pki.ts'
 import { startProxy, type ForwardProxy } from '../proxy.ts'
-import { makePlace, password, roles, type Place } from './cli.ts'
+import { password, roles, usePlace } from './cli.ts'
 
 const proxyPassword = 'pr0xy-p@ss'
 const pki = makePki()
@@ -22,12 +22,11 @@ interface Door {
 
 const words = ['--ca-file', pki.ca, '--client-cert', jane.cert, '--client-key', jane.key]
 
-let place: Place
+const place = await usePlace()
 let idp: DemoIdp
 let proxy: ForwardProxy
 let sts: Door
 beforeAll(async () => {
-  place = await makePlace()
   const people = { jane: { password, roles: roles.slice(0, 1) } }
   idp = await startDemoIdp(people, { ...server.pair, ca: readFileSync(pki.ca), requestCert: true })
   proxy = await startProxy({ user: `jane:${proxyPassword}` })
@@ -35,7 +34,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   sts.stop()
-  await Promise.all([place.stop(), idp.stop(), proxy.stop()])
+  await Promise.all([idp.stop(), proxy.stop()])
   pki.remove()
 })
 
@@ -66,7 +65,6 @@ async function door(origin: string, host: string, tls: boolean): Promise<Door> {
 function company(): Record<string, string> {
   const { port, pathname, search } = new URL(idp.url)
   return {
-    HOME: mkdtempSync(join(place.home, 'home-')),
     // Deno would ask the proxy for a newer Deno.
     DENO_NO_UPDATE_CHECK: '1',
     CLOUDTOKEN_URL: `https://idp.corp.test:${port}${pathname}${search}`,
@@ -91,7 +89,7 @@ test('sign-in and STS go through the proxy, by names that only it knows, and its
   expect(code).toBe(0)
   const hosts = new Set(proxy.seen.map(line => line.replace(/:\d+$/, '')))
   expect(hosts).toEqual(new Set(['CONNECT idp.corp.test', 'CONNECT sts.corp.test']))
-  const kept = allFiles(env['HOME'] ?? '').map(file => readFileSync(file, 'utf8'))
+  const kept = allFiles(place.home).map(file => readFileSync(file, 'utf8'))
   for (const text of [stdout, stderr, ...kept]) expect(text).not.toContain(proxyPassword)
 })
 
@@ -115,7 +113,7 @@ test('without the authority, without the name, without the password of the proxy
 
 test('settings of an identity in config.yaml do as well, and a client certificate goes to the sign-in alone', async () => {
   const env = company()
-  const config = join(env['HOME'] ?? '', 'config.yaml')
+  const config = join(place.home, 'config.yaml')
   writeFileSync(config, `defaults:\n  ca-file: ${pki.ca}\n  client-cert: ${jane.cert}\n  client-key: ${jane.key}\n`)
   const { code, stderr } = await place.run(['--config-file', config], { env })
   expect([code, stderr]).toEqual([0, expect.stringContaining('credentials until')])

@@ -1,18 +1,14 @@
 /**
  * Okta from the command line: a password, a push with its number, and renewals by the session alone.
  */
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
 import { assertionOf } from '../../scripts/demo-idp.ts'
 import { responsePage } from '../fake-idp.ts'
 import { startOkta } from '../idp-okta.ts'
-import { makePlace, roles, type Place } from './cli.ts'
+import { roles, usePlace } from './cli.ts'
 
-let place: Place
-beforeAll(async () => {
-  place = await makePlace()
-})
-afterAll(() => place.stop())
+const place = await usePlace()
 
 test('the number is shown, the role taken, and a renewal needs neither password nor push', async () => {
   const xml = assertionOf('https://okta.example', 'jane', { password: '', roles: roles.slice(0, 1) })

@@ -1,18 +1,14 @@
 /** Where the output cannot go: what is lost is told, a reader that has enough is not. */
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { run } from '../../src/run.ts'
-import { command, makePlace, password, type Place } from './cli.ts'
+import { command, usePlace, withPassword } from './cli.ts'
 
-let place: Place
-beforeAll(async () => {
-  place = await makePlace()
-})
-afterAll(() => place.stop())
+const place = await usePlace()
 
 const shell = (line: string) =>
   run('bash', ['-c', line.replaceAll('cloudtoken', command.join(' '))], {
-    env: { ...place.env, CLOUDTOKEN_PASSWORD: password },
+    env: { ...place.env, ...withPassword },
     cwd: place.home,
     timeoutMs: 60_000,
   })

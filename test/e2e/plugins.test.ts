@@ -1,5 +1,5 @@
 /** Plugins as their users and their authors meet them. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import {
   chmodSync,
   copyFileSync,
@@ -15,37 +15,26 @@ import {
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { join } from 'node:path'
 import process from 'node:process'
-import { makePlace, password, roles, type Place, type Result, type Running } from './cli.ts'
+import { until } from '../until.ts'
+import { password, roles, usePlace, withPassword, type Result } from './cli.ts'
 
 const examples = join(import.meta.dirname, '../../examples/plugins')
 
-let place: Place
+const place = await usePlace()
 let intranet: Server
-let home: string
-let running: Running | undefined
 beforeAll(async () => {
-  place = await makePlace()
   intranet = createServer(socket => socket.end()).listen(0, '127.0.0.1')
 })
 beforeEach(() => {
-  home = mkdtempSync(join(place.home, 'home-'))
-  mkdirSync(join(home, '.config/cloudtoken/plugins'), { recursive: true, mode: 0o700 })
+  mkdirSync(join(place.home, '.config/cloudtoken/plugins'), { recursive: true, mode: 0o700 })
 })
-afterEach(async () => {
-  running?.child.kill('SIGKILL')
-  await running?.done
-  running = undefined
-})
-afterAll(async () => {
-  intranet.close()
-  await place.stop()
-})
+afterAll(() => void intranet.close())
 
-const folder = (): string => join(home, '.config/cloudtoken/plugins')
+const folder = (): string => join(place.home, '.config/cloudtoken/plugins')
 const inside = (): string => `127.0.0.1:${(intranet.address() as AddressInfo).port}`
-const run = (args: readonly string[], env: Record<string, string> = {}, cwd = home): Promise<Result> =>
-  place.run(args, { env: { HOME: home, CLOUDTOKEN_PASSWORD: password, ...env }, cwd })
-const configure = (text: string): void => writeFileSync(join(home, '.config/cloudtoken/config.yaml'), text)
+const run = (args: readonly string[], env: Record<string, string> = {}, cwd = place.home): Promise<Result> =>
+  place.run(args, { env: { ...withPassword, ...env }, cwd })
+const configure = (text: string): void => writeFileSync(join(place.home, '.config/cloudtoken/config.yaml'), text)
 const example = (...names: string[]): void => {
   for (const name of names) copyFileSync(join(examples, name), join(folder(), name))
 }
@@ -62,14 +51,6 @@ const provider = (name: string, script: string): string =>
     `#!/bin/sh\n[ "$1" = --describe ] && { echo '{"protocol":1,"kind":"provider","summary":"a test"}'; exit; }\nread -r hello\n${script}\n`,
   )
 
-async function until(done: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 1000; turn += 1) {
-    if (done()) return
-    await Bun.sleep(20)
-  }
-  throw new Error('never')
-}
-
 describe('the three examples together', () => {
   beforeEach(() => {
     example('cloudtoken-plugin-corp', 'cloudtoken-plugin-netrc', 'vpn-reachable.ts')
@@ -81,17 +62,17 @@ plugins:
 defaults:
     vpn_host: '${inside()}'
     netrc:
-        netrc-file: ${home}/netrc
+        netrc-file: ${place.home}/netrc
 `)
   })
 
   test('check, sign in, hand on, and forget', async () => {
     const { code, stdout, stderr } = await run(['-r', '2', '--debug'])
     expect([code, stdout]).toEqual([0, expect.stringContaining(`Using role ${roles[1]}`)])
-    const tokens = JSON.parse(readFileSync(join(home, '.config/cloudtoken/tokens.json'), 'utf8'))
-    const netrc = readFileSync(join(home, 'netrc'), 'utf8')
+    const tokens = place.tokens()
+    const netrc = readFileSync(join(place.home, 'netrc'), 'utf8')
     expect(netrc).toContain(`login ${tokens.AccessKeyId}\npassword ${tokens.SecretAccessKey}\n`)
-    expect(statSync(join(home, 'netrc')).mode & 0o777).toBe(0o600)
+    expect(statSync(join(place.home, 'netrc')).mode & 0o777).toBe(0o600)
     for (const secret of [password, tokens.SecretAccessKey, tokens.Token]) expect(stderr).not.toContain(secret)
     const wrong = await run(['-r', '1'], { CLOUDTOKEN_PASSWORD: 'wrong horse', CLOUDTOKEN_USERNAME: 'dana' })
     expect([wrong.code, wrong.stderr]).toEqual([
@@ -99,9 +80,9 @@ defaults:
       expect.stringContaining('plugin corp: the identity provider refused the password'),
     ])
     const out = await run(['-U'])
-    expect([out.code, existsSync(join(home, 'netrc'))]).toEqual([0, false])
+    expect([out.code, existsSync(join(place.home, 'netrc'))]).toEqual([0, false])
     expect(
-      readdirSync(join(home, '.local/state/cloudtoken/identities')).filter(name => name.includes('charlie')),
+      readdirSync(join(place.home, '.local/state/cloudtoken/identities')).filter(name => name.includes('charlie')),
     ).toEqual([])
   })
 
@@ -116,31 +97,28 @@ defaults:
       'cloudtoken: error: plugin vpn-reachable: 127.0.0.1:1 does not answer\ncloudtoken: hint: connect the VPN\n',
     ])
     expect((await run(['-r', '1'], { CLOUDTOKEN_VPN_HOST: '127.0.0.1:1' })).code).toBe(30)
-    expect((await run(['-r', '1', '--netrc-file', join(home, 'other')])).code).toBe(0)
-    expect(existsSync(join(home, 'other'))).toBe(true)
+    expect((await run(['-r', '1', '--netrc-file', join(place.home, 'other')])).code).toBe(0)
+    expect(existsSync(join(place.home, 'other'))).toBe(true)
     const wrong = await run(['--vpn-hots', 'x'])
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('did you mean --vpn-host?')])
   })
 
   test('the daemon renews with them, without the check and without a password', async () => {
     const passwords = place.idp.passwords()
-    running = place.start(['-d', '--listen', '127.0.0.1:0', '-r', '1', '--refresh-interval', '1', '--debug'], {
-      env: { HOME: home, CLOUDTOKEN_PASSWORD: password },
-    })
-    await running.seen(/-{54}/)
-    const first = readFileSync(join(home, 'netrc'), 'utf8')
-    const said = await running.seen(/(?:running netrc[^]*){3}/)
+    const daemon = await place.daemon(['-r', '1', '--refresh-interval', '1', '--debug'])
+    const first = readFileSync(join(place.home, 'netrc'), 'utf8')
+    const said = await daemon.seen(/(?:running netrc[^]*){3}/)
     expect(said.match(/running vpn-reachable/g)).toHaveLength(1)
-    expect(readFileSync(join(home, 'netrc'), 'utf8')).not.toBe(first)
+    expect(readFileSync(join(place.home, 'netrc'), 'utf8')).not.toBe(first)
     expect(place.idp.passwords()).toBe(passwords + 1)
-    running.child.kill('SIGTERM')
-    expect((await running.done).code).toBe(0)
+    daemon.child.kill('SIGTERM')
+    expect((await daemon.done).code).toBe(0)
   })
 })
 
 describe('data and order', () => {
   test('by position and by name, in the order of config.yaml, and replaced on renewal', async () => {
-    const log = join(home, 'order')
+    const log = join(place.home, 'order')
     const stage = (name: string): void => {
       writeFileSync(
         join(folder(), `${name}.js`),
@@ -161,12 +139,10 @@ plugins:
     auth: [between, simplesamlphp, saml, late]
     post_auth: [export_credentials_json, last]
 `)
-    running = place.start(['-d', '--listen', '127.0.0.1:0', '-r', '1', '--refresh-interval', '1', '--debug'], {
-      env: { HOME: home, CLOUDTOKEN_PASSWORD: password },
-    })
-    await running.seen(/(?:running last[^]*){2}/)
-    running.child.kill('SIGTERM')
-    await running.done
+    const daemon = await place.daemon(['-r', '1', '--refresh-interval', '1', '--debug'])
+    await daemon.seen(/(?:running last[^]*){2}/)
+    daemon.child.kill('SIGTERM')
+    await daemon.done
     const lines = readFileSync(log, 'utf8')
       .trim()
       .split('\n')
@@ -256,14 +232,20 @@ describe('plugins that break their word', () => {
   }
 
   test('Ctrl-C ends it with us', async () => {
-    provider('slow', `echo $$ > ${home}/pid; sleep 60`)
-    running = place.start(['--provider', 'slow'], { env: { HOME: home } })
-    await until(() => existsSync(join(home, 'pid')) && readFileSync(join(home, 'pid'), 'utf8') !== '')
+    provider('slow', `echo $$ > ${place.home}/pid; sleep 60`)
+    const running = place.start(['--provider', 'slow'])
+    await until(
+      () => existsSync(join(place.home, 'pid')) && readFileSync(join(place.home, 'pid'), 'utf8') !== '',
+      'its id',
+    )
     running.child.kill('SIGINT')
     await running.done
     expect(running.child.signalCode).toBe('SIGINT')
-    const pid = readFileSync(join(home, 'pid'), 'utf8').trim()
-    await until(() => !existsSync(`/proc/${pid}`) || readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z '))
+    const pid = readFileSync(join(place.home, 'pid'), 'utf8').trim()
+    await until(
+      () => !existsSync(`/proc/${pid}`) || readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z '),
+      'its end',
+    )
   })
 
   test('an interpreter that is not there', async () => {
@@ -280,14 +262,10 @@ describe('plugins that break their word', () => {
       `case $hello in *'"mode":"login"'*) echo '{"type":"result","assertion":{"kind":"credentials","credentials":${set}}}';;
 *) echo '{"type":"ask","kind":"text","message":"Code"}'; read -r a; exit 1;; esac`,
     )
-    running = place.start(['-d', '--listen', '127.0.0.1:0', '--provider', 'once', '--refresh-interval', '1'], {
-      env: { HOME: home },
-    })
-    const said = await running.seen(/cannot renew/)
+    const daemon = await place.daemon(['--provider', 'once', '--refresh-interval', '1'])
+    const said = await daemon.seen(/cannot renew/)
     expect(said).toContain('plugin once asks “Code”')
-    const [base = ''] = /http:\S+/.exec(said) ?? []
-    const served = await (await fetch(`${base}/latest/meta-data/iam/security-credentials/Read-Only-Role`)).json()
-    expect(served).toMatchObject({ Code: 'Success', AccessKeyId: 'ASIAFIRST' })
+    expect(await daemon.credentials('Read-Only-Role')).toMatchObject({ Code: 'Success', AccessKeyId: 'ASIAFIRST' })
   })
 })
 
@@ -302,7 +280,7 @@ describe('trust', () => {
     expect((await run(['--provider', 'loose'])).stderr).toContain(`hint: chmod go-w ${folder()}`)
     chmodSync(folder(), 0o700)
 
-    const here = mkdtempSync(join(home, 'here-'))
+    const here = mkdtempSync(join(place.home, 'here-'))
     mkdirSync(join(here, 'plugins'))
     for (const to of [here, join(here, 'plugins')]) {
       copyFileSync(join(examples, 'cloudtoken-plugin-corp'), join(to, 'cloudtoken-plugin-corp'))
@@ -331,15 +309,15 @@ describe('trust', () => {
     provider('mod', `echo '{"type":"error","message":"it ran"}'`)
     const before = await run(['--provider', 'mod'])
     expect([before.code, before.stderr]).toEqual([11, expect.stringContaining('is not the one that was trusted')])
-    writeFileSync(join(home, '.local/state/cloudtoken/trusted-plugins.json'), '{')
+    writeFileSync(join(place.home, '.local/state/cloudtoken/trusted-plugins.json'), '{')
     expect((await run(['--provider', 'mod'])).stderr).toContain('trusted-plugins.json is damaged')
   })
 
   test('no secret of ours is in its environment, and its arguments are none', async () => {
-    provider('nosy', `{ env; echo "$#"; pwd; ls -A; } > ${home}/seen; exit 1`)
+    provider('nosy', `{ env; echo "$#"; pwd; ls -A; } > ${place.home}/seen; exit 1`)
     await run(['--provider', 'nosy'], { AWS_SECRET_ACCESS_KEY: 'an-old-secret' })
-    const seen = readFileSync(join(home, 'seen'), 'utf8')
-    expect(seen).toContain(`HOME=${home}`)
+    const seen = readFileSync(join(place.home, 'seen'), 'utf8')
+    expect(seen).toContain(`HOME=${place.home}`)
     for (const text of [password, 'an-old-secret', 'CLOUDTOKEN_']) expect(seen).not.toContain(text)
     expect(seen).toMatch(/\n0\n\S*cloudtoken-\w+\n$/)
   })
@@ -350,7 +328,7 @@ describe('cost and rights', () => {
   const counting = (name: string): string => {
     provider(name, `echo '{"type":"error","kind":"refused","message":"it ran"}'`)
     const file = join(folder(), `cloudtoken-plugin-${name}`)
-    const counter = join(home, `${name}-starts`)
+    const counter = join(place.home, `${name}-starts`)
     writeFileSync(file, readFileSync(file, 'utf8').replace('#!/bin/sh', `#!/bin/sh\necho "$@" >> ${counter}`), {
       mode: 0o700,
     })
@@ -404,7 +382,7 @@ describe('for authors', () => {
     const shown = /^```text\n(.*?)^```/ms.exec(page)?.[1]
     const made = await run(['plugins', 'new', 'office', '--kind', 'stage', '--lang', 'sh'])
     const tested = await run(['plugins', 'test', 'office'])
-    expect((made.stdout + tested.stdout).replaceAll(home, '/home/charlie')).toBe(shown as string)
+    expect((made.stdout + tested.stdout).replaceAll(place.home, '/home/charlie')).toBe(shown as string)
     const again = await run(['plugins', 'new', 'office', '--kind', 'stage', '--lang', 'sh'])
     expect([again.code, again.stderr]).toEqual([20, expect.stringContaining('is there already')])
     const vague = await run(['plugins', 'new', 'other'])
@@ -420,7 +398,7 @@ describe('for authors', () => {
 
   test('a new provider signs in', async () => {
     await run(['plugins', 'new', 'paste', '--kind', 'provider', '--lang', 'sh'])
-    const { code, stderr } = await run(['--provider', 'paste', '--paste-file', join(home, 'none')])
+    const { code, stderr } = await run(['--provider', 'paste', '--paste-file', join(place.home, 'none')])
     expect([code, stderr]).toEqual([20, expect.stringContaining('plugin paste: the file cannot be read')])
   })
 

@@ -1,36 +1,16 @@
 /**
  * Other users of the machine; needs root, which can be any of them.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
-import { join } from 'node:path'
 import process from 'node:process'
-import { freePort } from '../../scripts/demo-http.ts'
-import { makePlace, password, type Place, type Running } from './cli.ts'
+import { usePlace } from './cli.ts'
 
 const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', 'curl', '--noproxy', '*', '-sS', '-i']
 const able =
   process.geteuid?.() === 0 && spawnSync('setpriv', [...nobody.slice(1, 4), 'curl', '--version']).status === 0
 
-let place: Place
-let running: Running | undefined
-beforeAll(async () => {
-  place = await makePlace()
-})
-afterEach(async () => {
-  running?.child.kill('SIGKILL')
-  await running?.done
-})
-afterAll(() => place.stop())
-
-async function startDaemon(...args: string[]): Promise<string> {
-  const listen = `127.0.0.1:${await freePort()}`
-  const env = { HOME: mkdtempSync(join(place.home, 'h-')), CLOUDTOKEN_PASSWORD: password }
-  running = place.start(['-d', '--listen', listen, '-r', '1', ...args], { env })
-  await running.seen(/-{54}/)
-  return `http://${listen}/latest/meta-data`
-}
+const place = await usePlace()
 
 function asNobody(url: string): string {
   const [program = '', ...args] = nobody
@@ -39,7 +19,8 @@ function asNobody(url: string): string {
 
 describe.skipIf(!able)('another user of the machine', () => {
   test('reads everything but the credentials, however the path is written', async () => {
-    const base = await startDaemon()
+    const daemon = await place.daemon()
+    const base = `${daemon.url}/latest/meta-data`
     expect(asNobody(`${base}/instance-id`)).toContain(' 200 ')
     for (const name of [
       'iam/security-credentials/Read-Only-Role',
@@ -51,15 +32,16 @@ describe.skipIf(!able)('another user of the machine', () => {
       expect([name, answer.split('\r\n')[0]]).toEqual([name, 'HTTP/1.1 401 Unauthorized'])
       expect(answer).toEndWith('Request denied from user id 65534')
     }
-    await running?.seen(/credentials refused to user id 65534\n.*hint: --allow-user 65534/)
+    await daemon.seen(/credentials refused to user id 65534\n.*hint: --allow-user 65534/)
   })
 
   test('unless --allow-user names them; each read is a line without a secret', async () => {
-    const base = await startDaemon('--allow-user', 'nobody')
+    const daemon = await place.daemon(['-r', '1', '--allow-user', 'nobody'])
+    const base = `${daemon.url}/latest/meta-data`
     const answer = asNobody(`${base}/iam/security-credentials/Read-Only-Role`)
     expect(answer).toContain('"Success"')
     const key = /"AccessKeyId" : "(\w+)"/.exec(answer)?.[1] ?? ''
-    const said = await (running as Running).seen(/by user id 65534/)
+    const said = await daemon.seen(/by user id 65534/)
     expect(said).toMatch(
       new RegExp(
         `Z credentials of Read-Only-Role \\(key …${key.slice(-4)}\\) read from 127\\.0\\.0\\.1:\\d+ by user id`,
@@ -70,7 +52,7 @@ describe.skipIf(!able)('another user of the machine', () => {
 
   test('a user that there is not', async () => {
     const args = ['-d', '--listen', '127.0.0.1:0', '--allow-user', 'no-such-user-here']
-    const { code, stderr } = await place.run(args, { env: { HOME: place.home } })
+    const { code, stderr } = await place.run(args)
     expect([code, stderr]).toEqual([20, expect.stringContaining('no-such-user-here')])
   })
 })

@@ -11,7 +11,7 @@ export interface Screen {
 }
 
 /** A program at a terminal of its own, 91 columns by 33 lines. */
-export function atTerminal(place: Place, words: readonly string[], env: Readonly<Record<string, string>>): Screen {
+export function atTerminal(place: Place, words: readonly string[], env: Readonly<Record<string, string>> = {}): Screen {
   let shown = ''
   const child = Bun.spawn([...words], {
     env: { ...place.env, CLOUDTOKEN_NO_INPUT: '', TERM: 'xterm', PS1: '$ ', ...env },

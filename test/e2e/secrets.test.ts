@@ -1,28 +1,14 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'bun:test'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { expect, test } from 'bun:test'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort } from '../../scripts/demo-http.ts'
-import { makePlace, password, roles, type Place, type Result, type Running } from './cli.ts'
+import { until } from '../until.ts'
+import { password, roles, usePlace, type Result } from './cli.ts'
 
-let place: Place
-let home: string
-let daemon: Running | undefined
-beforeAll(async () => {
-  place = await makePlace()
-})
-afterAll(() => place.stop())
-beforeEach(() => {
-  home = mkdtempSync(join(place.home, 'h-'))
-})
-afterEach(async () => {
-  daemon?.child.kill('SIGKILL')
-  await daemon?.done
-  daemon = undefined
-})
+const place = await usePlace()
 
 const signIn = (env: Record<string, string> = {}, ...words: string[]): Promise<Result> =>
-  place.run(['--role', roles[0] ?? '', ...words], { env: { HOME: home, ...env } })
-const state = (): string => join(home, '.local/state/cloudtoken')
+  place.run(['--role', roles[0] ?? '', ...words], { env })
+const state = (): string => join(place.home, '.local/state/cloudtoken')
 const files = (): string[] =>
   existsSync(state())
     ? readdirSync(state(), { recursive: true, withFileTypes: true })
@@ -42,7 +28,7 @@ test('without a keyring: the session is sealed for this machine, the password no
     0,
     expect.stringContaining('debug: secrets are kept encrypted, with a key of this machine and user\n'),
   ])
-  await place.run(['logout'], { env: { HOME: home } })
+  await place.run(['logout'])
   expect([named(/sealed|secrets/), (await signIn()).code]).toEqual([[], 11])
 })
 
@@ -67,21 +53,17 @@ test('none: nothing stays, and the next run starts anew', async () => {
 })
 
 test('none, and a daemon: it renews with what it has in memory', async () => {
-  const listen = `127.0.0.1:${await freePort()}`
-  const env = { HOME: home, CLOUDTOKEN_PASSWORD: password, CLOUDTOKEN_SECRET_STORE: 'none' }
-  const words = ['-d', '--listen', listen, '--role', roles[0] ?? '']
-  daemon = place.start(words, { env })
-  await daemon.seen(/-{54}/)
+  await place.daemon(['--role', roles[0] ?? ''], { env: { CLOUDTOKEN_SECRET_STORE: 'none' } })
   const before = place.idp.passwords()
-  for (let turn = 0; turn < 2; turn += 1) expect((await place.run(['refresh'], { env: { HOME: home } })).code).toBe(0)
+  for (let turn = 0; turn < 2; turn += 1) expect((await place.run(['refresh'])).code).toBe(0)
   expect([place.idp.passwords(), named(/cookies/)]).toEqual([before, []])
-  expect((await place.run(['status'], { env: { HOME: home } })).stdout).toContain('kept nowhere: --secret-store none')
+  expect((await place.run(['status'])).stdout).toContain('kept nowhere: --secret-store none')
 }, 120_000)
 
 test('the command that a child of ours is sees no passphrase', async () => {
   const env = { CLOUDTOKEN_SECRET_STORE: 'passphrase', CLOUDTOKEN_SECRET_PASSPHRASE: 'correct horse battery' }
   const { stdout } = await place.run(['exec', '--role', roles[0] ?? '', '--', 'env'], {
-    env: { HOME: home, CLOUDTOKEN_PASSWORD: password, ...env },
+    env: { CLOUDTOKEN_PASSWORD: password, ...env },
   })
   expect(stdout).toContain('AWS_ACCESS_KEY_ID=')
   expect(stdout).not.toContain('correct horse')
@@ -90,26 +72,14 @@ test('the command that a child of ours is sees no passphrase', async () => {
 test.each([[[]], [['--background']]])(
   'the daemon renews with what it unlocked, and status says where: %j',
   async mode => {
-    const listen = `127.0.0.1:${await freePort()}`
-    const env = {
-      HOME: home,
-      CLOUDTOKEN_PASSWORD: password,
-      CLOUDTOKEN_SECRET_STORE: 'passphrase',
-      CLOUDTOKEN_SECRET_PASSPHRASE: 'correct horse battery',
-    }
-    daemon = place.start(['-d', '--listen', listen, '--role', roles[0] ?? '', ...mode], { env })
-    await daemon.seen(/-{54}/)
-    try {
-      const before = place.idp.passwords()
-      expect((await place.run(['refresh'], { env: { HOME: home } })).code).toBe(0)
-      expect(place.idp.passwords()).toBe(before)
-      const { stdout } = await place.run(['status'], { env: { HOME: home } })
-      expect(stdout).toContain('secrets:      kept encrypted, under your passphrase\n')
-      const json = JSON.parse((await place.run(['status', '--json'], { env: { HOME: home } })).stdout)
-      expect(json.secretStore).toBe('passphrase')
-    } finally {
-      await place.run(['stop'], { env: { HOME: home } })
-    }
+    const env = { CLOUDTOKEN_SECRET_STORE: 'passphrase', CLOUDTOKEN_SECRET_PASSPHRASE: 'correct horse battery' }
+    await place.daemon(['--role', roles[0] ?? '', ...mode], { env })
+    expect((await place.status())?.secretStore).toBe('passphrase')
+    const before = place.idp.passwords()
+    expect((await place.run(['refresh'])).code).toBe(0)
+    expect(place.idp.passwords()).toBe(before)
+    const { stdout } = await place.run(['status'])
+    expect(stdout).toContain('secrets:      kept encrypted, under your passphrase\n')
   },
   30_000,
 )
@@ -118,11 +88,9 @@ test('a daemon that began without the passphrase gets it from the next run that 
   const store = { CLOUDTOKEN_SECRET_STORE: 'passphrase' }
   const known = { ...store, CLOUDTOKEN_SECRET_PASSPHRASE: 'correct horse battery' }
   expect((await signIn({ ...known, CLOUDTOKEN_PASSWORD: password })).code).toBe(0)
-  const listen = `127.0.0.1:${await freePort()}`
-  daemon = place.start(['-d', '--listen', listen, '--role', roles[0] ?? ''], { env: { HOME: home, ...store } })
+  const daemon = place.start(['-d', '--listen', '127.0.0.1:0', '--role', roles[0] ?? ''], { env: store })
   await daemon.seen(/waits for a sign-in/)
-  const word = (name: string) => place.run([name, '--json'], { env: { HOME: home } })
-  const state = async (): Promise<unknown> => JSON.parse((await word('status')).stdout).state
+  const state = async (): Promise<string | undefined> => (await place.status())?.state
   expect(await state()).toBe('needs-person')
   // Without it there is nothing to hand on, and with a wrong one nothing that opens.
   expect((await signIn(store)).code).toBe(11)
@@ -130,9 +98,8 @@ test('a daemon that began without the passphrase gets it from the next run that 
   expect(await state()).toBe('needs-person')
   const passwords = place.idp.passwords()
   expect((await signIn(known)).code).toBe(0)
-  for (let turn = 0; turn < 100 && (await state()) !== 'serving'; turn += 1) await Bun.sleep(100)
-  expect(await state()).toBe('serving')
-  expect((await word('refresh')).code).toBe(0)
+  await until(async () => (await state()) === 'serving', 'credentials')
+  expect((await place.run(['refresh'])).code).toBe(0)
   expect(place.idp.passwords()).toBe(passwords)
   daemon.child.kill('SIGTERM')
   const { stdout, stderr } = await daemon.done

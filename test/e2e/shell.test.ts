@@ -1,18 +1,14 @@
 /**
  * A command of one's own in the place of a provider, and a renewal through it.
  */
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { assertionOf } from '../../scripts/demo-idp.ts'
-import { makePlace, roles, type Place } from './cli.ts'
+import { roles, usePlace } from './cli.ts'
 
-let place: Place
-beforeAll(async () => {
-  place = await makePlace()
-})
-afterAll(() => place.stop())
+const place = await usePlace()
 
 test('the words of config.yaml are run, and what they print is taken to AWS', async () => {
   const xml = assertionOf('https://idp.example', 'jane@example.com', { password: '', roles: roles.slice(0, 1) })

@@ -1,26 +1,21 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cookieValues } from '../sealed.ts'
-import { makePlace, password, roles, type Place } from './cli.ts'
+import { password, roles, usePlace, withPassword } from './cli.ts'
 
-let place: Place
-beforeAll(async () => {
-  place = await makePlace()
-})
-afterAll(() => place.stop())
+const place = await usePlace()
 
-const env = { CLOUDTOKEN_PASSWORD: password }
-/** Each test its own home, so that none depends on what another left. */
-function fresh(): { HOME: string; CLOUDTOKEN_PASSWORD: string } {
-  return { HOME: mkdtempSync(join(place.home, 'home-')), ...env }
+/** Another home within a test, so that no run depends on what the last one left. */
+function fresh(): typeof withPassword {
+  place.move()
+  return withPassword
 }
 
 describe('the bare command', () => {
   test('prints the transcript, takes the role whose number is piped in, and writes the files', async () => {
-    const own = fresh()
-    const { code, stdout, stderr } = await place.run([], { env: own, input: '1\n' })
+    const { code, stdout, stderr } = await place.run([], { env: withPassword, input: '1\n' })
     expect(stderr).toMatch(/^cloudtoken: credentials until /)
     expect(stdout).toBe(
       [
@@ -36,16 +31,16 @@ describe('the bare command', () => {
       ].join('\n'),
     )
     expect(code).toBe(0)
-    const tokens = JSON.parse(readFileSync(join(own.HOME, '.config/cloudtoken/tokens.json'), 'utf8'))
+    const tokens = place.tokens()
     expect(Object.keys(tokens).sort()).toEqual([
       ...['AccessKeyId', 'AccountId', 'Code', 'Expiration', 'Issuer', 'LastRole', 'LastUpdated'],
       ...['SAMLProvider', 'SecretAccessKey', 'Token', 'Type'],
     ])
-    expect(tokens.LastRole).toBe(roles[0])
+    expect(tokens.LastRole).toBe(roles[0] ?? '')
     for (const file of ['.config/cloudtoken/tokens.json', '.config/cloudtoken/tokens.shell', '.aws/credentials']) {
-      expect(statSync(join(own.HOME, file)).mode & 0o777).toBe(0o600)
+      expect(statSync(join(place.home, file)).mode & 0o777).toBe(0o600)
     }
-    expect(readFileSync(join(own.HOME, '.aws/credentials'), 'utf8')).toContain(
+    expect(readFileSync(join(place.home, '.aws/credentials'), 'utf8')).toContain(
       `aws_access_key_id = ${tokens.AccessKeyId}`,
     )
   })
@@ -89,16 +84,15 @@ describe('the bare command', () => {
   })
 
   test('the session at the identity provider is used again: one password for two runs; --refresh takes the same role', async () => {
-    const own = fresh()
     const before = place.idp.passwords()
-    await place.run(['-r', '2'], { env: own })
-    const again = await place.run(['--refresh'], { env: { HOME: own.HOME } })
+    await place.run(['-r', '2'], { env: withPassword })
+    const again = await place.run(['--refresh'])
     expect(again.stdout).toBe(`Using role ${roles[1]}\n`)
     expect(place.idp.passwords()).toBe(before + 1)
   })
 
   test('a password that was refused is sent once, however many programs ask for credentials', async () => {
-    const own = { ...fresh(), CLOUDTOKEN_PASSWORD: 'hunter22' }
+    const own = { CLOUDTOKEN_PASSWORD: 'hunter22' }
     const before = place.idp.passwords()
     const first = await place.run(['credential-process', '--role', roles[0] ?? ''], { env: own })
     expect(first.stderr).toContain('refused the user name or the password')
@@ -108,27 +102,26 @@ describe('the bare command', () => {
       expect(stderr).toContain('it is not sent again until')
       expect([code, place.idp.passwords()]).toEqual([10, before + 1])
     }
-    const right = await place.run(['--list'], { env: { ...own, ...env } })
+    const right = await place.run(['--list'], { env: withPassword })
     expect([right.code, place.idp.passwords()]).toEqual([0, before + 2])
   })
 
   test('-e prints the assignments, -t writes for this shell only, -U removes all without a password', async () => {
-    const own = fresh()
-    await place.run(['-r', '1', '-t'], { env: own })
-    expect(existsSync(join(own.HOME, '.config/cloudtoken/tokens.tmp'))).toBe(true)
-    expect(existsSync(join(own.HOME, '.config/cloudtoken/tokens.json'))).toBe(false)
-    await place.run(['-r', '1'], { env: own })
-    const printed = await place.run(['-e'], { env: { HOME: own.HOME } })
+    await place.run(['-r', '1', '-t'], { env: withPassword })
+    expect(existsSync(join(place.home, '.config/cloudtoken/tokens.tmp'))).toBe(true)
+    expect(existsSync(join(place.home, '.config/cloudtoken/tokens.json'))).toBe(false)
+    await place.run(['-r', '1'], { env: withPassword })
+    const printed = await place.run(['-e'])
     expect(printed.stdout).toMatch(/^export AWS_ACCESS_KEY_ID=ASIA/m)
     expect(printed.stdout).not.toContain('#')
-    const env = await place.run(['env', '--shell', 'dotenv'], { env: { HOME: own.HOME } })
+    const env = await place.run(['env', '--shell', 'dotenv'])
     expect(env.stdout).toMatch(/^AWS_ACCESS_KEY_ID=/m)
-    const removed = await place.run(['-U'], { env: { HOME: own.HOME } })
+    const removed = await place.run(['-U'])
     expect(removed.code).toBe(0)
-    expect(existsSync(join(own.HOME, '.config/cloudtoken/tokens.json'))).toBe(false)
-    expect(readFileSync(join(own.HOME, '.aws/credentials'), 'utf8')).not.toContain('aws_access_key_id')
-    expect((await place.run(['-e'], { env: { HOME: own.HOME } })).code).toBe(11)
-    expect((await place.run(['-l'], { env: { HOME: own.HOME } })).code).toBe(11)
+    expect(existsSync(join(place.home, '.config/cloudtoken/tokens.json'))).toBe(false)
+    expect(readFileSync(join(place.home, '.aws/credentials'), 'utf8')).not.toContain('aws_access_key_id')
+    expect((await place.run(['-e'])).code).toBe(11)
+    expect((await place.run(['-l'])).code).toBe(11)
   })
 
   test('--json: the result on stdout, the transcript on stderr', async () => {
@@ -143,29 +136,26 @@ describe('the bare command', () => {
   })
 
   test('-U needs no configuration at all', async () => {
-    const own = fresh()
-    await place.run(['-r', '1'], { env: own })
-    const { code } = await place.run(['-U'], { env: { HOME: own.HOME, CLOUDTOKEN_URL: '' } })
+    await place.run(['-r', '1'], { env: withPassword })
+    const { code } = await place.run(['-U'], { env: { CLOUDTOKEN_URL: '' } })
     expect(code).toBe(0)
-    expect(existsSync(join(own.HOME, '.config/cloudtoken/tokens.json'))).toBe(false)
-    expect((await place.run(['-l'], { env: { HOME: own.HOME } })).code).toBe(11)
+    expect(existsSync(join(place.home, '.config/cloudtoken/tokens.json'))).toBe(false)
+    expect((await place.run(['-l'])).code).toBe(11)
   })
 
   test('--profile keeps to its own section, and every other byte stays', async () => {
-    const own = fresh()
     const foreign = '# mine\r\n[default]\naws_access_key_id=AKIAMINE\n\n[other]\n  s3 =\n    max = 1\nlast = x'
-    mkdirSync(join(own.HOME, '.aws'))
-    writeFileSync(join(own.HOME, '.aws/credentials'), foreign)
-    await place.run(['-r', '1', '--profile', 'work'], { env: own })
-    expect(readFileSync(join(own.HOME, '.aws/credentials'), 'utf8')).toStartWith(foreign)
-    await place.run(['-U', '--profile', 'work'], { env: own })
-    expect(readFileSync(join(own.HOME, '.aws/credentials'), 'utf8').trimEnd()).toBe(foreign)
+    mkdirSync(join(place.home, '.aws'))
+    writeFileSync(join(place.home, '.aws/credentials'), foreign)
+    await place.run(['-r', '1', '--profile', 'work'], { env: withPassword })
+    expect(readFileSync(join(place.home, '.aws/credentials'), 'utf8')).toStartWith(foreign)
+    await place.run(['-U', '--profile', 'work'], { env: withPassword })
+    expect(readFileSync(join(place.home, '.aws/credentials'), 'utf8').trimEnd()).toBe(foreign)
   })
 
   test('whoami asks STS', async () => {
-    const own = fresh()
-    await place.run(['-r', '3'], { env: own })
-    const { stdout } = await place.run(['whoami', '--json'], { env: { HOME: own.HOME } })
+    await place.run(['-r', '3'], { env: withPassword })
+    const { stdout } = await place.run(['whoami', '--json'])
     expect(JSON.parse(stdout)).toMatchObject({ account: '123456789012' })
     expect(stdout).toContain(':assumed-role/User-Role/')
   })
@@ -182,7 +172,7 @@ describe('what goes wrong has a message, a hint and an exit code', () => {
   })
 
   test('X02 nobody to ask', async () => {
-    const { code, stderr } = await place.run([], { env: { HOME: fresh().HOME } })
+    const { code, stderr } = await place.run([])
     expect(code).toBe(11)
     expect(stderr).toContain('--password-file')
   })
@@ -204,18 +194,16 @@ describe('what goes wrong has a message, a hint and an exit code', () => {
   })
 
   test('a password file that others can read', async () => {
-    const own = fresh()
-    const file = join(own.HOME, 'password')
+    const file = join(place.home, 'password')
     writeFileSync(file, `${password}\n`, { mode: 0o644 })
-    const loose = await place.run(['-r', '1', '--password-file', file], { env: { HOME: own.HOME } })
+    const loose = await place.run(['-r', '1', '--password-file', file])
     expect([loose.code, loose.stderr]).toEqual([20, expect.stringContaining('chmod')])
   })
 
   test('X08 --debug shows every step and no secret', async () => {
-    const own = fresh()
-    const { stderr } = await place.run(['--debug', '-r', '1'], { env: own })
-    const tokens = JSON.parse(readFileSync(join(own.HOME, '.config/cloudtoken/tokens.json'), 'utf8'))
-    const state = join(own.HOME, '.local/state/cloudtoken/identities')
+    const { stderr } = await place.run(['--debug', '-r', '1'], { env: withPassword })
+    const tokens = place.tokens()
+    const state = join(place.home, '.local/state/cloudtoken/identities')
     const [identity = ''] = readdirSync(state)
     const cookies = await cookieValues(join(state, '..'), join(state, identity))
     expect(cookies).not.toEqual([])
@@ -231,20 +219,18 @@ describe('what goes wrong has a message, a hint and an exit code', () => {
 
 describe('--saml-response', () => {
   test('from stdin and from a file, once', async () => {
-    const own = fresh()
     const { response } = await import('./saml-response.ts').then(({ fetchResponse }) =>
       fetchResponse(place.idp.url, password),
     )
     const piped = await place.run(['--saml-response', '-', '--role', 'User-Role'], {
-      env: { HOME: own.HOME },
       input: response,
     })
     expect([piped.stdout, piped.code]).toEqual([`Using role ${roles[2]}\n`, 0])
-    const file = join(own.HOME, 'response')
+    const file = join(place.home, 'response')
     writeFileSync(file, response.replace(/(.{60})/g, '$1\r\n'))
-    expect((await place.run(['--saml-response', file, '-r', '1'], { env: { HOME: own.HOME } })).code).toBe(0)
+    expect((await place.run(['--saml-response', file, '-r', '1'])).code).toBe(0)
     writeFileSync(file, 'not a response')
-    const broken = await place.run(['--saml-response', file, '-r', '1'], { env: { HOME: own.HOME } })
+    const broken = await place.run(['--saml-response', file, '-r', '1'])
     expect(broken.code).not.toBe(0)
     expect(broken.stderr).toContain('cloudtoken: error: ')
   })

@@ -1,41 +1,25 @@
 /** `cloudtoken simulate` against a daemon that runs, over its real port. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort } from '../../scripts/demo-http.ts'
-import { makePlace, password, type Place, type Result, type Running } from './cli.ts'
+import { until } from '../until.ts'
+import { makePlace, type Daemon, type Result } from './cli.ts'
+import { endpointsIn, readEndpoint } from './container.ts'
 
-let place: Place
-let home: string
-let base: string
-let running: Running
+// One daemon for all tests but the last.
+const place = await makePlace()
+let daemon: Daemon
 beforeAll(async () => {
-  place = await makePlace()
-  home = mkdtempSync(join(place.home, 'h-'))
-  base = await start(['--container-endpoint', '127.0.0.1:0'])
+  daemon = await start(['--container-endpoint', '127.0.0.1:0'])
 })
 afterEach(async () => void (await ask('off')))
-afterAll(async () => {
-  running.child.kill('SIGTERM')
-  await running.done
-  await place.stop()
-})
+afterAll(() => place.stop())
 
-async function start(args: readonly string[] = []): Promise<string> {
-  const listen = `127.0.0.1:${await freePort()}`
-  const env = { HOME: home, CLOUDTOKEN_PASSWORD: password }
-  running = place.start(['-d', '--quiet', '--listen', listen, '-r', '1', ...args], { env })
-  await running.seen(/-{54}/)
-  return `http://${listen}`
-}
-
-const ask = (...args: string[]): Promise<Result> => place.run(['simulate', ...args], { env: { HOME: home } })
-const get = (path: string): Promise<Response> => fetch(`${base}/latest/${path}`)
+const start = (args: readonly string[]): Promise<Daemon> => place.daemon(['--quiet', '-r', '1', ...args])
+const ask = (...args: string[]): Promise<Result> => place.run(['simulate', ...args])
+const get = (path: string): Promise<Response> => fetch(`${daemon.url}/latest/${path}`)
 const text = async (path: string): Promise<string> => (await get(path)).text()
-const set = async (): Promise<Record<string, string>> =>
-  JSON.parse(await text('meta-data/iam/security-credentials/Read-Only-Role'))
-const tokens = (): Record<string, string> =>
-  JSON.parse(readFileSync(join(home, '.config/cloudtoken/tokens.json'), 'utf8'))
+const set = (): Promise<Record<string, string>> => daemon.credentials('Read-Only-Role')
 
 const patience = 30_000
 
@@ -51,8 +35,8 @@ describe('simulate', () => {
     expect(await text('meta-data/spot')).toBe('instance-action\ntermination-time')
     expect(await text('meta-data/instance-life-cycle')).toBe('spot')
     expect((await text('meta-data')).split('\n')).toContain('spot/')
-    expect(await (await fetch(`${base}/2016-09-02/meta-data/spot/termination-time`)).text()).toBe(notice.time)
-    expect((await set())['AccessKeyId']).toBe(tokens()['AccessKeyId'])
+    expect(await (await fetch(`${daemon.url}/2016-09-02/meta-data/spot/termination-time`)).text()).toBe(notice.time)
+    expect((await set())['AccessKeyId']).toBe(place.tokens().AccessKeyId)
     await ask('spot-interruption', '--action', 'stop')
     expect((await get('meta-data/spot/termination-time')).status).toBe(404)
     expect((await ask('off')).stdout).toBe('nothing is simulated\n')
@@ -80,7 +64,7 @@ describe('simulate', () => {
   })
 
   test('user data and tags', async () => {
-    const file = join(home, 'data')
+    const file = join(place.home, 'data')
     writeFileSync(file, new Uint8Array([1, 0, 255]))
     expect((await ask('user-data', file)).stdout).toBe('simulated: user data of 3 bytes\n')
     await ask('tags', 'Name=web', 'Stage=test')
@@ -95,15 +79,12 @@ describe('simulate', () => {
   })
 
   test('expiry: an end that is near, then no keys, while the real ones live on', async () => {
-    const real = tokens()
-    const said = await running.seen(/TOKEN_FILE=(.*)\n/)
-    const url = /FULL_URI=(.*)/.exec(said)?.[1] ?? ''
-    const authorization = readFileSync(/TOKEN_FILE=(.*)/.exec(said)?.[1] ?? '', 'utf8')
-    const contained = async (): Promise<Record<string, string>> =>
-      (await fetch(url, { headers: { authorization } })).json() as Promise<Record<string, string>>
+    const real = place.tokens()
+    const [endpoint = { uri: '', file: '' }] = endpointsIn(await daemon.seen(/TOKEN_FILE=(.*)\n/))
+    const contained = async (): Promise<Record<string, string>> => (await readEndpoint(endpoint)).set
     await ask('expiry', '--in', '360')
     const near = await set()
-    expect([near['Code'], near['AccessKeyId']]).toEqual(['Success', real['AccessKeyId'] ?? ''])
+    expect([near['Code'], near['AccessKeyId']]).toEqual(['Success', real.AccessKeyId])
     expect(Math.abs(Date.parse(near['Expiration'] ?? '') - Date.now() - 360_000)).toBeLessThan(10_000)
     expect((await contained())['Expiration']).toBe(near['Expiration'] ?? '')
     await ask('expiry', '--in', '0')
@@ -115,15 +96,14 @@ describe('simulate', () => {
     })
     expect(ended).not.toHaveProperty('AccessKeyId')
     // What the daemon itself knows is the truth.
-    const { stdout } = await place.run(['status', '--json'], { env: { HOME: home } })
-    expect(JSON.parse(stdout)).toMatchObject({
+    expect(await place.status()).toMatchObject({
       state: 'serving',
-      expiration: real['Expiration'],
+      expiration: real.Expiration,
       simulated: { expiry: {} },
     })
     await ask('off', 'expiry')
-    expect(await set()).toMatchObject({ Code: 'Success', Expiration: real['Expiration'] })
-    expect((await contained())['Expiration']).toBe(real['Expiration'] ?? '')
+    expect(await set()).toMatchObject({ Code: 'Success', Expiration: real.Expiration })
+    expect((await contained())['Expiration']).toBe(real.Expiration)
   })
 
   test(
@@ -135,14 +115,14 @@ describe('simulate', () => {
       expect(performance.now() - begin).toBeGreaterThanOrEqual(390)
       await ask('off', 'slow')
       await ask('error', '503', 'for', '3')
-      const { stdout } = await place.run(['status'], { env: { HOME: home } })
+      const { stdout } = await place.run(['status'])
       expect(stdout).toMatch(/^simulated: {4}every answer 503, until .*$/m)
       const failed = await get('meta-data/profile')
       expect([failed.status, await failed.text()]).toEqual([503, expect.stringContaining('503 - Service Unavailable')])
       const put = { method: 'PUT', headers: { 'x-aws-ec2-metadata-token-ttl-seconds': '60' } }
-      expect((await fetch(`${base}/latest/api/token`, put)).status).toBe(503)
+      expect((await fetch(`${daemon.url}/latest/api/token`, put)).status).toBe(503)
       // Who may not ask is refused all the same.
-      expect((await fetch(`${base}/latest/`, { headers: { origin: 'http://x' } })).status).toBe(403)
+      expect((await fetch(`${daemon.url}/latest/`, { headers: { origin: 'http://x' } })).status).toBe(403)
       await Bun.sleep(3000)
       expect((await get('meta-data/profile')).status).toBe(200)
       expect((await ask()).stdout).toBe('nothing is simulated\n')
@@ -152,7 +132,7 @@ describe('simulate', () => {
 
   test('words that are wrong are exit code 2, without a daemon as well; no daemon is 3', async () => {
     const nobody = { env: { HOME: mkdtempSync(join(place.home, 'n-')) } }
-    for (const each of [nobody, { env: { HOME: home } }]) {
+    for (const each of [nobody, {}]) {
       expect((await place.run(['simulate', 'spot'], each)).code).toBe(2)
       expect((await place.run(['simulate', 'slow', '--action', 'stop'], each)).code).toBe(2)
     }
@@ -163,9 +143,9 @@ describe('simulate', () => {
     'a simulation ends with its daemon; a file of amazon-ec2-metadata-mock begins some',
     async () => {
       await ask('maintenance')
-      running.child.kill('SIGTERM')
-      await running.done
-      const file = join(home, 'aemm.json')
+      daemon.child.kill('SIGTERM')
+      await daemon.done
+      const file = join(place.home, 'aemm.json')
       writeFileSync(
         file,
         JSON.stringify({
@@ -174,17 +154,20 @@ describe('simulate', () => {
           'mock-delay-sec': 2,
         }),
       )
-      mkdirSync(join(home, '.config/cloudtoken'), { recursive: true })
-      writeFileSync(join(home, '.config/cloudtoken/config.yaml'), 'metadata:\n  tags/instance/Name: from config\n')
-      base = await start(['--metadata-config', file])
+      mkdirSync(join(place.home, '.config/cloudtoken'), { recursive: true })
+      writeFileSync(
+        join(place.home, '.config/cloudtoken/config.yaml'),
+        'metadata:\n  tags/instance/Name: from config\n',
+      )
+      daemon = await start(['--metadata-config', file])
       expect(await text('meta-data/instance-type')).toBe('m5.large')
       expect(await text('meta-data/tags/instance/Name')).toBe('from config')
       expect(await text('meta-data/events/maintenance/scheduled')).toBe('[]')
       expect((await get('meta-data/events/recommendations/rebalance')).status).toBe(200)
       expect((await get('meta-data/spot/instance-action')).status).toBe(404)
-      for (let turn = 0; turn < 50 && !(await get('meta-data/spot/instance-action')).ok; turn += 1) await Bun.sleep(100)
+      await until(async () => (await get('meta-data/spot/instance-action')).ok, 'the notice')
       expect(JSON.parse(await text('meta-data/spot/instance-action'))['action']).toBe('stop')
-      expect((await set())['AccessKeyId']).toBe(tokens()['AccessKeyId'])
+      expect((await set())['AccessKeyId']).toBe(place.tokens().AccessKeyId)
     },
     patience,
   )

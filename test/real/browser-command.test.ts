@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { until } from '../until.ts'
 import { command, makePlace, password, roles, type Place, type Result } from '../e2e/cli.ts'
-import { eventually, processesWith, sitDown, wrapChromium, type Person } from './chromium.ts'
+import { processesWith, sitDown, wrapChromium, type Person } from './chromium.ts'
 import { present } from './present.ts'
 
 const here = await present('chromium')
@@ -20,10 +21,10 @@ describe.skipIf(!here)('cloudtoken --browser', () => {
 
   const identities = (): string => join(place.home, '.local/state/cloudtoken/identities')
   const profile = (): Promise<string> =>
-    eventually(() => {
+    until(() => {
       const [folder] = existsSync(identities()) ? readdirSync(identities()) : []
       return folder === undefined ? undefined : join(identities(), folder, 'browser')
-    })
+    }, 'a profile')
 
   /** On a terminal of its own: stdin, stdout and stderr are one there. */
   function atTerminal(words: readonly string[]): Promise<Result> {
@@ -62,7 +63,7 @@ describe.skipIf(!here)('cloudtoken --browser', () => {
     const daemon = place.start(words, { env })
     await daemon.seen(/Metadata proxy now available/)
     const assumed = place.sts.assumed().length
-    await eventually(() => place.sts.assumed().length > assumed || undefined)
+    await until(() => place.sts.assumed().length > assumed, 'a renewal')
     daemon.child.kill('SIGTERM')
     await daemon.done
     expect(place.idp.passwords()).toBe(before + 1)
@@ -84,7 +85,7 @@ describe.skipIf(!here)('cloudtoken --browser', () => {
     person.leaves()
     expect(processesWith(text).length).toBeGreaterThan(1)
     running.child.kill('SIGKILL')
-    await eventually(() => processesWith(text).length === 0 || undefined)
+    await until(() => processesWith(text).length === 0, 'the end of the browser')
   })
 
   test('logout removes the profile', async () => {

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../../scripts/demo-http.ts'
 import { page, responsePage, samlResponse, serve, type Reply, type Seen } from '../fake-idp.ts'
+import { until } from '../until.ts'
 import { browserAttempt, type BrowserAttempt } from './browser-attempt.ts'
-import { eventually, processesWith, sitDown } from './chromium.ts'
+import { processesWith, sitDown } from './chromium.ts'
 import { present } from './present.ts'
 import { alice, aliceRoles, startSimpleSamlPhp, type SimpleSamlPhp } from './simplesamlphp.ts'
 
@@ -20,7 +21,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const nobodyLeft = ({ profile }: BrowserAttempt): Promise<unknown> =>
-  eventually(() => processesWith(profile).length === 0 || undefined)
+  until(() => processesWith(profile).length === 0, 'the end of the browser')
 
 describe.skipIf(!here)('at SimpleSAMLphp', () => {
   let idp: SimpleSamlPhp

@@ -5,6 +5,7 @@
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
+import { until } from '../until.ts'
 
 /** What stands in the way of a browser in a container: no screen, root, no keys of an API. */
 const container = [
@@ -35,14 +36,14 @@ export interface Person {
 
 /** Sits down before the browser with this profile, as soon as it is there. */
 export async function sitDown(profile: string): Promise<Person> {
-  const { port, page } = await eventually(async () => {
+  const { port, page } = await until(async () => {
     // The file of an earlier browser may still be there.
     const [port] = contentOf(join(profile, 'DevToolsActivePort'))?.split('\n') ?? []
     const list: unknown = await fetch(`http://127.0.0.1:${port}/json/list`).then(answer => answer.json())
     if (!Array.isArray(list)) return undefined
     const page = list.find((each: { type: string; url: string }) => each.type === 'page' && each.url.startsWith('http'))
     return page && { port, page }
-  })
+  }, `a page of the browser of ${profile}`)
   const socket = new WebSocket(String(page.webSocketDebuggerUrl))
   await new Promise((resolve, reject) => {
     socket.addEventListener('open', resolve)
@@ -64,7 +65,7 @@ export async function sitDown(profile: string): Promise<Person> {
     (await send('Runtime.evaluate', { expression, returnByValue: true })).result?.value
   const sees = async (selector: string): Promise<void> => {
     const find = `!!document.querySelector(${JSON.stringify(selector)}) && document.readyState === 'complete'`
-    await eventually(async () => (await says(find)) === true || undefined)
+    await until(async () => (await says(find)) === true, selector)
   }
   return {
     sees,
@@ -100,18 +101,5 @@ function contentOf(file: string): string | undefined {
     return existsSync(file) ? readFileSync(file, 'utf8') : undefined
   } catch {
     return undefined
-  }
-}
-
-/** What `look` brings as soon as it brings something. */
-export async function eventually<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + 30_000
-  for (;;) {
-    const found = await Promise.resolve()
-      .then(look)
-      .catch(() => undefined)
-    if (found !== undefined) return found
-    if (Date.now() > deadline) throw new Error(`never happened: ${String(look)}`)
-    await new Promise(resolve => setTimeout(resolve, 100))
   }
 }

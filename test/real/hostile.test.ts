@@ -4,38 +4,30 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
-import { freePort } from '../../scripts/demo-http.ts'
 import { ask } from '../raw.ts'
-import { makePlace, password, type Place, type Running } from '../e2e/cli.ts'
+import { makePlace, type Daemon } from '../e2e/cli.ts'
 
 const secret = '/latest/meta-data/iam/security-credentials/Read-Only-Role'
 /** SDKs give up after a second, and try again. */
 const patienceMs = 1000
 
-let place: Place
-let running: Running
+const place = await makePlace()
+let daemon: Daemon
 let port: number
 beforeAll(async () => {
-  place = await makePlace()
-  port = await freePort()
-  const env = { HOME: mkdtempSync(join(place.home, 'h-')), CLOUDTOKEN_PASSWORD: password }
-  running = place.start(['-d', '--listen', `127.0.0.1:${port}`, '--role', 'Read-Only-Role'], { env })
-  await running.seen(/-{54}/)
+  daemon = await place.daemon(['--role', 'Read-Only-Role'])
+  port = Number(new URL(daemon.url).port)
 })
-afterAll(async () => {
-  running.child.kill('SIGKILL')
-  await running.done
-  await place.stop()
-})
+afterAll(() => place.stop())
 
 const service = (): { hostname: string; port: number } => ({ hostname: '127.0.0.1', port })
 
 /** Resident memory in MiB. */
 function memory(): number {
-  const status = readFileSync(`/proc/${running.child.pid}/status`, 'utf8')
+  const status = readFileSync(`/proc/${daemon.child.pid}/status`, 'utf8')
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024
 }
 

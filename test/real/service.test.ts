@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { serviceFor } from '../../src/service.ts'
+import { until } from '../until.ts'
 import { makePlace, password, type Place } from '../e2e/cli.ts'
 import { freePort } from '../../scripts/demo-http.ts'
 import { present } from './present.ts'
@@ -38,10 +39,7 @@ describe.skipIf(!usable)('a systemd user service', () => {
     const log = { ...place.env, ...env, SYSTEMD_LOG_LEVEL: 'warning' }
     systemd = spawn('unshare', words, { env: log, stdio: ['ignore', 'ignore', 'inherit'] })
     const socket = join(runtime, 'systemd', 'private')
-    for (let turn = 0; !existsSync(socket); turn += 1) {
-      if (turn > 200) throw new Error('systemd does not start')
-      await Bun.sleep(50)
-    }
+    await until(() => existsSync(socket), 'a systemd that runs')
     const { pid } = systemd
     inside = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
   })
@@ -69,14 +67,6 @@ describe.skipIf(!usable)('a systemd user service', () => {
   const cloudtoken = (...args: string[]): Promise<Result> => within(process.env['CLOUDTOKEN_BIN'] ?? '', ...args)
   const show = async (name: string): Promise<string> =>
     (await within('systemctl', '--user', 'show', '-p', name, '--value', 'cloudtoken.service')).output.trim()
-
-  async function until(look: () => Promise<boolean>, what: string): Promise<void> {
-    for (let turn = 0; turn < 300; turn += 1) {
-      if (await look()) return
-      await Bun.sleep(100)
-    }
-    throw new Error(`never: ${what}`)
-  }
 
   test('runs, takes up a sign-in, comes back after kill -9, and goes without a trace', async () => {
     const listen = `127.0.0.1:${await freePort()}`
@@ -146,7 +136,7 @@ describe.skipIf(!usable)('a systemd user service', () => {
     expect(await within('systemd-analyze', '--user', 'verify', file)).toEqual({ code: 0, output: '' })
     await within('systemctl', '--user', 'daemon-reload')
     await within('systemctl', '--user', 'start', 'cloudtoken.service')
-    await until(() => Promise.resolve(existsSync(said)), 'the words')
+    await until(() => existsSync(said), 'the words')
     await within('systemctl', '--user', 'stop', 'cloudtoken.service')
     expect(readFileSync(said, 'utf8').trimEnd().split('\n')).toEqual(words)
   })
