@@ -10,13 +10,15 @@ import type { OptionTable, OptionValue } from './option.ts'
 
 /**
  * The same words with long names, `=`, and lists joined by commas. `positionals` is how many the command takes. With
- * `onUnknown` a first look is taken: words that are not understood are told to it and left out.
+ * `onUnknown` a first look is taken: words that are not understood are told to it and left out. `hintFor` is asked about what
+ * is wrong, a word too many or an option.
  */
 export function normaliseArgv(
   argv: readonly string[],
   table: OptionTable,
   positionals = 0,
   onUnknown?: (word: string) => void,
+  hintFor: (surplus?: string) => string = () => 'cloudtoken --help',
 ): string[] {
   const split = argv.indexOf('--')
   const own = split < 0 ? argv : argv.slice(0, split)
@@ -40,7 +42,7 @@ export function normaliseArgv(
         const long = [...names.keys()].filter(known => known.length > 2)
         const near = nearest(flag.spelled, long)
         throw failure('usage', `unknown option ${flag.spelled}`, {
-          hint: near ? `did you mean ${near}?` : 'cloudtoken --help',
+          hint: near ? `did you mean ${near}?` : hintFor(),
         })
       }
       let value = flag.value
@@ -49,7 +51,9 @@ export function normaliseArgv(
         index += 1
         value = own[index]
       }
-      if (value === undefined) throw failure('usage', `${flag.spelled} needs a value: ${flag.spelled} ${option.value}`)
+      // An empty one is a variable of a script that was never set; to go on without it could take another role.
+      if (value === undefined || (value === '' && !option.mayBeEmpty))
+        throw failure('usage', `${flag.spelled} needs a value: ${flag.spelled} ${option.value}`)
       const again = values.has(name) ? option.again : undefined
       const place = again !== undefined && table[again] ? again : name
       const { repeat, verbatim } = table[place] ?? option
@@ -59,7 +63,7 @@ export function normaliseArgv(
   }
   const surplus = words[positionals]
   if (surplus !== undefined && !onUnknown)
-    throw failure('usage', `unexpected argument "${surplus}"`, { hint: 'cloudtoken --help' })
+    throw failure('usage', `unexpected argument "${surplus}"`, { hint: hintFor(surplus) })
   const flags = [...values].map(([name, value]) => (isNegative(name) ? negative(name, value) : `--${name}=${value}`))
   return [...flags.filter(flag => flag !== ''), ...words, ...(split < 0 ? [] : argv.slice(split))]
 }

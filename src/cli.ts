@@ -49,7 +49,7 @@ async function dispatch(words: readonly string[], print: (line: string) => void)
   const command = wanted === undefined ? undefined : findCommand(wanted)
   const typed = named === 'help' ? ['--help'] : command ? given.slice(1) : given
   const { options, plugins } = await withPlugins(typed, command?.options ?? coreOptions)
-  const argv = normaliseArgv(typed, options, command?.positionals)
+  const argv = normaliseArgv(typed, options, command?.positionals, undefined, surplus => hintFor(command, surplus))
   let code: number = exitCodes.unexpected
   await runCommand(
     defineCommand({
@@ -66,9 +66,32 @@ async function dispatch(words: readonly string[], print: (line: string) => void)
   return code
 }
 
+function hintFor(command: Command | undefined, surplus?: string): string {
+  if (command) return `cloudtoken ${command.name} --help`
+  const meant = commands.find(({ name }) => name === surplus)
+  return meant ? `the command comes before its options: cloudtoken ${meant.name} …` : 'cloudtoken --help'
+}
+
+/** What other tools call it. */
+const otherWords: Readonly<Record<string, string>> = {
+  login: 'cloudtoken',
+  configure: 'cloudtoken init',
+  config: 'cloudtoken init',
+  list: 'cloudtoken roles',
+  'list-roles': 'cloudtoken roles',
+  daemon: 'cloudtoken -d',
+  start: 'cloudtoken -d --background',
+  assume: 'cloudtoken --role NAME',
+  switch: 'cloudtoken use ROLE',
+  export: 'cloudtoken env',
+  script: 'cloudtoken env',
+}
+
 function findCommand(name: string): Command {
   const command = commands.find(candidate => candidate.name === name)
   if (command) return command
+  const other = Object.hasOwn(otherWords, name) ? otherWords[name] : undefined
+  if (other !== undefined) throw failure('usage', `no command ${name}`, { hint: other })
   const near = nearest(name, [...commands.map(known => known.name), 'help', 'version'])
   throw failure('usage', `no command ${name}`, {
     hint: near ? `did you mean cloudtoken ${near}?` : 'cloudtoken --help',

@@ -33,7 +33,9 @@ export async function allCommand(context: Context): Promise<number> {
   const names = named ? await offer.names(config.accounts) : new Map<string, string>()
   const profiles = nameProfiles(roles, settings.profileName, names)
   if (profiles.length === 0) {
-    throw failure('role', `none of the ${offered.length} roles is left`, { hint: 'cloudtoken --list --filter .' })
+    throw failure('role', `none of the ${offered.length} roles matches the filter ${JSON.stringify(settings.filter)}`, {
+      hint: 'cloudtoken roles --filter .',
+    })
   }
   const taken = new Map<Profile, Credentials>()
   const refused: Refused[] = []

@@ -12,6 +12,11 @@ export async function bareCommand({ flags, argv, handover }: Invocation): Promis
     const hint = 'cloudtoken -d --container-endpoint 127.0.0.1:9912 --role NAME --role NAME'
     throw failure('usage', 'several roles are for the daemon', { hint })
   }
+  const idle = ['background', 'listen', 'container-endpoint'].find(name => flags[name] !== undefined)
+  if (idle !== undefined && !flags['daemon']) {
+    const hint = `cloudtoken -d --${idle}${flags[idle] === true ? '' : ` ${String(flags[idle])}`}`
+    throw failure('usage', `--${idle} is for the daemon`, { hint })
+  }
   if (flags['daemon']) {
     const { daemonCommand } = await import('./command-daemon.ts')
     return await daemonCommand({ flags, argv, handover })

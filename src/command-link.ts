@@ -1,8 +1,9 @@
 /**
  * `link up|down|status`: the link-local addresses alone, to be set up once for daemons that then need no root.
  */
+import process from 'node:process'
 import type { Flags } from './command-context.ts'
-import { failure } from './errors.ts'
+import { failure, isFailure } from './errors.ts'
 import {
   addAddress,
   linkStatus,
@@ -21,7 +22,10 @@ export async function linkCommand(verb: string | undefined, flags: Flags): Promi
   const repaired = verb === 'down' ? await repair() : []
   const done: Done[] = []
   for (const address of flags['ipv6'] ? [metadataAddress, metadataAddress6] : [metadataAddress]) {
-    const each = await work(address, repaired)
+    const each = await work(address, repaired).catch((error: unknown) => {
+      if (!isFailure(error) || error.code !== 'address-privilege' || process.geteuid?.() === 0) throw error
+      throw failure('address', error.message, { hint: `sudo cloudtoken link ${verb}`, code: error.code })
+    })
     done.push(each)
     if (!flags['json']) log.print(each.words)
   }

@@ -62,7 +62,9 @@ async function install(context: Context, service: Service): Promise<number> {
     await respectOther(env, paths, listen)
     if (!(await couldOpen({ listen, ipv6: settings.ipv6, log }))) {
       const message = `a service of yours cannot listen on ${settings.listen}: it has no root, and nobody to ask for it`
-      throw failure('address', message, { hint: '--listen 127.0.0.1:9911, or see "Without root" in docs/daemon.md' })
+      throw failure('address', message, {
+        hint: 'cloudtoken service install --listen 127.0.0.1:9911, or first sudo cloudtoken link up',
+      })
     }
   }
   const content = serviceBytes(service)
@@ -116,7 +118,8 @@ async function status({ log, settings }: Context, service: Service): Promise<num
   if (settings.json) log.print(JSON.stringify({ installed, running, file }, undefined, 2))
   else log.print(installed ? `${running ? 'running' : 'not running'}: ${file}` : 'no service is installed')
   if (running) return 0
-  if (!settings.json) log.info(installed ? `its log: ${service.logs}` : 'cloudtoken service install')
+  if (!settings.json)
+    log.info(installed ? `its log: ${service.logs}` : 'to have one: cloudtoken service install --listen 127.0.0.1:9911')
   return exitCodes['no-daemon']
 }
 

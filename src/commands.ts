@@ -19,8 +19,9 @@ const signIn = {
   ...generalOptions,
 }
 
+const { type, value } = daemonOptions.listen
 const controlOptions = {
-  listen: { ...daemonOptions.listen, summary: 'the daemon at this address, where several are running' },
+  listen: { type, value, summary: 'the daemon at this address, where several are running' },
   'config-dir': generalOptions['config-dir'],
   json: generalOptions.json,
   help: generalOptions.help,

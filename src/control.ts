@@ -112,8 +112,10 @@ export function askDaemon(file: string, command: string, argument?: string, pati
   })
 }
 
-export function noDaemon(): Failure {
-  return failure('no-daemon', 'no cloudtoken daemon is running', { hint: 'cloudtoken -d' })
+/** `address`: the one that was asked for. */
+export function noDaemon(address?: string): Failure {
+  const [at, option] = address === undefined ? ['', ''] : [` at ${address}`, ` --listen ${address}`]
+  return failure('no-daemon', `no cloudtoken daemon is running${at}`, { hint: `cloudtoken -d${option}` })
 }
 
 /** Whether a process listens there. */

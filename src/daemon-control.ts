@@ -16,6 +16,7 @@ import type { Paths } from './files.ts'
 import type { Gate } from './gate.ts'
 import type { Listen } from './guard.ts'
 import { keepSecret, type Log } from './log.ts'
+import { formatListen } from './serve.ts'
 import type { Holder } from './vault-key.ts'
 import type { Vault } from './vault.ts'
 
@@ -129,10 +130,12 @@ export async function unlockDaemons(env: Env, paths: Paths, vault: Pick<Vault, '
 /** The one that is meant; fails with kind `no-daemon`, or with `usage` when several fit. */
 export async function findDaemon(env: Env, paths: Paths, listen?: Listen): Promise<FoundDaemon> {
   const [first, ...more] = await findDaemons(env, paths, listen)
-  if (!first) throw noDaemon()
+  if (!first) throw noDaemon(listen && formatListen(listen))
   if (more.length === 0) return first
   const hosts = [first, ...more].map(({ status }) => hostOf(status))
-  throw failure('usage', `${hosts.length} daemons are running: ${hosts.join(', ')}`, { hint: `--listen ${hosts[0]}` })
+  throw failure('usage', `${hosts.length} daemons are running: ${hosts.join(', ')}`, {
+    hint: `say which: --listen ${hosts[0]}`,
+  })
 }
 
 /** Fails with kind `address` when a daemon of this person has the address. */

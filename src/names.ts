@@ -15,9 +15,9 @@ export function unknownName(
   return failure(kind, message, { hint: near ? `did you mean ${near}?` : `one of ${known.join(', ')}` })
 }
 
-/** The known name that takes the fewest edits, if a third of the letters or fewer are wrong. */
+/** The known name that takes the fewest edits, if a third of the letters or fewer are wrong; two always may be, but of a short name. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
-  const limit = Math.max(2, Math.floor(name.length / 3))
+  const limit = Math.max(name.length < 4 ? 1 : 2, Math.floor(name.length / 3))
   const ranked = known
     .map(candidate => ({ candidate, edits: distance(name.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.edits - b.edits)

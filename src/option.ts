@@ -19,6 +19,8 @@ export interface Option {
   readonly again?: string
   /** With `repeat`: a list of config.yaml as it stands, else the one value; never split at commas. */
   readonly verbatim?: true
+  /** Given as '', it takes back what config.yaml says. */
+  readonly mayBeEmpty?: true
   /** Never echoed, never handed to another process. */
   readonly secret?: true
   /** Only the command line may say it: an act, not a setting. */

@@ -5,7 +5,13 @@ import type { OptionTable } from './option.ts'
 
 export const roleOptions = {
   list: { type: 'boolean', alias: ['l'], act: true, summary: 'list the roles and stop' },
-  filter: { type: 'string', alias: ['f'], value: 'REGEX', summary: 'only roles whose ARN matches, ignoring case' },
+  filter: {
+    type: 'string',
+    alias: ['f'],
+    value: 'REGEX',
+    mayBeEmpty: true,
+    summary: 'only roles whose ARN matches, ignoring case',
+  },
   'numbers-only': { type: 'boolean', alias: ['n'], act: true, summary: 'list only the numbers of the roles and stop' },
   'role-number': {
     type: 'integer',

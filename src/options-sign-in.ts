@@ -48,6 +48,7 @@ export const signInOptions = {
     type: 'string',
     alias: ['p'],
     value: 'PASSWORD',
+    mayBeEmpty: true,
     secret: true,
     summary: 'password; other users can see it, prefer --password-file',
   },

@@ -79,6 +79,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
       return { ...context, store: folderStore(own), folder: own }
     },
     async beforeSignIn(attempt, folder) {
+      if (attempt.mode === 'login') for (const name of plan.exporters) await checkThere(name)
       if (!checked)
         for (const name of plan.preAuth) await runStage(await stage(name, 'pre_auth'), 'pre_auth', attempt, folder)
       checked = true
@@ -171,6 +172,11 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
         : notLoadable(name)
     })
     return { kind: 'exporter', plugin: builtIn }
+  }
+
+  /** Told before anybody signs in for it; a renewal gets new credentials all the same. */
+  async function checkThere(name: string): Promise<void> {
+    if (!isExporter(name) && !plugins.find(name)) await handler(name)
   }
 
   /** Not only who signs in, but also that nothing else is wrong with the stage, before anything is asked. */

@@ -22,7 +22,7 @@ export function entryUrl(url: string | undefined, example: string): URL {
       hint,
       code: 'url-missing',
     })
-  if (!URL.canParse(url)) throw failure('config', `“${url}” is not an address`, { hint, code: 'url-invalid' })
+  if (!URL.canParse(url)) throw failure('config', `"${url}" is not an address`, { hint, code: 'url-invalid' })
   const parsed = new URL(url)
   if (!isPrivateWay(parsed))
     throw failure('config', `${parsed.protocol}//${parsed.host} is not https`, { hint, code: 'insecure' })

@@ -45,6 +45,6 @@ export function providerNames(): string[] {
 export async function findProvider(name: string): Promise<Provider> {
   const own = Object.hasOwn(aliases, name) ? (aliases[name] ?? name) : name
   const load = Object.hasOwn(registry, own) ? registry[own] : undefined
-  if (!load) throw failure('config', `there is no provider “${name}”`, { code: 'provider-unknown' })
+  if (!load) throw failure('config', `there is no provider "${name}"`, { code: 'provider-unknown' })
   return load()
 }

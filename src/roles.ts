@@ -100,7 +100,7 @@ export function chooseRole(roles: readonly Role[], wanted: Wanted): Choice {
       'role',
       `none of the ${roles.length} roles matches the filter ${JSON.stringify(wanted.filter ?? '')}`,
       {
-        hint: 'cloudtoken --list --filter .',
+        hint: 'cloudtoken roles --filter .',
         code: 'roles-filtered',
       },
     )
@@ -109,7 +109,7 @@ export function chooseRole(roles: readonly Role[], wanted: Wanted): Choice {
     const role = Number.isInteger(wanted.roleNumber) ? matching[wanted.roleNumber - 1] : undefined
     if (role) return { role, auto: false }
     throw failure('role', `invalid role number provided: ${wanted.roleNumber}`, {
-      hint: `the list has ${matching.length}: cloudtoken --list`,
+      hint: `the list has ${matching.length}: cloudtoken roles`,
       code: 'role-number',
     })
   }
@@ -143,7 +143,7 @@ function namedRole(roles: readonly Role[], filtered: readonly Role[], wish: stri
       'role',
       `no role ${JSON.stringify(wish)} among the ${roles.length} that the identity provider offers`,
       {
-        hint: close.length > 0 ? `did you mean ${some(close.map(({ roleArn }) => roleArn))}` : 'cloudtoken --list',
+        hint: close.length > 0 ? `did you mean ${some(close.map(({ roleArn }) => roleArn))}` : 'cloudtoken roles',
         code: 'role-unknown',
       },
     )

@@ -127,7 +127,7 @@ export function parseListen(text: string, option = '--listen'): Listen {
   const port = Number(digits)
   const isHost = bracketed === undefined ? plain !== undefined : ipaddr.IPv6.isValid(bracketed)
   if (hostname === undefined || !isHost || !(port <= 65_535)) {
-    const hint = `${option} 127.0.0.1:8080`
+    const hint = `${option} 127.0.0.1:9911`
     throw failure('usage', `${JSON.stringify(text)} is not HOST:PORT`, { hint })
   }
   return { hostname: bracketed === undefined ? hostname : ipaddr.parse(hostname).toString(), port }

@@ -105,7 +105,7 @@ function refusedRole(url: string, roleArn: string, answer: SsoAnswer): Error {
   if (answer.refused === 'Unauthorized') return signedOut()
   if (answer.refused !== 'Forbidden' && answer.refused !== 'ResourceNotFound') return unexpectedRefusal(url, answer)
   const message = `IAM Identity Center does not give you ${roleName(roleArn)} in the account ${accountOf(roleArn)}`
-  return failure('role', message, { hint: 'cloudtoken --list shows your roles', code: 'role-forbidden' })
+  return failure('role', message, { hint: 'cloudtoken roles shows your roles', code: 'role-forbidden' })
 }
 
 function signedOut(): Error {

@@ -70,7 +70,7 @@ test('the words after -- are left as they are', () => {
 })
 
 test('any text survives as a value, and any words give flags or a usage failure', () => {
-  const table: OptionTable = { text: { type: 'string', alias: ['t'], summary: '' } }
+  const table: OptionTable = { text: { type: 'string', alias: ['t'], mayBeEmpty: true, summary: '' } }
   fc.assert(
     // `--` ends the options, whatever stands before it.
     fc.property(

@@ -128,4 +128,5 @@ test('checkNames names the place', () => {
 test('nearest', () => {
   expect(nearest('sesion-duration', ['session-duration', 'region'])).toBe('session-duration')
   expect(nearest('entirely-different', ['session-duration', 'region'])).toBeUndefined()
+  expect(nearest('foo', ['f5'])).toBeUndefined()
 })

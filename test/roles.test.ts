@@ -199,7 +199,7 @@ describe('chooseRole', () => {
     const error = caught(() => chooseRole(roles, { role: 'admin' }))
     expect([error.kind, error.code]).toEqual(['role', 'role-unknown'])
     expect(error.hint).toBe(`did you mean ${roleArn('Sysadmin')}, ${roleArn('User-Admin')}`)
-    expect(caught(() => chooseRole(roles, { role: 'zzz' })).hint).toBe('cloudtoken --list')
+    expect(caught(() => chooseRole(roles, { role: 'zzz' })).hint).toBe('cloudtoken roles')
   })
 
   test('--role that fits several names them, and a filter tells them apart', () => {

@@ -37,7 +37,7 @@ describe('parseListen', () => {
     ],
     ...['[::1:80', '[x]:80', '[127.0.0.1]:80', 'http://127.0.0.1:80', 'a b:80', 'user@host:80', '127.0.0.1:80/x'],
   ])('%p is refused', text => {
-    expect(() => parseListen(text)).toThrow(expect.objectContaining({ kind: 'usage', hint: '--listen 127.0.0.1:8080' }))
+    expect(() => parseListen(text)).toThrow(expect.objectContaining({ kind: 'usage', hint: '--listen 127.0.0.1:9911' }))
   })
 })
 

@@ -103,6 +103,18 @@ describe('the command line', () => {
     [['-l', 'extra'], 'unexpected argument "extra"'],
     [['--consent', 'maybe'], 'ask, accept, refuse'],
     [['roles', '--daemon'], 'unknown option --daemon'],
+    [['status', '--role', 'x'], 'hint: cloudtoken status --help'],
+    [['status', 'extra'], 'hint: cloudtoken status --help'],
+    [['--json', 'status'], 'hint: the command comes before its options: cloudtoken status …'],
+    [['login'], 'hint: cloudtoken\n'],
+    [['configure'], 'hint: cloudtoken init\n'],
+    [['list'], 'hint: cloudtoken roles\n'],
+    // A variable of a script that was never set.
+    [['--role', ''], '--role needs a value'],
+    [['exec', '--role=', '--', 'true'], '--role needs a value'],
+    [['--session-policy', ''], '--session-policy needs a value'],
+    [['--background'], 'hint: cloudtoken -d --background\n'],
+    [['--listen', '127.0.0.1:9911'], 'hint: cloudtoken -d --listen 127.0.0.1:9911\n'],
   ])('%p is a usage error', async (args, words) => {
     const { code, stderr } = await place.run(args)
     expect([code, stderr]).toEqual([2, expect.stringContaining(words)])

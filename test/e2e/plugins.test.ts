@@ -174,12 +174,13 @@ plugins:
       ['plugins: {auth: [netrc, saml]}', 'plugin netrc is an exporter and cannot run in auth'],
       ['plugins: {auth: [corp, simplesamlphp, saml]}', 'plugins.auth names two sign-ins: corp and simplesamlphp'],
       ['plugins: {pre_auth: [nonsense]}', 'Unable to load plugin: nonsense'],
+      ['plugins: {post_auth: [export_json]}', 'Unable to load plugin: export_json'],
       ['plugins: {pre_auth: [../evil]}', '"../evil" is no name for a plugin'],
     ]
     for (const [text, message] of cases) {
       configure(text)
-      const { code, stderr } = await run(['-r', '1'])
-      expect([code, stderr]).toEqual([20, expect.stringContaining(message)])
+      const { code, stdout, stderr } = await run(['-r', '1'])
+      expect([code, stdout, stderr]).toEqual([20, '', expect.stringContaining(message)])
     }
   })
 
