@@ -53,7 +53,7 @@ const roots = ['Response', 'Assertion', 'AttributeStatement']
 export function readAssertion(base64: string): SamlResponse {
   const response = cleanBase64(base64)
   const root = parse(response)
-  const elements = [...walkXml(root)]
+  const elements = walkXml(root)
   const warnings: string[] = []
   const time = (element: XmlElement, name: string): Date | undefined => {
     const text = element.attributes.get(name)
@@ -207,7 +207,7 @@ function unreadable(reason: string): Error {
 function readStatus(root: XmlElement): SamlStatus {
   const status = root.children.find(child => child.name === 'Status')
   if (!status) return { success: true, codes: [] }
-  const elements = [...walkXml(status)]
+  const elements = walkXml(status)
   const codes = elements
     .filter(element => element.name === 'StatusCode')
     .map(element => quote(element.attributes.get('Value')?.split(':').at(-1) ?? '', 40))

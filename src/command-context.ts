@@ -12,7 +12,7 @@ import { findPaths, readText, type Paths } from './files.ts'
 import type { OnWait } from './http.ts'
 import { findIdentity, namesIn, planOf } from './identity.ts'
 import { createKeyring, type Keyring } from './keyring.ts'
-import { createLog, keepSecret, redact, type Log, type LogOutput } from './log.ts'
+import { createLog, keepSecret, type Log, type LogOutput } from './log.ts'
 import { nearest } from './names.ts'
 import { camelCase, type OptionTable, type OptionValue } from './option.ts'
 import { coreOptions, type Settings } from './options.ts'
@@ -127,10 +127,7 @@ export async function createContext(flags: Flags, env: Env = process.env, output
   const configuration = await readConfiguration(flags, env)
   const { config, paths, settings: core } = configuration
   const log = createLog({ ...output, quiet: core.quiet, debug: core.debug || core.debugWithSecrets })
-  // What a person is to do now is said to them, quiet or not.
-  const tell = (message: string): void =>
-    core.quiet ? log.access(`cloudtoken: ${redact(message)}\n`) : log.info(message)
-  const terminal = createTerminal({ noInput: core.noInput, tell })
+  const terminal = createTerminal({ noInput: core.noInput, tell: log.tell })
   const plugins = pluginsOf({ paths, settings: core }, env, terminal, log)
   const { described, problems } = await inUse(configuration, plugins)
   for (const error of problems.values()) {

@@ -51,7 +51,7 @@ function rootOf(base64: string): XmlElement | undefined {
 
 function describe(root: XmlElement): Omit<SamlResponse, 'base64'> {
   const destination = root.attributes.get('Destination')
-  const recipient = [...walkXml(root)]
+  const recipient = walkXml(root)
     .find(element => element.name === 'SubjectConfirmationData' && element.attributes.has('Recipient'))
     ?.attributes.get('Recipient')
   return { ...(destination && { destination }), ...(recipient && { recipient }) }

@@ -1,6 +1,7 @@
 /**
  * Words off a page, made fit for a terminal and for comparison. Pages are hostile: no control character survives.
  */
+import { pathOf } from './http.ts'
 
 /** One line without control, bidi or zero-width characters, at most `limit` characters. */
 export function clean(text: string, limit = 300): string {
@@ -45,8 +46,8 @@ export function textOf(html: string): string {
 /** Scheme, host and path: what may be shown of a URL. Query, fragment and path parameters hold tokens. */
 export function place(url: string): string {
   if (!URL.canParse(url)) return clean(url.replace(/[?#;].*$/s, ''), 200)
-  const { protocol, host, pathname } = new URL(url)
-  return clean(`${protocol}//${host}${pathname.replace(/;[^/]*/g, '')}`, 200)
+  const { protocol, host } = new URL(url)
+  return clean(`${protocol}//${host}${pathOf(url)}`, 200)
 }
 
 /** `https`, or the machine itself. */

@@ -1,7 +1,7 @@
 /**
  * One sign-in under way: what was sent where, what may be sent where, and what must never be shown.
  */
-import { isLoopback, type HttpRequest, type HttpResponse } from './http.ts'
+import { isInward, type HttpRequest, type HttpResponse } from './http.ts'
 import { submit, type Form, type Page } from './html.ts'
 import type { ProviderContext } from './provider.ts'
 import type { Assertion } from './types.ts'
@@ -94,7 +94,8 @@ function checkLeaving(walk: Walk, { url, body }: HttpRequest): void {
   if ([...target.searchParams.values()].includes(password))
     throw formFailure('insecure', `${target.host} would get the password in an address`)
   if (isApproved(walk, target)) return
-  if (typeof body === 'string' && withoutSecrets(body, [password]) !== body)
+  const sent = typeof body === 'string' ? body : new TextDecoder().decode(body)
+  if (withoutSecrets(sent, [password]) !== sent)
     throw formFailure('foreign-host', `the sign-in would send the password to ${target.host}, unasked`)
 }
 
@@ -211,7 +212,7 @@ export function onward(page: Page, request: HttpRequest): HttpRequest {
   if (!/^https?:$/.test(target.protocol) || (!isPrivateWay(target) && isPrivateWay(new URL(page.url)))) {
     throw formFailure('insecure', `${hostOf(page)} leads on to ${place(request.url)}, which is not https`)
   }
-  if (isLoopback(target.hostname) && !isLoopback(new URL(page.url).hostname))
+  if (isInward(target.hostname) && !isInward(new URL(page.url).hostname))
     throw formFailure('insecure', `${hostOf(page)} leads to this machine, ${place(request.url)}`, 'check --url')
   return request
 }

@@ -5,7 +5,7 @@ import type { Cookies } from './http-cookies.ts'
 import { failure, isFailure } from './errors.ts'
 import { charsetOf, decode } from './http-charset.ts'
 import type { Network } from './http-network.ts'
-import { checkSafe, hostOf, isRedirect, stepOf, type Outgoing } from './http-redirect.ts'
+import { checkSafe, hostOf, isRedirect, pathOf, stepOf, type Outgoing } from './http-redirect.ts'
 import { networkFailure, proxyRefusal } from './http-trouble.ts'
 import type { Log } from './log.ts'
 import { fetchOptions } from './runtime-fetch.ts'
@@ -78,7 +78,7 @@ export async function exchange(outgoing: Outgoing, options: ExchangeOptions): Pr
     const date = Date.parse(response.headers.get('date') ?? '')
     if (!Number.isNaN(date)) options.onDate(date)
     for (const cookie of response.headers.getSetCookie()) await cookies.write(url, cookie)
-    log?.debug(`${method} ${new URL(url).origin}${new URL(url).pathname}: ${response.status}`)
+    log?.debug(`${method} ${new URL(url).origin}${pathOf(url)}: ${response.status}`)
     const bytes = await readBody(response, outgoing, options.maxBytes)
     const text = decode(bytes, charsetOf(response.headers, bytes))
     return { url, status: response.status, headers: response.headers, bytes, text }

@@ -23,6 +23,15 @@ export function isLoopback(hostname: string): boolean {
   return /^(?:::ffff:)?127(?:\.\d{1,3}){3}$/.test(host) || /^::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}$/.test(host)
 }
 
+/** Loopback and what leads there as well; link-local, where clouds keep the metadata of a machine. */
+export function isInward(hostname: string): boolean {
+  const inward = /^(?:0\.0\.0\.0|169\.254\.\d+\.\d+|\[(?:::|::ffff:0:0|::ffff:a9fe:[0-9a-f]+|fe[89ab][0-9a-f]:.*)\])$/
+  return isLoopback(hostname) || inward.test(hostname.toLowerCase())
+}
+
+/** What says nothing of a person or a session. */
+const harmlessAbroad = /^(?:accept(?:-.*)?|content-type|referer|user-agent)$/
+
 /** 303 makes a GET of everything, 301 and 302 of a POST; 307 and 308 keep method and body. */
 export function redirected(from: Outgoing, status: number, location: string): Outgoing {
   if (!URL.canParse(location, from.url))
@@ -39,7 +48,7 @@ export function redirected(from: Outgoing, status: number, location: string): Ou
   ) {
     throw refusal(`${hostOf(from)} redirects from https to http at ${target.host}`, 'insecure')
   }
-  if (isLoopback(target.hostname) && !isLoopback(source.hostname))
+  if (isInward(target.hostname) && !isInward(source.hostname))
     throw refusal(`${hostOf(from)} redirects to this machine, ${target.host}`, 'redirect')
   const abroad = source.origin !== target.origin
   const keepsBody = status === 307 || status === 308
@@ -50,7 +59,7 @@ export function redirected(from: Outgoing, status: number, location: string): Ou
   const headers = Object.entries(from.headers ?? {}).flatMap(([name, value]) => {
     const lower = name.toLowerCase()
     if (method !== from.method && /^(?:content-|origin$)/.test(lower)) return []
-    if (abroad && /^(?:authorization|cookie|origin|x-amz-.*)$/.test(lower)) return []
+    if (abroad && !harmlessAbroad.test(lower)) return []
     return [[name, abroad && lower === 'referer' ? `${source.origin}/` : value] as const]
   })
   const { body, sensitive, timeoutMs } = from
@@ -95,7 +104,11 @@ export function hostOf({ url }: Outgoing): string {
   return new URL(url).host
 }
 
-/** Without the query, which may hold secrets. */
+/** Without query and path parameters, which hold sessions and tokens. */
 export function stepOf({ method, url }: Outgoing): string {
-  return `${method} ${new URL(url).pathname}`
+  return `${method} ${pathOf(url)}`
+}
+
+export function pathOf(url: string): string {
+  return new URL(url).pathname.replace(/;[^/]*/g, '')
 }

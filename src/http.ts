@@ -12,7 +12,7 @@ import type { Log } from './log.ts'
 import type { Clock } from './types.ts'
 
 export type { HttpResponse, OnWait } from './http-exchange.ts'
-export { isLoopback } from './http-redirect.ts'
+export { isInward, isLoopback, pathOf } from './http-redirect.ts'
 
 export interface HttpRequest {
   readonly url: string

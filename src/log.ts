@@ -19,6 +19,8 @@ export interface Log {
   info(message: string): void
   /** Lines of the access log, to stderr as they are. */
   access(text: string): void
+  /** What a person is to do now: said to them, quiet or not. */
+  tell(message: string): void
   /** Only under `--debug`. */
   debug(message: string): void
 }
@@ -39,7 +41,7 @@ const level = { quiet: 1, normal: 3, debug: 4 }
 export function createLog(options: LogOptions = {}): Log {
   const stdout = options.stdout ?? writer(1)
   const stderr = options.stderr ?? writer(2)
-  const report = (entry: LogObject): void => {
+  const report = (entry: Pick<LogObject, 'type' | 'args'>): void => {
     const kind = entry.type === 'info' ? '' : `${entry.type === 'warn' ? 'warning' : entry.type}: `
     for (const [index, text] of entry.args.entries()) {
       if (text === undefined) continue
@@ -60,6 +62,7 @@ export function createLog(options: LogOptions = {}): Log {
     error: (message, hint) => logger.error(message, hint),
     warn: (message, hint) => logger.warn(message, hint),
     info: message => logger.info(message),
+    tell: message => report({ type: 'info', args: [message] }),
     debug: message => logger.debug(message),
   }
 }

@@ -44,9 +44,11 @@ export async function awaitApproval<T>(
     ask.tell(`Number to match: ${shown}`)
   }
   tell(first ?? { message: `waiting until ${what} is approved on your device` })
+  // Some servers say how often to ask; neither all the time nor never is an answer.
+  const pauseMs = Math.min(Math.max(intervalMs, 500), 60_000)
   const start = clock.elapsed()
-  for (let count = 0; count * intervalMs < limitMs && clock.elapsed() - start < limitMs; count += 1) {
-    if (count > 0 || !atOnce) await clock.sleep(intervalMs, signal)
+  for (let count = 0; count * pauseMs < limitMs && clock.elapsed() - start < limitMs; count += 1) {
+    if (count > 0 || !atOnce) await clock.sleep(pauseMs, signal)
     signal.throwIfAborted()
     const outcome = await poll()
     if ('done' in outcome) return outcome.done

@@ -91,7 +91,7 @@ async function approval(
     number: entropy === '0' ? '' : entropy,
   }
   const seconds = Number(textAt(config, 'oPerAuthPollingInterval', proof.id)) || 1
-  const wait = { host, what: 'the sign-in', first, intervalMs: Math.max(seconds, 1) * 1000 }
+  const wait = { host, what: 'the sign-in', first, intervalMs: seconds * 1000 }
   return awaitApproval(walk.context, wait, async (): Promise<Poll<unknown>> => {
     const answer = await end()
     if (at(answer, 'Success') === true) return { done: answer }

@@ -86,7 +86,7 @@ async function xmlAt({ context, entry }: Walk, path: string): Promise<readonly X
   })
   if (status >= 400) return []
   try {
-    return [...walkXml(parseXml(text))]
+    return walkXml(parseXml(text))
   } catch {
     return []
   }

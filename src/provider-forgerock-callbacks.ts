@@ -73,8 +73,7 @@ const scriptType = '4'
 export function waitIn(callbacks: readonly Callback[]): { readonly ms: number; readonly message: string } | undefined {
   const found = callbacks.find(({ type }) => type === 'PollingWaitCallback')
   if (!found) return undefined
-  const ms = Number(textOf(found.source, 'waitTime')) || 2000
-  return { ms: Math.min(Math.max(ms, 500), 15_000), message: clean(textOf(found.source, 'message'), 200) }
+  return { ms: Number(textOf(found.source, 'waitTime')) || 2000, message: clean(textOf(found.source, 'message'), 200) }
 }
 
 /** The number to be chosen on the device. */

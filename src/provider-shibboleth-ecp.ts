@@ -100,7 +100,7 @@ function responseOf({ url, status, bytes, text }: HttpResponse): string {
   const soapBody = envelope?.name === 'Envelope' ? envelope.children.find(({ name }) => name === 'Body') : undefined
   const response = soapBody?.children.find(({ name }) => name === 'Response')
   if (!response) {
-    const fault = soapBody && [...walkXml(soapBody)].find(({ name }) => name === 'faultstring')
+    const fault = soapBody && walkXml(soapBody).find(({ name }) => name === 'faultstring')
     const said = clean(fault?.text ?? '', 200)
     if (soapBody)
       throw formFailure(
@@ -122,10 +122,10 @@ function responseOf({ url, status, bytes, text }: HttpResponse): string {
 }
 
 function checkStatus(host: string, response: XmlElement): void {
-  const codes = [...walkXml(response)].filter(({ name }) => name === 'StatusCode')
+  const codes = walkXml(response).filter(({ name }) => name === 'StatusCode')
   const words = codes.map(({ attributes }) => attributes.get('Value')?.split(':').at(-1) ?? '')
   if (words[0] === 'Success') return
-  const said = clean([...walkXml(response)].find(({ name }) => name === 'StatusMessage')?.text ?? '', 200)
+  const said = clean(walkXml(response).find(({ name }) => name === 'StatusMessage')?.text ?? '', 200)
   const message = `${host} refused (${words.filter(Boolean).join(', ')})${said && `: ${said}`}`
   // The password was right, or the answer would have been 401.
   throw formFailure(words.includes('AuthnFailed') ? 'mfa-refused' : (codeOfText(said) ?? 'idp-error'), message)

@@ -25,7 +25,7 @@ export async function signInWithDevice(context: ProviderContext, portal: Portal)
   const page = textAt(answer.body, 'verificationUriComplete') || textAt(answer.body, 'verificationUri')
   ask.tell(`open ${page} in any browser, and confirm the code ${userCode}`)
   const end = clock.elapsed() + (Number(at(answer.body, 'expiresIn')) || 600) * 1000
-  let seconds = Number(at(answer.body, 'interval')) || 5
+  let seconds = Math.min(Math.max(Number(at(answer.body, 'interval')) || 5, 1), 60)
   while (clock.elapsed() < end) {
     await clock.sleep(seconds * 1000, signal)
     signal.throwIfAborted()

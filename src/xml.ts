@@ -146,7 +146,8 @@ function character(code: number): string | undefined {
 }
 
 /** The element itself and everything below it, in document order. */
-export function* walkXml(element: XmlElement): Generator<XmlElement> {
-  yield element
-  for (const child of element.children) yield* walkXml(child)
+export function walkXml(element: XmlElement, found: XmlElement[] = []): XmlElement[] {
+  found.push(element)
+  for (const child of element.children) walkXml(child, found)
+  return found
 }

@@ -138,9 +138,10 @@ test('the log: error and hint, silence, and stars for secrets at every level', (
   log.print('line')
   log.write('part')
   createLog({ quiet: true, ...sinks }).info('unheard')
+  createLog({ quiet: true, ...sinks }).tell('approve\u001b[2J it')
   createLog({ ...sinks }).debug('unheard')
   expect(err).toBe(
-    ['error: no *****', 'hint: type it', 'warning: careful', 'well', 'debug: a *****']
+    ['error: no *****', 'hint: type it', 'warning: careful', 'well', 'debug: a *****', 'approve[2J it']
       .map(line => `cloudtoken: ${line}\n`)
       .join(''),
   )

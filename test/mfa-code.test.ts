@@ -81,6 +81,18 @@ test('a code that was sent is not sent again, whoever gives it', async () => {
   expect(told).toHaveLength(1)
 })
 
+test.each([0, -5, 1e12])('a server that wants to be asked every %d ms is asked now and then', async intervalMs => {
+  const { context } = await testContext()
+  const slept: number[] = []
+  const clock = { ...context.clock, sleep: async (ms: number) => void slept.push(ms) }
+  const wait = { host: 'idp.example', what: 'Push', intervalMs }
+  expect(await failed(awaitApproval({ ...context, clock }, wait, async () => ({})))).toMatchObject({
+    code: 'mfa-timeout',
+  })
+  expect(slept.length).toBeLessThan(300)
+  expect(Math.max(...slept)).toBeLessThanOrEqual(60_000)
+})
+
 test('waiting ends with an abort', async () => {
   const { context } = await testContext()
   const stop = new AbortController()

@@ -54,7 +54,7 @@ async function startEcp(answer: Reply): Promise<Ecp> {
     seen.push(request)
     const { method, path, headers, body } = request
     const asked = parseXml(body)
-    const [authn] = [...walkXml(asked)].filter(({ name }) => name === 'AuthnRequest')
+    const [authn] = walkXml(asked).filter(({ name }) => name === 'AuthnRequest')
     const fits =
       method === 'POST' &&
       path === '/idp/profile/SAML2/SOAP/ECP' &&

@@ -21,7 +21,9 @@ const options: ServiceOptions = {
 }
 
 const elements = (text: string, name: string): string[] =>
-  [...walkXml(parseXml(text.replace(/<!DOCTYPE[^>]*>/, '')))].filter(element => element.name === name).map(textOf)
+  walkXml(parseXml(text.replace(/<!DOCTYPE[^>]*>/, '')))
+    .filter(element => element.name === name)
+    .map(textOf)
 
 function textOf(element: XmlElement): string {
   return element.text
