@@ -50,6 +50,12 @@ export function place(url: string): string {
   return clean(`${protocol}//${host}${pathOf(url)}`, 200)
 }
 
+/** The address as seen from `base`, where it stays on that server; `undefined` where it leads elsewhere, or nowhere. */
+export function addressAt(base: string, address: string): string | undefined {
+  const url = URL.canParse(address, base) ? new URL(address, base) : undefined
+  return url?.origin === new URL(base).origin ? url.href : undefined
+}
+
 /** `https`, or the machine itself. */
 export function isPrivateWay(url: URL): boolean {
   if (url.protocol === 'https:') return true

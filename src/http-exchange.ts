@@ -5,7 +5,7 @@ import type { Cookies } from './http-cookies.ts'
 import { failure, isFailure } from './errors.ts'
 import { charsetOf, decode } from './http-charset.ts'
 import type { Network } from './http-network.ts'
-import { checkSafe, hostOf, isRedirect, pathOf, stepOf, type Outgoing } from './http-redirect.ts'
+import { checkSafe, hostOf, isRedirect, pathOf, refusal, stepOf, type Outgoing } from './http-redirect.ts'
 import { networkFailure, proxyRefusal } from './http-trouble.ts'
 import type { Log } from './log.ts'
 import { fetchOptions } from './runtime-fetch.ts'
@@ -96,14 +96,19 @@ export async function exchange(outgoing: Outgoing, options: ExchangeOptions): Pr
   }
 }
 
-async function headersOf({ url, headers: own }: Outgoing, { cookies, userAgent }: ExchangeOptions): Promise<Headers> {
+async function headersOf(outgoing: Outgoing, { cookies, userAgent }: ExchangeOptions): Promise<Headers> {
   const headers = new Headers({
     accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
     'accept-language': 'en',
     'user-agent': userAgent ?? defaultAgent,
   })
-  for (const [name, value] of Object.entries(own ?? {})) headers.set(name, value)
-  const cookie = [headers.get('cookie') ?? '', await cookies.header(url)].filter(Boolean).join('; ')
+  try {
+    for (const [name, value] of Object.entries(outgoing.headers ?? {})) headers.set(name, value)
+  } catch {
+    // Some pages say what their scripts put there.
+    throw refusal(`${hostOf(outgoing)} would get a header that no browser sends (${stepOf(outgoing)})`, 'header')
+  }
+  const cookie = [headers.get('cookie') ?? '', await cookies.header(outgoing.url)].filter(Boolean).join('; ')
   if (cookie !== '') headers.set('cookie', cookie)
   return headers
 }

@@ -28,8 +28,8 @@ export interface HttpRequest {
 export interface Http {
   /**
    * Follows redirects and answers whatever the status is; rejects with a `Failure` of kind `network`, with code `dns`,
-   * `refused`, `reset`, `unreachable`, `tls…`, `timeout`, `redirect`, `too-large` or `insecure`. A GET is sent again after a
-   * reset connection, and after 429 or 503 when the server says when.
+   * `refused`, `reset`, `unreachable`, `tls…`, `timeout`, `redirect`, `header`, `too-large` or `insecure`. A GET is sent again
+   * after a reset connection, and after 429 or 503 when the server says when.
    */
   request(request: HttpRequest): Promise<HttpResponse>
 }

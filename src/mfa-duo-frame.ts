@@ -4,7 +4,7 @@
 import type { HttpRequest } from './http.ts'
 import { readPage, submit, type Control, type Page } from './html.ts'
 import { formFailure } from './form-failure.ts'
-import { isPrivateWay } from './form-text.ts'
+import { addressAt, isPrivateWay, place } from './form-text.ts'
 import { sideOf, type DuoPage } from './mfa-duo.ts'
 import { pass } from './mfa-duo-universal.ts'
 import { askDuo, formPost, needsBrowser, textOf } from './mfa-duo-wait.ts'
@@ -39,6 +39,7 @@ export async function signedAnswer(
 }
 
 async function cookieOf(context: ProviderContext, parent: string, host: string, tx: string): Promise<string> {
+  if (!URL.canParse(`https://${host}`)) throw formFailure('idp-error', 'the page does not say where Duo is')
   // On loopback there is no TLS.
   const origin = new URL(`${/^(?:127\.0\.0\.1|localhost):\d+$/.test(host) ? 'http' : 'https'}://${host}`).origin
   const auth = `${origin}/frame/web/v1/auth?${new URLSearchParams({ tx, parent, v: '2.6' }).toString()}`
@@ -69,9 +70,10 @@ async function cookieOf(context: ProviderContext, parent: string, host: string, 
   const form = shown.forms.find(({ controls }) => controls.some(({ name }) => name === 'sid'))
   if (!form) throw needsBrowser(host, 'a prompt that is not known')
   const { sid, status } = await pass(context, shown, form, '/frame')
-  const result = new URL(textOf(status, 'result_url'), origin)
-  if (result.origin !== origin) throw formFailure('idp-error', `Duo (${host}) leads on to ${result.host}`)
-  return textOf(await askDuo(context, formPost(result.href, { sid })), 'cookie')
+  const result = textOf(status, 'result_url')
+  const next = addressAt(origin, result)
+  if (next === undefined) throw formFailure('idp-error', `Duo (${host}) leads on to ${place(result)}`)
+  return textOf(await askDuo(context, formPost(next, { sid })), 'cookie')
 }
 
 function isState({ name }: Control): boolean {

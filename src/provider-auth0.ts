@@ -11,6 +11,7 @@ import { readMemory, remember } from './form-memory.ts'
 import { clean } from './form-text.ts'
 import { hide, userNameOf, type Walk } from './form-walk.ts'
 import { isLoopback, type HttpResponse } from './http.ts'
+import { readLiteral } from './html-literal.ts'
 import type { Page } from './html.ts'
 import { entryUrl } from './provider-form.ts'
 
@@ -69,7 +70,8 @@ async function connectionOf({ context, entry }: Walk, page: Page, clientId: stri
   const { host } = new URL(page.url)
   const base = isLoopback(entry.hostname) ? entry.origin : `https://${entry.host.replace(/^[^.]+/, 'cdn')}`
   const { text } = await context.http.request({ url: `${base}/client/${encodeURIComponent(clientId)}.js` })
-  const client = parse(/\bAuth0\.setClient\(\s*(\{.*\})\s*\)/s.exec(text)?.[1] ?? '')
+  const start = /\bAuth0\.setClient\(\s*(?=\{)/.exec(text)
+  const client = start ? readLiteral(text, start.index + start[0].length) : undefined
   const names = listAt(client, 'strategies')
     .flatMap(strategy => listAt(strategy, 'connections'))
     .map(connection => textAt(connection, 'name'))

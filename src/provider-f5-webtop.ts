@@ -4,7 +4,7 @@
 import { failure } from './errors.ts'
 import { formFailure } from './form-failure.ts'
 import { readMemory, remember } from './form-memory.ts'
-import { clean } from './form-text.ts'
+import { addressAt, clean, place } from './form-text.ts'
 import type { Walk } from './form-walk.ts'
 import type { HttpRequest } from './http.ts'
 import { parseXml, walkXml, type XmlElement } from './xml.ts'
@@ -78,10 +78,10 @@ async function resourcesOf(walk: Walk): Promise<Resource[]> {
 
 /** Every element of the answer; none where it is no XML. */
 async function xmlAt({ context, entry }: Walk, path: string): Promise<readonly XmlElement[]> {
-  const url = new URL(path, entry.origin)
-  if (url.origin !== entry.origin) throw formFailure('idp-error', `${entry.host} leads on to ${url.host}`)
+  const url = addressAt(entry.origin, path)
+  if (url === undefined) throw formFailure('idp-error', `${entry.host} leads on to ${place(path)}`)
   const { status, text } = await context.http.request({
-    url: url.href,
+    url,
     headers: { accept: 'application/xml, text/xml' },
   })
   if (status >= 400) return []

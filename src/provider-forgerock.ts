@@ -6,6 +6,7 @@ import { addressOf, askJson, textAt } from './api-json.ts'
 import { failure } from './errors.ts'
 import { formFailure, hostOf } from './form-failure.ts'
 import { formProvider } from './form-login.ts'
+import { addressAt } from './form-text.ts'
 import type { FormRecipe, Walk } from './form-walk.ts'
 import type { HttpRequest } from './http.ts'
 import type { Page } from './html.ts'
@@ -109,8 +110,8 @@ async function signIn(walk: Walk, page: Page): Promise<HttpRequest> {
   await keepSession(walk, base, token)
   const goal = here.searchParams.get('goto')
   // Whoever signs the goal of the page is the server itself; anything else is left alone.
-  const home = goal !== null && URL.canParse(goal, base) && new URL(goal, base).origin === new URL(base).origin
-  return { url: home ? addressOf(page, new URL(goal, base).href) : walk.entry.href }
+  const home = goal === null ? undefined : addressAt(base, goal)
+  return { url: home === undefined ? walk.entry.href : addressOf(page, home) }
 }
 
 /** Which chain or journey: as set, as the page or the address says, else the realm's own. */

@@ -4,7 +4,7 @@
 import { askJson, at, listAt, textAt, type JsonAnswer } from './api-json.ts'
 import { passwordRefused } from './api-secret.ts'
 import { formFailure } from './form-failure.ts'
-import { clean } from './form-text.ts'
+import { addressAt, clean } from './form-text.ts'
 import { hide, type Walk } from './form-walk.ts'
 import type { Page } from './html.ts'
 
@@ -73,7 +73,8 @@ export function refused(okta: Okta, { status, body }: JsonAnswer): Error {
 export function linkOf(okta: Okta, answer: unknown, name: string): string {
   const link = at(answer, '_links', name)
   const href = textAt(link, 'href') || textAt(listAt(answer, '_links', name)[0], 'href')
-  if (URL.canParse(href) && new URL(href).origin === okta.origin) return href
+  const address = href && addressAt(okta.origin, href)
+  if (address) return address
   throw formFailure('idp-error', `the answer of ${hostOf(okta)} leads nowhere (${name})`)
 }
 

@@ -4,7 +4,7 @@
 import { textAt } from './api-json.ts'
 import { passwordFor } from './api-secret.ts'
 import { formFailure } from './form-failure.ts'
-import { clean } from './form-text.ts'
+import { addressAt, clean } from './form-text.ts'
 import { hide, userNameOf } from './form-walk.ts'
 import type { HttpRequest } from './http.ts'
 import { hostOf, linkOf, post, type Okta } from './provider-okta-api.ts'
@@ -69,7 +69,7 @@ function toApp({ origin, app, walk }: Okta, answer: unknown): HttpRequest {
   const token = textAt(answer, 'sessionToken')
   const next = textAt(answer, '_links', 'next', 'href')
   // A step-up has a session already.
-  if (token === '') return { url: URL.canParse(next) && new URL(next).origin === origin ? next : app }
+  if (token === '') return { url: (next && addressAt(origin, next)) || app }
   const query = new URLSearchParams({
     checkAccountSetupComplete: 'true',
     token: hide(walk, token),

@@ -55,7 +55,8 @@ export async function takeRole(caller: Caller, portal: Portal, accessToken: stri
   }
   keepSecret(credentials.secretAccessKey)
   keepSecret(credentials.sessionToken)
-  if (credentials.accessKeyId !== '' && credentials.expiration.getTime() > 0) return credentials
+  const { accessKeyId, secretAccessKey, sessionToken, expiration } = credentials
+  if (accessKeyId && secretAccessKey && sessionToken && expiration.getTime() > 0) return credentials
   throw failure('network', `${new URL(url).host} answered without credentials`, { code: 'sso-answer' })
 }
 

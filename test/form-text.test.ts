@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { clean, inserted, isPrivateWay, place, words } from '../src/form-text.ts'
+import { addressAt, clean, inserted, isPrivateWay, place, words } from '../src/form-text.ts'
 
 test('clean leaves nothing that moves a cursor', () => {
   expect(clean('a\u001b[31mb\r\n\tc\u202e\u200bd\u0085e')).toBe('a [31mb cd e')
@@ -21,6 +21,15 @@ test('inserted is what a page says anew', () => {
 test('place shows no token', () => {
   expect(place('https://u:p@idp.example/a;jsessionid=1/b?c=d#e')).toBe('https://idp.example/a/b')
   expect(place('no address?x=1')).toBe('no address')
+})
+
+test('an address at home', () => {
+  const base = 'https://idp.test/am'
+  expect(['/x', 'https://IDP.test:443/x', '//idp.test/x'].map(to => addressAt(base, to))).toEqual(
+    Array.from({ length: 3 }, () => 'https://idp.test/x'),
+  )
+  const away = ['http://idp.test/', 'https://idp.test.evil.test/', '//evil.test/', 'http://[', 'javascript:1']
+  expect(away.filter(to => addressAt(base, to))).toEqual([])
 })
 
 test('a private way is https or this machine', () => {

@@ -338,6 +338,16 @@ describe('redirects', () => {
     expect(other.seen[0]?.headers.referer).toBe(`${origin}/`)
   })
 
+  test('a header that is none is the fault of the page that names it', async () => {
+    for (const value of ['a\r\nb: c', '\u2713'])
+      expect(
+        await failureOf(createHttp().request({ url: 'http://idp.invalid/', headers: { a: value } })),
+      ).toMatchObject({
+        kind: 'network',
+        code: 'header',
+      })
+  })
+
   test('a password does not go over plain http to another machine', async () => {
     const failure = await failureOf(createHttp().request(post('http://idp.invalid/', { sensitive: true })))
     expect(failure).toMatchObject({ kind: 'network', code: 'insecure' })

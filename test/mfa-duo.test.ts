@@ -242,6 +242,14 @@ test('D02 A22 the frame: a new session on the way, and the answer goes to the fo
   expect(duo.prompts).toMatchObject([{ device: 'phone1', factor: 'Duo Push' }])
 })
 
+test.each(['http://[', 'https://evil.test/frame/result', '//evil.test/'])(
+  'the answer of the frame is fetched from Duo alone, not from %s',
+  async result_url => {
+    const { error } = await frame({ statuses: [{ result: 'SUCCESS', result_url }] }, push)
+    expect(error).toMatchObject({ kind: 'network', code: 'idp-error', message: expect.stringContaining('leads on to') })
+  },
+)
+
 test('D01 the frame: an answer that is there at once, and an empty one', async () => {
   const body = (value: string): string =>
     page('Duo', `<form><input type="hidden" name="js_cookie" value="${value}"></form>`)
