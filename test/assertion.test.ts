@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { Buffer } from 'node:buffer'
 import { checkFresh, checkStatus, parseRolePair, readAssertion, timeSpan } from '../src/assertion.ts'
-import { isFailure } from '../src/errors.ts'
 import {
   encode,
   providerArn,
@@ -12,19 +11,10 @@ import {
   assertionXml,
   type SamlOptions,
 } from './saml.ts'
+import { failureIn } from './failure.ts'
 
 const read = (options: SamlOptions = {}) => readAssertion(samlResponse(options))
 const names = (options: SamlOptions) => read(options).roles.map(role => role.roleArn.split('/').at(-1) ?? '')
-
-function caught(work: () => unknown) {
-  try {
-    work()
-  } catch (error) {
-    if (isFailure(error)) return error
-    throw error
-  }
-  throw new Error('nothing was thrown')
-}
 
 describe('a response', () => {
   test('as AWS documents it', () => {
@@ -116,7 +106,7 @@ describe('base64', () => {
     ['Latin-1', Buffer.from(samlXml({ nameId: 'Zoë' }), 'latin1').toString('base64'), 'it is not UTF-8'],
     ['random bytes', Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3]).toString('base64'), 'it is not UTF-8'],
   ])('R16 %s is a clean error', (_, text, reason) => {
-    const error = caught(() => readAssertion(text))
+    const error = failureIn(() => readAssertion(text))
     expect([error.kind, error.code]).toEqual(['network', 'assertion-unreadable'])
     expect(error.message).toStartWith('the SAML response cannot be read: ')
     expect(error.message).toContain(reason)
@@ -222,20 +212,20 @@ describe('status', () => {
       'AuthnFailed',
       '<samlp:StatusMessage>locked\u001b by admin</samlp:StatusMessage>'.replace('\u001b', '\u0085'),
     )
-    const error = caught(() => checkStatus(read({ status, body: '' })))
+    const error = failureIn(() => checkStatus(read({ status, body: '' })))
     expect([error.kind, error.code]).toEqual(['refused', 'saml-status'])
     expect(error.message).toBe('the identity provider answered with a failure: locked by admin (AuthnFailed)')
     expect(error.hint).toContain('password')
   })
 
   test('R14 without a message the code has to do', () => {
-    const error = caught(() => checkStatus(read({ status: failed('Responder', 'NoPassive'), body: '' })))
+    const error = failureIn(() => checkStatus(read({ status: failed('Responder', 'NoPassive'), body: '' })))
     expect(error.message).toBe('the identity provider answered with a failure: NoPassive')
     expect(error.hint).toContain('has ended')
   })
 
   test.each(['constructor', 'toString', '__proto__'])('a code that every object knows is no hint: %s', code => {
-    const error = caught(() => checkStatus(read({ status: failed('Responder', code), body: '' })))
+    const error = failureIn(() => checkStatus(read({ status: failed('Responder', code), body: '' })))
     expect(error.hint).toStartWith('sign in again')
   })
 
@@ -257,13 +247,13 @@ describe('times', () => {
   })
 
   test('R17 not valid before in two minutes: the clock', () => {
-    const error = caught(() => checkFresh(read({ notBefore: '2026-03-01T10:02:00Z' }), at('2026-03-01T10:00:00Z')))
+    const error = failureIn(() => checkFresh(read({ notBefore: '2026-03-01T10:02:00Z' }), at('2026-03-01T10:00:00Z')))
     expect([error.kind, error.code]).toEqual(['sts', 'clock-skew'])
     expect(error.message).toContain('only in 2 minutes')
   })
 
   test('R17 over: expired', () => {
-    const error = caught(() => checkFresh(read(), at('2026-03-01T10:15:00Z')))
+    const error = failureIn(() => checkFresh(read(), at('2026-03-01T10:15:00Z')))
     expect([error.kind, error.code]).toEqual(['sts', 'assertion-expired'])
     expect(error.message).toBe('the assertion expired 10 minutes ago')
   })

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { followChain, planChain, sessionNameFrom, type Aliases } from '../src/chain.ts'
-import { isFailure, type Failure } from '../src/errors.ts'
 import { createHttp } from '../src/http.ts'
 import { createLog } from '../src/log.ts'
 import type { Settings } from '../src/options.ts'
 import type { Credentials } from '../src/types.ts'
 import { testSettings } from './context.ts'
+import { failureOf } from './failure.ts'
 import { assumed, startFakeSts, stsError, type FakeSts } from './fake-sts.ts'
 
 const now = Date.parse('2026-03-01T10:00:00Z')
@@ -48,15 +48,6 @@ function follow(settings: Partial<Settings>, aliases: Aliases = {}): Promise<Cre
     now: () => now,
     log: createLog({ stderr: () => {} }),
   })
-}
-
-async function refused(work: () => unknown): Promise<Failure> {
-  const error = await (async () => work())().then(
-    () => new Error('it was not refused'),
-    (reason: unknown) => reason,
-  )
-  if (isFailure(error)) return error
-  throw error
 }
 
 describe('following', () => {
@@ -151,7 +142,7 @@ describe('following', () => {
     ['RegionDisabledException', 403, 'off', 'not enabled in the region', '--region'],
   ])('%s (%d) in plain words', async (code, status, said, message, hint) => {
     sts.queue('AssumeRole', stsError(code, said, status))
-    const error = await refused(() => follow({ chain: [one] }))
+    const error = await failureOf(() => follow({ chain: [one] }))
     expect([error.kind, error.code]).toEqual(['sts', code])
     expect(error.message).toContain(message)
     expect(error.hint).toContain(hint)
@@ -187,7 +178,7 @@ describe('planning', () => {
     ['a policy file that is not there', { sessionPolicy: ['/absent'] }, 'there is no file'],
     ['two policy files', { sessionPolicy: ['/absent', '/other'] }, 'one policy document'],
   ])('%s is refused before anybody signs in', async (_, settings, message) => {
-    const error = await refused(() => plan(settings, { audit: two, odd: 'x' }))
+    const error = await failureOf(() => plan(settings, { audit: two, odd: 'x' }))
     expect(['usage', 'config']).toContain(error.kind)
     expect(error.message).toContain(message)
   })
@@ -195,9 +186,9 @@ describe('planning', () => {
   test('a policy file that is no JSON, or too long', async () => {
     const file = join(folder, 'bad.json')
     writeFileSync(file, '{ nope')
-    expect((await refused(() => plan({ sessionPolicy: [file] }))).message).toContain('is no JSON')
+    expect((await failureOf(() => plan({ sessionPolicy: [file] }))).message).toContain('is no JSON')
     writeFileSync(file, JSON.stringify({ x: 'y'.repeat(2048) }))
-    expect((await refused(() => plan({ sessionPolicy: [file] }))).message).toContain('STS takes 2048')
+    expect((await failureOf(() => plan({ sessionPolicy: [file] }))).message).toContain('STS takes 2048')
   })
 
   test('a session is called by letters that STS takes', () => {

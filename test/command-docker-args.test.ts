@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { metadataArgs } from '../src/command-docker-args.ts'
-import type { Failure } from '../src/errors.ts'
+import { failureIn } from './failure.ts'
 
 const settings = { listen: '169.254.169.254:80', allowFrom: [], allowHost: [] }
 const endpoint = (url: string): string[] => ['-e', `AWS_EC2_METADATA_SERVICE_ENDPOINT=${url}`]
@@ -25,13 +25,8 @@ test('Docker Desktop has a name for this machine, which the daemon has to know',
   const words = endpoint('http://host.docker.internal:9911/')
   expect(metadataArgs(loopback, true)).toEqual({ words, daemon: '--allow-host host.docker.internal' })
   expect(metadataArgs({ ...loopback, allowHost: ['host.docker.internal'] }, true)).toEqual({ words })
-  const caught = (): Failure => {
-    try {
-      metadataArgs(settings, true)
-    } catch (error) {
-      return error as Failure
-    }
-    throw new Error('no failure')
-  }
-  expect(caught()).toMatchObject({ kind: 'config', hint: expect.stringContaining('127.0.0.1:9911') })
+  expect(failureIn(() => metadataArgs(settings, true))).toMatchObject({
+    kind: 'config',
+    hint: expect.stringContaining('127.0.0.1:9911'),
+  })
 })

@@ -6,7 +6,8 @@ import process from 'node:process'
 import { exportAwscli } from '../src/exporter-awscli.ts'
 import { readSection, sectionNames } from '../src/ini.ts'
 import { run } from '../src/run.ts'
-import { exporterCase, failureOf, setsIn, useHome } from './exporter.case.ts'
+import { exporterCase, setsIn, useHome } from './exporter.case.ts'
+import { failureOf } from './failure.ts'
 
 const foreign = [
   '# by hand',

@@ -4,7 +4,8 @@ import path from 'node:path'
 import { exportJson } from '../src/exporter-json.ts'
 import { fromTokens } from '../src/tokens.ts'
 import { credentialsOf } from './exporter-writer.ts'
-import { exporterCase, failureOf, setsIn, useHome } from './exporter.case.ts'
+import { exporterCase, setsIn, useHome } from './exporter.case.ts'
+import { failureOf } from './failure.ts'
 
 describe('contract', () => {
   exporterCase({

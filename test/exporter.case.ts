@@ -20,6 +20,7 @@ import process from 'node:process'
 import type { Exporter } from '../src/exporter.ts'
 import { run, type RunResult } from '../src/run.ts'
 import { stageIn, type Flags, type Job, type Stage } from './exporter-writer.ts'
+import { failureOf } from './failure.ts'
 
 /** A home of the test's own. */
 export function useHome(): { readonly stage: Stage } {
@@ -194,14 +195,6 @@ export function exporterCase({ exporter, file, foreign, flags, sets = setsIn }: 
       for (const report of [full, readOnly]) expect(report).not.toContain('secret/')
     },
     20_000,
-  )
-}
-
-/** What a promise is rejected with; `undefined` when it is not. */
-export function failureOf(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => undefined,
-    (error: unknown) => error,
   )
 }
 

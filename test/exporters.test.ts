@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { exporterNames, findExporter } from '../src/exporters.ts'
-import { failureOf } from './exporter.case.ts'
+import { failureOf } from './failure.ts'
 
 test('every exporter is found by its name and by each of its aliases', async () => {
   expect(exporterNames().map(name => name.replace('export_credentials_', ''))).toEqual([

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { createServer } from 'node:http'
 import { listen, readForm, type Loopback } from '../scripts/demo-http.ts'
-import { isFailure, type Failure } from '../src/errors.ts'
 import { consoleUrl, destinationOf } from '../src/federation.ts'
 import { createHttp } from '../src/http.ts'
 import { createLog, redact } from '../src/log.ts'
 import type { Credentials } from '../src/types.ts'
+import { failureOf } from './failure.ts'
 
 const credentials = (partition = 'aws'): Credentials => ({
   accessKeyId: 'ASIAKEY',
@@ -57,15 +57,6 @@ function urlOf(destination: string): Promise<string> {
   })
 }
 
-async function refused(work: () => unknown): Promise<Failure> {
-  const error = await (async () => work())().then(
-    () => new Error('it was not refused'),
-    (reason: unknown) => reason,
-  )
-  if (isFailure(error)) return error
-  throw error
-}
-
 describe('the sign-in URL', () => {
   test('keys go in the body, the URL holds the token alone, every value percent-encoded', async () => {
     answers = [[200, '{"SigninToken":"tok/en +1=="}']]
@@ -102,7 +93,7 @@ describe('the sign-in URL', () => {
     [[200], 'network', 'federation-unreadable'],
   ] as const)('answers %p are refused as %s', async (statuses, kind, code) => {
     answers = statuses.map(status => [status, '<html>no</html>'])
-    const error = await refused(() => urlOf('https://console.aws.amazon.com/'))
+    const error = await failureOf(() => urlOf('https://console.aws.amazon.com/'))
     expect([error.kind, error.code]).toEqual([kind, code])
     expect(requests).toHaveLength(statuses.length)
   })
@@ -110,9 +101,9 @@ describe('the sign-in URL', () => {
   test('credentials do not travel in the clear', async () => {
     const options = { credentials: credentials(), destination: 'https://x/', durationSeconds: 900, issuer: 'x', log }
     const env = { AWS_ENDPOINT_URL_SIGNIN: 'http://signin.example.com' }
-    expect((await refused(() => consoleUrl({ ...options, env, http: createHttp() }))).code).toBe('insecure')
+    expect((await failureOf(() => consoleUrl({ ...options, env, http: createHttp() }))).code).toBe('insecure')
     const wrong = { AWS_ENDPOINT_URL_SIGNIN: 'nowhere' }
-    expect((await refused(() => consoleUrl({ ...options, env: wrong, http: createHttp() }))).kind).toBe('config')
+    expect((await failureOf(() => consoleUrl({ ...options, env: wrong, http: createHttp() }))).kind).toBe('config')
   })
 })
 
@@ -156,7 +147,7 @@ describe('where it leads', () => {
   })
 
   test('a console that is not public, a partition that is not known', async () => {
-    expect((await refused(() => destinationOf(credentials('aws-iso')))).code).toBe('console-unknown')
-    expect((await refused(() => destinationOf(credentials('aws-x')))).code).toBe('partition-unknown')
+    expect((await failureOf(() => destinationOf(credentials('aws-iso')))).code).toBe('console-unknown')
+    expect((await failureOf(() => destinationOf(credentials('aws-x')))).code).toBe('partition-unknown')
   })
 })

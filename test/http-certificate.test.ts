@@ -2,10 +2,11 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { rootCertificates } from 'node:tls'
-import { failure, isFailure, type Failure } from '../src/errors.ts'
+import { failure } from '../src/errors.ts'
 import { readAuthorities, readClientCertificate } from '../src/http-certificate.ts'
 import { openNetwork } from '../src/http-network.ts'
 import { redact } from '../src/log.ts'
+import { failureOf } from './failure.ts'
 import { makePki } from './pki.ts'
 
 const pki = makePki()
@@ -19,16 +20,6 @@ pki.openssl('pkcs8', '-topk8', '-in', 'jane.key', '-v2', 'aes-256-cbc', '-passou
 pki.openssl('pkcs12', '-export', '-in', 'jane.pem', '-inkey', 'jane.key', '-passout', 'pass:', '-out', 'jane.p12')
 pki.openssl('crl2pkcs7', '-nocrl', '-certfile', 'ca.pem', '-out', 'ca.p7b')
 pki.openssl('crl2pkcs7', '-nocrl', '-certfile', 'ca.pem', '-outform', 'DER', '-out', 'der.p7b')
-
-async function failureOf(work: () => unknown): Promise<Failure> {
-  try {
-    await work()
-  } catch (error) {
-    if (isFailure(error)) return error
-    throw error
-  }
-  throw new Error('no failure')
-}
 
 const nobody = (): Promise<string> => Promise.reject(failure('person', 'nobody is there'))
 const read = (

@@ -8,12 +8,12 @@ import os from 'node:os'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, describe, expect, test } from 'bun:test'
-import { isFailure, type Failure } from '../src/errors.ts'
 import { charsetOf, decode } from '../src/http-charset.ts'
 import { redirected } from '../src/http-redirect.ts'
 import { createHttp, isLoopback, type HttpRequest, type HttpResponse } from '../src/http.ts'
 import { openNetwork } from '../src/http-network.ts'
 import { readPage, submit } from '../src/html.ts'
+import { failureOf } from './failure.ts'
 
 const cleanups: (() => unknown)[] = []
 
@@ -94,16 +94,6 @@ async function raw(talk: (socket: net.Socket, index: number) => void): Promise<{
     }),
   )
   return { origin: `http://127.0.0.1:${port}`, requests }
-}
-
-async function failureOf(promise: Promise<unknown>): Promise<Failure> {
-  try {
-    await promise
-  } catch (error) {
-    if (isFailure(error)) return error
-    throw error
-  }
-  throw new Error('did not fail')
 }
 
 const get = (url: string): HttpRequest => ({ url })

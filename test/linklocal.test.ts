@@ -4,7 +4,6 @@ import { createServer, type Server } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
-import { isFailure, type Failure } from '../src/errors.ts'
 import { addAddress, linkStatus, metadataAddress6, removeAddress, repair } from '../src/linklocal.ts'
 import { findNftRule, findTablesRule } from '../src/linklocal-check.ts'
 import { detectForeignMetadata, probeMetadata } from '../src/linklocal-foreign.ts'
@@ -12,6 +11,7 @@ import { guardCommand } from '../src/linklocal-guard.ts'
 import { deviceName, hasAddress, linkDeps, platformOf, rootEnv, type LinkDeps } from '../src/linklocal-platform.ts'
 import { readRecord, recordFile } from '../src/linklocal-record.ts'
 import type { Run, RunOptions } from '../src/run.ts'
+import { failureOf } from './failure.ts'
 
 const address = '169.254.169.254'
 const cleanups: (() => void)[] = []
@@ -45,16 +45,6 @@ function machine(platform: NodeJS.Platform, code = 0): { deps: LinkDeps; calls: 
   const folder = path.join(temporary(), 'run')
   const sleep = () => Promise.resolve()
   return { deps: linkDeps({ platform, run, folder, path: [tools], exists: () => true, sleep }), calls, tools }
-}
-
-async function failureOf(work: Promise<unknown>): Promise<Failure> {
-  try {
-    await work
-  } catch (error) {
-    if (isFailure(error)) return error
-    throw error
-  }
-  throw new Error('it did not fail')
 }
 
 describe('the table', () => {

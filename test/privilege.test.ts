@@ -3,10 +3,10 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writ
 import os from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
-import { isFailure, type Failure } from '../src/errors.ts'
 import { dropPrivileges, findUser, isRoot } from '../src/privilege.ts'
 import { receiveHandover, sudoCommand, takeHandover } from '../src/privilege-sudo.ts'
 import type { Run } from '../src/run.ts'
+import { failureOf } from './failure.ts'
 
 const folders: string[] = []
 afterEach(() => {
@@ -30,16 +30,6 @@ function answering(answers: Record<string, string>, code = 0): { run: Run; asked
     )
   }
   return { run, asked }
-}
-
-async function failureOf(work: () => unknown): Promise<Failure> {
-  try {
-    await work()
-  } catch (error) {
-    if (isFailure(error)) return error
-    throw error
-  }
-  throw new Error('it did not fail')
 }
 
 test('isRoot is what the system says', () => {

@@ -2,20 +2,11 @@
  * AD FS of every generation: what every provider promises, and its second factors.
  */
 import { describe, expect, test } from 'bun:test'
-import { isFailure } from '../src/errors.ts'
 import { adfs } from '../src/provider-adfs.ts'
-import { testContext, type TestContext, type TestContextOptions } from './context.ts'
-import { page, responsePage, samlResponse } from './fake-idp.ts'
-import {
-  codeAdapter,
-  passwordExpired,
-  startAdfs,
-  type Adapter,
-  type AdfsOptions,
-  type SimulatedAdfs,
-} from './idp-adfs.ts'
+import { page, responsePage } from './fake-idp.ts'
+import { codeAdapter, passwordExpired, startAdfs, type Adapter } from './idp-adfs.ts'
 import { factorCase, providerCase } from './provider.case.ts'
-import { walker } from './walk.ts'
+import { visits, walker } from './walk.ts'
 
 for (const [numbers, generation] of [
   ['A01 A05', '3.0'],
@@ -28,48 +19,7 @@ for (const [numbers, generation] of [
 
 const walk = walker(adfs, 'x')
 
-interface Outcome {
-  readonly made: TestContext
-  readonly error: unknown
-  readonly idp: SimulatedAdfs
-}
-
-async function signIn(options: AdfsOptions, context: TestContextOptions = {}): Promise<Outcome> {
-  const idp = await startAdfs(options)
-  try {
-    const made = await testContext({
-      password: 'correct horse',
-      ...context,
-      settings: { url: idp.url, ...context.settings },
-    })
-    const error = await adfs.authenticate(made.context).then(
-      assertion => {
-        expect(assertion).toEqual({ kind: 'saml', response: samlResponse() })
-        return undefined
-      },
-      (thrown: unknown) => thrown,
-    )
-    // A request that did not fit explains whatever else went wrong.
-    expect(idp.problems).toEqual([])
-    if (error !== undefined && !isFailure(error)) throw error
-    return { made, error, idp }
-  } finally {
-    await idp.stop()
-  }
-}
-
-async function succeeds(options: AdfsOptions, context?: TestContextOptions): Promise<Outcome> {
-  const outcome = await signIn(options, context)
-  if (outcome.error !== undefined) throw outcome.error
-  expect(outcome.idp.posts()).toBe(1)
-  return outcome
-}
-
-async function fails(options: AdfsOptions, context?: TestContextOptions): Promise<Outcome> {
-  const outcome = await signIn(options, context)
-  expect(outcome.error).toBeDefined()
-  return outcome
-}
+const { succeeds, fails } = visits(adfs, startAdfs)
 
 describe('the entry', () => {
   const path = '/adfs/ls/IdpInitiatedSignOn.aspx'

@@ -7,9 +7,9 @@ import { inflateRawSync } from 'node:zlib'
 import { entra } from '../src/provider-entra.ts'
 import { testContext, type TestContext, type TestContextOptions } from './context.ts'
 import { responsePage, samlResponse, serve } from './fake-idp.ts'
-import { startEntra, type EntraOptions, type SimulatedEntra } from './idp-entra.ts'
+import { startEntra } from './idp-entra.ts'
 import { factorCase, providerCase } from './provider.case.ts'
-import { signInAt, type Outcome } from './walk.ts'
+import { visits } from './walk.ts'
 
 const domain = 'corp.example'
 const atHome = { ...entra, authenticate: (context: TestContext['context']) => entra.authenticate(within(context)) }
@@ -34,14 +34,7 @@ function within<C extends TestContext['context']>(context: C): C {
   return { ...context, settings: { ...context.settings, domain } }
 }
 
-const signIn = signInAt(entra, startEntra, { domain })
-
-async function succeeds(options: EntraOptions, context?: TestContextOptions): Promise<Outcome<SimulatedEntra>> {
-  const outcome = await signIn(options, context)
-  if (outcome.error !== undefined) throw outcome.error
-  expect(outcome.idp.posts()).toBe(1)
-  return outcome
-}
+const { signIn, succeeds } = visits(entra, startEntra, { domain })
 
 describe('entra pages', () => {
   for (const [name, tail] of [

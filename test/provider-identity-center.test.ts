@@ -5,13 +5,13 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../src/command-context.ts'
-import { isFailure, type Failure } from '../src/errors.ts'
 import type { Settings } from '../src/options.ts'
 import { createIdentityCenter } from '../src/provider-identity-center.ts'
 import type { ProviderContext } from '../src/provider.ts'
 import type { Run } from '../src/run.ts'
 import type { RoleCounter } from '../src/types.ts'
 import { testContext, type TestContext } from './context.ts'
+import { failureOf } from './failure.ts'
 import { startFakeSso, type FakeSso } from './fake-sso.ts'
 
 const production = '111111111111'
@@ -60,15 +60,6 @@ async function enter({ settings, mode, env, run = noPrograms, context }: Attempt
   const offer = await provider.authenticate({ ...made.context, ...context })
   if (offer.kind !== 'roles') throw new Error(`a ${offer.kind}`)
   return { ...made, offer }
-}
-
-async function failureOf(work: Promise<unknown>): Promise<Failure> {
-  const error = await work.then(
-    () => new Error('it worked'),
-    (thrown: unknown) => thrown,
-  )
-  if (!isFailure(error)) throw error
-  return error
 }
 
 function writeCache(name: string, more: Record<string, unknown>): void {

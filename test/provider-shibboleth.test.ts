@@ -2,15 +2,14 @@
  * Shibboleth by its pages, version 3 to 5: what every provider promises, and every view that may come in between.
  */
 import { describe, expect, test } from 'bun:test'
-import { isFailure } from '../src/errors.ts'
 import { shibboleth } from '../src/provider-shibboleth.ts'
-import { testContext, type TestContext, type TestContextOptions } from './context.ts'
+import { testContext } from './context.ts'
 import { awsAcs, page, redirect, responsePage, samlResponse } from './fake-idp.ts'
 import { startAdfs } from './idp-adfs.ts'
 import { startDuo } from './idp-duo.ts'
-import { rightCode, startShibboleth, type ShibbolethOptions, type SimulatedShibboleth } from './idp-shibboleth.ts'
+import { rightCode, startShibboleth, type SimulatedShibboleth } from './idp-shibboleth.ts'
 import { factorCase, providerCase } from './provider.case.ts'
-import { walker } from './walk.ts'
+import { visits, walker } from './walk.ts'
 
 for (const version of [3, 4, 5] as const) {
   providerCase(`S01 S04 S05 shibboleth ${version}`, shibboleth, () =>
@@ -46,45 +45,7 @@ factorCase('S19 S20 shibboleth', shibboleth, {
   code: () => startShibboleth({ views: ['totp'] }),
 })
 
-interface Outcome {
-  readonly made: TestContext
-  readonly error: unknown
-  readonly idp: SimulatedShibboleth
-}
-
-async function signIn(options: ShibbolethOptions, context: TestContextOptions = {}): Promise<Outcome> {
-  const idp = await startShibboleth(options)
-  try {
-    const settings = { url: idp.url, ...context.settings }
-    const made = await testContext({ password: 'correct horse', ...context, settings })
-    const error = await shibboleth.authenticate(made.context).then(
-      assertion => {
-        expect(assertion).toEqual({ kind: 'saml', response: samlResponse() })
-        return undefined
-      },
-      (thrown: unknown) => thrown,
-    )
-    // A request that did not fit explains whatever else went wrong.
-    expect(idp.problems).toEqual([])
-    if (error !== undefined && !isFailure(error)) throw error
-    return { made, error, idp }
-  } finally {
-    await idp.stop()
-  }
-}
-
-async function succeeds(options: ShibbolethOptions, context?: TestContextOptions): Promise<Outcome> {
-  const outcome = await signIn(options, context)
-  if (outcome.error !== undefined) throw outcome.error
-  expect(outcome.idp.posts()).toBe(1)
-  return outcome
-}
-
-async function fails(options: ShibbolethOptions, context?: TestContextOptions): Promise<Outcome> {
-  const outcome = await signIn(options, context)
-  expect(outcome.error).toBeDefined()
-  return outcome
-}
+const { succeeds, fails } = visits(shibboleth, startShibboleth)
 
 describe('the entry', () => {
   const service = '/idp/profile/SAML2/Unsolicited/SSO'

@@ -3,13 +3,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import { isFailure, type Failure } from '../src/errors.ts'
 import type { Settings } from '../src/options.ts'
 import { createWebIdentity } from '../src/provider-web-identity.ts'
 import { run } from '../src/run.ts'
 import { tokenSources } from '../src/token-sources.ts'
 import { readClaims } from '../src/web-token.ts'
 import { testContext } from './context.ts'
+import { failureOf } from './failure.ts'
 import { makeProgram, startFakeRunner, webToken, type FakeRunner } from './fake-runner.ts'
 
 const role = 'arn:aws:iam::123456789012:role/Deploy'
@@ -40,15 +40,6 @@ async function take(env: Env, settings: Partial<Settings> = {}): Promise<string>
   }
 }
 
-async function refused(work: Promise<unknown>): Promise<Failure> {
-  const error = await work.then(
-    () => new Error('it was not refused'),
-    (reason: unknown) => reason,
-  )
-  if (isFailure(error)) return error
-  throw error
-}
-
 const audienceOf = (token: string): string | undefined => readClaims(token).audience
 
 describe('GitHub Actions', () => {
@@ -60,7 +51,7 @@ describe('GitHub Actions', () => {
   })
 
   test('a job without the permission is told which', async () => {
-    const error = await refused(take({ GITHUB_ACTIONS: 'true' }))
+    const error = await failureOf(take({ GITHUB_ACTIONS: 'true' }))
     expect(error).toMatchObject({ kind: 'config', hint: expect.stringContaining('id-token: write') })
   })
 
@@ -71,18 +62,18 @@ describe('GitHub Actions', () => {
     [200, '<html>'],
   ])('an answer %d %s is no token', async (status, body) => {
     runner.next(status, body)
-    expect(await refused(take(runner.github))).toMatchObject({ kind: 'network', code: 'token-refused' })
+    expect(await failureOf(take(runner.github))).toMatchObject({ kind: 'network', code: 'token-refused' })
   })
 
   test('the request token goes nowhere in the clear', async () => {
-    const error = await refused(take({ ...runner.github, ACTIONS_ID_TOKEN_REQUEST_URL: 'http://10.0.0.1/x' }))
+    const error = await failureOf(take({ ...runner.github, ACTIONS_ID_TOKEN_REQUEST_URL: 'http://10.0.0.1/x' }))
     expect(error).toMatchObject({ kind: 'config', code: 'token-address' })
   })
 
   test('a redirect elsewhere does not take the request token along', async () => {
     const other = await startFakeRunner()
     runner.next(302, '', { location: `${other.origin}/github/idtoken?api-version=2.0` })
-    expect((await refused(take(runner.github))).kind).toBe('network')
+    expect((await failureOf(take(runner.github))).kind).toBe('network')
     await expect(other.stop()).rejects.toThrow('GitHub: undefined')
   })
 })
@@ -96,12 +87,12 @@ describe('Azure Pipelines', () => {
   })
 
   test('a step without the access token is told which', async () => {
-    const error = await refused(take({ TF_BUILD: 'True', SYSTEM_OIDCREQUESTURI: `${runner.origin}/azure/oidctoken` }))
+    const error = await failureOf(take({ TF_BUILD: 'True', SYSTEM_OIDCREQUESTURI: `${runner.origin}/azure/oidctoken` }))
     expect(error.hint).toContain('SYSTEM_ACCESSTOKEN: $(System.AccessToken)')
   })
 
   test('its audience is fixed: another one is an early failure', async () => {
-    const error = await refused(take(runner.azure, { audience: 'sts.amazonaws.com' }))
+    const error = await failureOf(take(runner.azure, { audience: 'sts.amazonaws.com' }))
     expect(error).toMatchObject({
       code: 'token-audience',
       message: expect.stringContaining('api://AzureADTokenExchange'),
@@ -114,13 +105,13 @@ describe('Google Cloud', () => {
     const token = await take(runner.google, { tokenSource: 'google' })
     expect(readClaims(token)).toMatchObject({ issuer: 'https://accounts.google.com', audience: 'sts.amazonaws.com' })
     const before = runner.given()
-    expect((await refused(take(runner.google))).code).toBe('token-missing')
+    expect((await failureOf(take(runner.google))).code).toBe('token-missing')
     expect(runner.given()).toBe(before)
   })
 
   test('what is no metadata server of Google is not believed', async () => {
     runner.next(200, webToken())
-    expect((await refused(take(runner.google, { tokenSource: 'google' }))).message).toContain('no metadata server')
+    expect((await failureOf(take(runner.google, { tokenSource: 'google' }))).message).toContain('no metadata server')
   })
 })
 
@@ -133,14 +124,14 @@ describe('a variable of the job', () => {
     const token = webToken({ aud: 'something' })
     expect(await take({ ...mark, [variable]: token })).toBe(token)
     expect(await take({ ...mark, [variable]: token }, { tokenSource: name })).toBe(token)
-    const error = await refused(take(mark))
+    const error = await failureOf(take(mark))
     expect([error.code, error.hint]).toEqual(['token-missing', expect.stringContaining(hint)])
   })
 
   test('of any name', async () => {
     const token = webToken()
     expect(await take({ GITLAB_CI: 'true', MY_TOKEN: token }, { tokenVariable: 'MY_TOKEN' })).toBe(token)
-    expect((await refused(take({}, { tokenVariable: 'MY_TOKEN' }))).message).toContain('MY_TOKEN')
+    expect((await failureOf(take({}, { tokenVariable: 'MY_TOKEN' }))).message).toContain('MY_TOKEN')
   })
 })
 
@@ -174,10 +165,10 @@ describe('a program of the job', () => {
 
   test('that fails, or is not there', async () => {
     makeProgram(folder, 'mint', 'echo no token today >&2; exit 3')
-    const error = await refused(take({}, { tokenCommand: 'mint' }))
+    const error = await failureOf(take({}, { tokenCommand: 'mint' }))
     expect(error.message).toBe('mint brought no token (exit code 3): no token today')
-    expect((await refused(take({ BUILDKITE: 'true', PATH: folder }))).code).toBe('token-refused')
-    expect((await refused(take({}, { tokenCommand: 'mint "a' }))).kind).toBe('usage')
+    expect((await failureOf(take({ BUILDKITE: 'true', PATH: folder }))).code).toBe('token-refused')
+    expect((await failureOf(take({}, { tokenCommand: 'mint "a' }))).kind).toBe('usage')
   })
 })
 
@@ -197,7 +188,7 @@ describe('a file', () => {
     const token = webToken()
     writeFileSync(join(folder, 'mine'), token)
     expect(await take(runner.github, { tokenFile: join(folder, 'mine') })).toBe(token)
-    expect((await refused(take({}, { tokenFile: join(folder, 'absent') }))).code).toBe('token-missing')
+    expect((await failureOf(take({}, { tokenFile: join(folder, 'absent') }))).code).toBe('token-missing')
   })
 
   test('a runner in a pod takes the identity of the job, not its own', async () => {
@@ -212,13 +203,13 @@ describe('what is no good is not sent', () => {
     ['a page', '<html></html>', 'token-invalid'],
     ['an old token', webToken({ exp: 1 }), 'token-expired'],
   ])('%s', async (_, text, code) => {
-    expect((await refused(take({ X: text }, { tokenVariable: 'X' }))).code).toBe(code)
+    expect((await failureOf(take({ X: text }, { tokenVariable: 'X' }))).code).toBe(code)
   })
 
   test('without a role, or with the name of one, nothing is fetched', async () => {
     for (const name of [undefined, 'Deploy']) {
       const made = await testContext({ settings: { role: name } })
-      const error = await refused(createWebIdentity({ env: runner.github, run }).authenticate(made.context))
+      const error = await failureOf(createWebIdentity({ env: runner.github, run }).authenticate(made.context))
       expect([error.kind, error.hint]).toEqual(['usage', expect.stringContaining('--role arn:')])
     }
     expect(runner.given()).toBe(0)

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'bun:test'
-import { isFailure } from '../src/errors.ts'
 import { readAssertion } from '../src/assertion.ts'
 import {
   chooseRole,
@@ -11,6 +10,7 @@ import {
   type Wanted,
 } from '../src/roles.ts'
 import type { Role } from '../src/types.ts'
+import { failureIn } from './failure.ts'
 import { providerArn, roleArn, roleValue, samlResponse, type SamlOptions } from './saml.ts'
 
 const role = (name: string, account?: string, provider?: string): Role => ({
@@ -18,16 +18,6 @@ const role = (name: string, account?: string, provider?: string): Role => ({
   providerArn: providerArn(provider, account),
 })
 const offered = (options: SamlOptions, wanted?: Wanted) => offeredRoles(readAssertion(samlResponse(options)), wanted)
-
-function caught(work: () => unknown) {
-  try {
-    work()
-  } catch (error) {
-    if (isFailure(error)) return error
-    throw error
-  }
-  throw new Error('nothing was thrown')
-}
 
 describe('the list', () => {
   test('is sorted by ARN, as people know the numbers', () => {
@@ -86,9 +76,9 @@ describe('the list', () => {
 
 describe('offeredRoles', () => {
   test('R04 S24 says why there are none', () => {
-    const missing = caught(() => offered({ withoutRoles: true }))
-    const empty = caught(() => offered({ roles: [] }))
-    const bad = caught(() => offered({ roles: ['oops,ohno'] }))
+    const missing = failureIn(() => offered({ withoutRoles: true }))
+    const empty = failureIn(() => offered({ roles: [] }))
+    const bad = failureIn(() => offered({ roles: ['oops,ohno'] }))
     expect([missing.code, empty.code, bad.code]).toEqual(['roles-missing', 'roles-empty', 'roles-malformed'])
     expect([missing, empty, bad].every(({ kind }) => kind === 'role')).toBe(true)
     expect(missing.message).toContain('it has no attribute https://aws.amazon.com/SAML/Attributes/Role')
@@ -100,7 +90,7 @@ describe('offeredRoles', () => {
 
   test('R15 an encrypted assertion is explained', () => {
     for (const wanted of [{}, { role: 'Admin' }, { last: { roleArn: roleArn('Admin') } }]) {
-      const error = caught(() => offered(sealed, wanted))
+      const error = failureIn(() => offered(sealed, wanted))
       expect([error.kind, error.code]).toEqual(['role', 'roles-encrypted'])
       expect(error.hint).toContain('ROLE_ARN,PROVIDER_ARN')
     }
@@ -128,7 +118,7 @@ describe('filterRoles', () => {
   ])('%s finds %d', (pattern, count) => expect(filterRoles(roles, pattern)).toHaveLength(count))
 
   test('a pattern that is none is a usage error', () => {
-    const error = caught(() => filterRoles(roles, '(unclosed'))
+    const error = failureIn(() => filterRoles(roles, '(unclosed'))
     expect(error.kind).toBe('usage')
     expect(error.message).toStartWith('--filter is not a regular expression: ')
   })
@@ -165,14 +155,14 @@ describe('chooseRole', () => {
   })
 
   test.each([0, -1, 6, 1.5, Number.NaN])('%p is no number of a role', roleNumber => {
-    const error = caught(() => chooseRole(roles, { roleNumber }))
+    const error = failureIn(() => chooseRole(roles, { roleNumber }))
     expect([error.kind, error.code]).toEqual(['role', 'role-number'])
     expect(error.message).toBe(`invalid role number provided: ${roleNumber}`)
     expect(error.hint).toContain('5')
   })
 
   test('nothing after the filter', () => {
-    const error = caught(() => chooseRole(roles, { filter: 'xyz' }))
+    const error = failureIn(() => chooseRole(roles, { filter: 'xyz' }))
     expect([error.kind, error.code]).toEqual(['role', 'roles-filtered'])
     expect(error.message).toBe('none of the 5 roles matches the filter "xyz"')
   })
@@ -191,19 +181,19 @@ describe('chooseRole', () => {
   test('--role is exact: User is not User-Admin, and a pattern is none', () => {
     expect(chooseRole(sortRoles([role('User'), role('User-Admin')]), { role: 'User' }).role).toEqual(role('User'))
     for (const wish of ['sysadmin', 'Sys.*', 'ops/User', '', ' Read'].filter(Boolean)) {
-      expect(caught(() => chooseRole(roles, { role: wish })).code).toBe('role-unknown')
+      expect(failureIn(() => chooseRole(roles, { role: wish })).code).toBe('role-unknown')
     }
   })
 
   test('--role that fits none shows what is near', () => {
-    const error = caught(() => chooseRole(roles, { role: 'admin' }))
+    const error = failureIn(() => chooseRole(roles, { role: 'admin' }))
     expect([error.kind, error.code]).toEqual(['role', 'role-unknown'])
     expect(error.hint).toBe(`did you mean ${roleArn('Sysadmin')}, ${roleArn('User-Admin')}`)
-    expect(caught(() => chooseRole(roles, { role: 'zzz' })).hint).toBe('cloudtoken roles')
+    expect(failureIn(() => chooseRole(roles, { role: 'zzz' })).hint).toBe('cloudtoken roles')
   })
 
   test('--role that fits several names them, and a filter tells them apart', () => {
-    const error = caught(() => chooseRole(roles, { role: 'User' }))
+    const error = failureIn(() => chooseRole(roles, { role: 'User' }))
     expect([error.kind, error.code, error.hint]).toEqual(['role', 'role-ambiguous', '--role ARN'])
     expect(error.message).toBe(`"User" fits 2 roles: ${roleArn('User')}, ${roleArn('team/ops/User', '999')}`)
     expect(chooseRole(roles, { role: 'User', filter: '::999' }).role).toEqual(role('team/ops/User', '999'))
@@ -212,12 +202,12 @@ describe('chooseRole', () => {
 
   test('many that fit are not all named', () => {
     const many = Array.from({ length: 600 }, (_, index) => role('Admin', String(1000 + index)))
-    expect(caught(() => chooseRole(many, { role: 'Admin' })).message).toEndWith(' and 590 more')
+    expect(failureIn(() => chooseRole(many, { role: 'Admin' })).message).toEndWith(' and 590 more')
   })
 
   test('R09 one role through two providers needs the pair', () => {
     const both = sortRoles([role('X', '1', 'a'), role('X', '1', 'b')])
-    const error = caught(() => chooseRole(both, { role: 'X' }))
+    const error = failureIn(() => chooseRole(both, { role: 'X' }))
     expect([error.code, error.hint]).toEqual(['role-ambiguous', '--role ROLE_ARN,PROVIDER_ARN'])
     expect(error.message).toContain(roleValue('X', '1', 'b'))
     expect(chooseRole(both, { role: roleValue('X', '1', 'b') }).role).toEqual(role('X', '1', 'b'))
@@ -237,7 +227,7 @@ describe('chooseRole', () => {
   })
 
   test('the last role, never one that only looks like it', () => {
-    const error = caught(() => chooseRole([role('User-Admin')], { last: role('User') }))
+    const error = failureIn(() => chooseRole([role('User-Admin')], { last: role('User') }))
     expect([error.kind, error.code]).toEqual(['role', 'role-gone'])
     expect(error.message).toContain(roleArn('User'))
   })

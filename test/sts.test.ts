@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { isFailure, type Failure } from '../src/errors.ts'
 import { createHttp } from '../src/http.ts'
 import { createLog, redact } from '../src/log.ts'
 import {
@@ -9,6 +8,7 @@ import {
   isExpiredAssertion,
   type AssumeRoleWithSaml,
 } from '../src/sts.ts'
+import { failureOf } from './failure.ts'
 import { assumed, identity, startFakeSts, stsError, success, type FakeSts } from './fake-sts.ts'
 import { providerArn, roleArn, samlResponse } from './saml.ts'
 
@@ -30,15 +30,6 @@ const log = createLog({ stderr: text => (said += text) })
 
 function assume(options: Partial<AssumeRoleWithSaml> = {}) {
   return assumeRoleWithSaml({ role, response, env: sts.env, http: createHttp(), now: () => now, log, ...options })
-}
-
-async function refused(work: Promise<unknown>): Promise<Failure> {
-  const error = await work.then(
-    () => new Error('it was not refused'),
-    (reason: unknown) => reason,
-  )
-  if (isFailure(error)) return error
-  throw error
 }
 
 const durations = (): string[] => sts.requests.map(({ parameters }) => parameters['DurationSeconds'] ?? '')
@@ -95,7 +86,7 @@ describe('AssumeRoleWithSAML', () => {
     sts.queue('AssumeRoleWithSAML', assumed())
     await assume({ response: 'A'.repeat(90_000) })
     expect(sts.requests[0]?.parameters['SAMLAssertion']).toHaveLength(90_000)
-    const error = await refused(assume({ response: 'A'.repeat(120_000) }))
+    const error = await failureOf(assume({ response: 'A'.repeat(120_000) }))
     expect([error.kind, error.code]).toEqual(['sts', 'assertion-too-large'])
     expect(error.message).toContain('120000 characters')
   })
@@ -116,7 +107,7 @@ describe('AssumeRoleWithSAML', () => {
     ['that is empty', { status: 200, body: '' }],
   ])('an answer %s is no set of credentials', async (_, reply) => {
     sts.queue('AssumeRoleWithSAML', reply)
-    const error = await refused(assume())
+    const error = await failureOf(assume())
     expect([error.kind, error.code]).toEqual(['network', 'sts-unreadable'])
   })
 })
@@ -164,20 +155,20 @@ describe('duration', () => {
 
   test('an hour that is refused is not asked for again', async () => {
     sts.queue('AssumeRoleWithSAML', exceeds)
-    const error = await refused(assume())
+    const error = await failureOf(assume())
     expect([error.kind, error.code]).toEqual(['sts', 'ValidationError'])
     expect(error.hint).toContain('--session-duration')
   })
 
   test('another validation error has nothing to do with it', async () => {
     sts.queue('AssumeRoleWithSAML', stsError('ValidationError', 'Request ARN is invalid'))
-    const error = await refused(assume({ durationSeconds: 43_200 }))
+    const error = await failureOf(assume({ durationSeconds: 43_200 }))
     expect(error.message).toBe('STS does not accept the request: Request ARN is invalid')
     expect(error.hint).toContain('ARNs')
   })
 
   test.each([899, 43_201, 0, -1, 3600.5, Number.NaN])('T04 %p is refused before the call', async seconds => {
-    const error = await refused(assume({ durationSeconds: seconds }))
+    const error = await failureOf(assume({ durationSeconds: seconds }))
     expect(error.kind).toBe('usage')
     expect(error.message).toContain('900 to 43200')
   })
@@ -202,7 +193,7 @@ describe('refusals', () => {
 
   test.each(table)('T05 T06 T07 %s', async (code, status, message, says, hint) => {
     sts.queue('AssumeRoleWithSAML', stsError(code, message, status, date))
-    const error = await refused(assume())
+    const error = await failureOf(assume())
     expect([error.kind, error.code]).toEqual(['sts', code])
     expect(error.message).toContain(says)
     expect(error.hint).toContain(hint)
@@ -211,7 +202,9 @@ describe('refusals', () => {
 
   test('R21 a role of IAM Identity Center is the reason itself', async () => {
     sts.queue('AssumeRoleWithSAML', stsError('AccessDenied', 'Not authorized to perform sts:AssumeRoleWithSAML', 403))
-    const error = await refused(assume({ role: { ...role, roleArn: roleArn('AWSReservedSSO_Ops_0123456789abcdef') } }))
+    const error = await failureOf(
+      assume({ role: { ...role, roleArn: roleArn('AWSReservedSSO_Ops_0123456789abcdef') } }),
+    )
     expect(error.hint).toContain('cannot be assumed with SAML')
   })
 
@@ -223,7 +216,7 @@ describe('refusals', () => {
       'AssumeRoleWithSAML',
       stsError('ExpiredTokenException', 'Token must be redeemed within 5 minutes', 400, date),
     )
-    const error = await refused(assume({ now: () => now + minutes * 60_000 }))
+    const error = await failureOf(assume({ now: () => now + minutes * 60_000 }))
     expect(error.code).toBe('ExpiredTokenException')
     expect(error.message).toContain(`this machine's clock is 10 minutes ${word}`)
     expect(error.hint).toContain('set the clock')
@@ -239,7 +232,7 @@ describe('refusals', () => {
 
   test('no error shows the assertion or spans lines', async () => {
     sts.queue('AssumeRoleWithSAML', stsError('ValidationError', `bad\n\u0085thing ${'x'.repeat(2000)}`))
-    const error = await refused(assume())
+    const error = await failureOf(assume())
     expect(error.message).not.toContain(response)
     expect(error.message).toMatch(/^\P{Control}{1,600}$/u)
   })
@@ -256,7 +249,7 @@ describe('network', () => {
   test('T11 but not for ever', async () => {
     const broken = stsError('ServiceUnavailable', 'no', 503)
     sts.queue('AssumeRoleWithSAML', broken, broken, broken, broken)
-    const error = await refused(assume())
+    const error = await failureOf(assume())
     expect([error.kind, error.code]).toEqual(['network', 'ServiceUnavailable'])
     expect(error.message).toContain('HTTP 503')
   })
@@ -269,21 +262,21 @@ describe('network', () => {
 
   test('a refusal is not retried', async () => {
     sts.queue('AssumeRoleWithSAML', stsError('AccessDenied', 'no', 403))
-    await refused(assume())
+    await failureOf(assume())
     expect(sts.requests).toHaveLength(1)
   })
 
   test('nobody there', async () => {
     const gone = await startFakeSts()
     await gone.stop()
-    const error = await refused(assume({ env: gone.env }))
+    const error = await failureOf(assume({ env: gone.env }))
     expect(error.kind).toBe('network')
     expect(error.message).toContain(new URL(gone.url).host)
   })
 
   test('no answer in time is not asked again', async () => {
     sts.queue('AssumeRoleWithSAML', 'hang')
-    const error = await refused(assume({ http: createHttp({ timeoutMs: 100 }) }))
+    const error = await failureOf(assume({ http: createHttp({ timeoutMs: 100 }) }))
     expect([error.kind, error.code]).toEqual(['network', 'timeout'])
     expect(sts.requests).toHaveLength(1)
   })
@@ -339,11 +332,11 @@ describe('where it goes', () => {
   })
 
   test('an endpoint that is no URL, a region that is none, a partition that is new', async () => {
-    expect((await refused(assume({ env: { AWS_ENDPOINT_URL_STS: 'localhost' } }))).kind).toBe('config')
-    expect((await refused(assume({ env: { AWS_ENDPOINT_URL_STS: 'file:///x' } }))).kind).toBe('config')
-    expect((await refused(assume({ env: {}, region: 'nowhere' }))).kind).toBe('usage')
+    expect((await failureOf(assume({ env: { AWS_ENDPOINT_URL_STS: 'localhost' } }))).kind).toBe('config')
+    expect((await failureOf(assume({ env: { AWS_ENDPOINT_URL_STS: 'file:///x' } }))).kind).toBe('config')
+    expect((await failureOf(assume({ env: {}, region: 'nowhere' }))).kind).toBe('usage')
     const moon = { roleArn: 'arn:aws-moon:iam::1:role/A', providerArn: 'arn:aws-moon:iam::1:saml-provider/p' }
-    const error = await refused(assume({ env: {}, role: moon }))
+    const error = await failureOf(assume({ env: {}, role: moon }))
     expect([error.code, error.hint?.includes('AWS_ENDPOINT_URL_STS')]).toEqual(['partition-unknown', true])
     sts.queue('AssumeRoleWithSAML', assumed())
     expect((await assume({ role: moon })).roleArn).toBe(moon.roleArn)
@@ -378,8 +371,8 @@ describe('GetCallerIdentity', () => {
       'GetCallerIdentity',
       stsError('ExpiredToken', 'The security token included in the request is expired', 403),
     )
-    expect((await refused(who())).message).toBe('the credentials have expired')
+    expect((await failureOf(who())).message).toBe('the credentials have expired')
     sts.queue('GetCallerIdentity', stsError('InvalidClientTokenId', 'The security token is invalid.', 403))
-    expect((await refused(who())).message).toBe('AWS does not know these credentials')
+    expect((await failureOf(who())).message).toBe('AWS does not know these credentials')
   })
 })

@@ -78,3 +78,31 @@ export function signInAt<O, I extends Simulator>(
     }
   }
 }
+
+interface Visits<O, I> {
+  signIn(options: O, context?: TestContextOptions): Promise<Outcome<I>>
+  /** With one password. */
+  succeeds(options: O, context?: TestContextOptions): Promise<Outcome<I>>
+  fails(options: O, context?: TestContextOptions): Promise<Outcome<I>>
+}
+
+/** `signInAt` where it is known how it has to end. */
+export function visits<O, I extends Simulator & { posts(): number }>(
+  ...at: Parameters<typeof signInAt<O, I>>
+): Visits<O, I> {
+  const signIn = signInAt(...at)
+  return {
+    signIn,
+    async succeeds(options, context) {
+      const outcome = await signIn(options, context)
+      if (outcome.error !== undefined) throw outcome.error
+      expect(outcome.idp.posts()).toBe(1)
+      return outcome
+    },
+    async fails(options, context) {
+      const outcome = await signIn(options, context)
+      expect(outcome.error).toBeDefined()
+      return outcome
+    },
+  }
+}
