@@ -60,7 +60,7 @@ describe('--ca-file', () => {
     ['ca.p7b', () => {}, /is a PKCS#7 container$/, 'openssl pkcs7 -print_certs -in '],
     ['der.p7b', () => {}, /cannot be read as a certificate$/, 'openssl pkcs7 -print_certs -in '],
     ['jane.p12', () => {}, /cannot be read as a certificate$/, 'openssl pkcs12 -in '],
-    ['.', () => {}, /^cannot read .*EISDIR/, ''],
+    ['.', () => {}, /^cannot read .*: illegal operation on a directory/, ''],
   ]
   for (const [file, make, message, hint] of wrong) {
     test(file, async () => {
