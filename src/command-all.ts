@@ -1,12 +1,12 @@
 /**
  * `--all`: one sign-in, and a profile with credentials for every role.
  */
-import { sessionOf, type Context } from './command-context.ts'
-import { exitCodes, failure, isFailure, messageOf } from './errors.ts'
+import type { Context } from './command-context.ts'
+import { offeredProfiles } from './command-profiles.ts'
+import { exitCodes, isFailure, messageOf } from './errors.ts'
 import { writeProfiles, type ProfileKeys } from './exporter-awscli.ts'
 import { inParallel } from './parallel.ts'
-import { nameProfiles, type Profile } from './profiles.ts'
-import { filterRoles } from './roles.ts'
+import type { Profile } from './profiles.ts'
 import { awsTime } from './tokens.ts'
 import type { Credentials } from './types.ts'
 
@@ -20,23 +20,9 @@ interface Refused {
 
 /** 31 when a role could not be had; the others are there all the same. */
 export async function allCommand(context: Context): Promise<number> {
-  const { settings, config, log } = context
+  const { log } = context
   const { signal } = new AbortController()
-  const session = await sessionOf(context)
-  const signedIn = await session.signIn('login', signal)
-  if (signedIn.kind === 'credentials')
-    throw failure('role', 'this sign-in brings one set of credentials, not a list of roles')
-  const { offer } = signedIn
-  const offered = await offer.roles()
-  const roles = settings.filter ? filterRoles(offered, settings.filter) : offered
-  const named = settings.profileName.includes('{name}')
-  const names = named ? await offer.names(config.accounts) : new Map<string, string>()
-  const profiles = nameProfiles(roles, settings.profileName, names)
-  if (profiles.length === 0) {
-    throw failure('role', `none of the ${offered.length} roles matches the filter ${JSON.stringify(settings.filter)}`, {
-      hint: 'cloudtoken roles --filter .',
-    })
-  }
+  const { offer, profiles } = await offeredProfiles(context, signal)
   const taken = new Map<Profile, Credentials>()
   const refused: Refused[] = []
   let broken: { readonly error: unknown } | undefined

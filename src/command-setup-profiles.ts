@@ -3,7 +3,8 @@
  */
 import process from 'node:process'
 import { configFile, credentialsFile, editShared, readShared } from './aws-files.ts'
-import { sessionOf, type Context } from './command-context.ts'
+import type { Context } from './command-context.ts'
+import { offeredProfiles } from './command-profiles.ts'
 import { saidWords } from './command-said.ts'
 import { failure } from './errors.ts'
 import { readSection } from './ini.ts'
@@ -11,12 +12,11 @@ import { generalOptions } from './options-general.ts'
 import { chainOptions, roleOptions } from './options-role.ts'
 import { networkOptions } from './options-network.ts'
 import { signInOptions } from './options-sign-in.ts'
-import { nameProfiles, placeProfiles, removeProfiles, type Placed, type Profile } from './profiles.ts'
-import { filterRoles } from './roles.ts'
+import { placeProfiles, removeProfiles, type Placed, type Profile } from './profiles.ts'
 import { selfCommand } from './runtime-self.ts'
 
 export async function setupProfilesCommand(context: Context): Promise<number> {
-  const { settings, config, paths, env, flags, log } = context
+  const { settings, paths, env, flags, log } = context
   const file = configFile(paths, env)
   const preview = settings.dryRun ? log.write : undefined
   if (flags['remove']) {
@@ -24,16 +24,7 @@ export async function setupProfilesCommand(context: Context): Promise<number> {
     if (!changed) log.info(`no profile in ${file} is of cloudtoken`)
     return 0
   }
-  const session = await sessionOf(context)
-  const signedIn = await session.signIn('login', new AbortController().signal)
-  if (signedIn.kind === 'credentials')
-    throw failure('role', 'this sign-in brings one set of credentials, not a list of roles')
-  const { offer } = signedIn
-  const all = await offer.roles()
-  const roles = settings.filter ? filterRoles(all, settings.filter) : all
-  const named = settings.profileName.includes('{name}')
-  const names = named ? await offer.names(config.accounts) : new Map<string, string>()
-  const profiles = nameProfiles(roles, settings.profileName, names)
+  const { profiles } = await offeredProfiles(context, new AbortController().signal)
   const words = [...ownWords(), 'credential-process', ...identityWords(context)]
   const command = (profile: Profile): string => [...words, '--role', profile.role.roleArn].map(quoted).join(' ')
   let placed: Placed | undefined

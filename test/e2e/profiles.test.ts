@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from '../../src/run.ts'
 import { password, roles, usePlace, withPassword } from './cli.ts'
@@ -119,3 +119,12 @@ test('what does not go together is refused before anything happens', async () =>
   expect((await place.run(['logout', '--dry-run'], { env: withPassword })).code).toBe(2)
   expect((await place.run(['setup-profiles', '--profile-name', '{rolle}'], { env: withPassword })).code).toBe(2)
 })
+
+test.each([['--all'], ['setup-profiles']])(
+  '%s with a filter that fits no role says so, and writes nothing',
+  async word => {
+    const { code, stderr } = await place.run([word, '-f', 'nothing'], { env: withPassword })
+    expect([code, stderr]).toEqual([12, expect.stringContaining('none of the 3 roles matches the filter "nothing"')])
+    expect(readdirSync(join(place.home, '.aws'))).toEqual([])
+  },
+)
