@@ -44,7 +44,7 @@ async function judgeConfiguration(flags: Flags): Promise<{ context?: Context; fi
 async function judgeSignIn(context: Context): Promise<Finding[]> {
   const plan = planOf(context.config, context.settings)
   if (plan.provider === undefined && plan.guess === undefined && plan.auth.length === 0) {
-    const hint = 'cloudtoken --url URL, or cloudtoken init and edit config.yaml'
+    const hint = 'cloudtoken --url URL; to keep it: cloudtoken init --url URL, or url: in config.yaml'
     return [{ check: 'identity', verdict: 'warning', message: 'no identity provider is configured', hint }]
   }
   const { judgeIdentity } = await import('./doctor-identity.ts')

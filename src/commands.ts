@@ -171,8 +171,13 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'init',
-    summary: 'write skeleton configuration files (-i)',
-    options: generalOptions,
+    summary: 'write configuration files to edit, or with --url to begin with (-i)',
+    options: {
+      url: signInOptions.url,
+      provider: signInOptions.provider,
+      username: signInOptions.username,
+      ...generalOptions,
+    },
     run: invocation => bare({ ...invocation, flags: { ...invocation.flags, init: true } }),
   },
   {

@@ -85,12 +85,17 @@ export function createPasswordSource({
   }
 
   async function askPerson(): Promise<string> {
+    log.info(`signing in as ${username}${settings.url ? ` at ${hostOf(settings.url)}` : ''}`)
     let answer = ''
     while (answer === '') answer = await ask.secret('Password: ').catch(withHint)
     source = 'typed'
     typed = answer
     return answer
   }
+}
+
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : url
 }
 
 function withHint(error: unknown): never {

@@ -200,7 +200,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
       provider = plugin.plugin
     }
     if (!provider) {
-      const hint = 'cloudtoken --url URL, or cloudtoken init and edit config.yaml'
+      const hint = 'cloudtoken --url URL; to keep it: cloudtoken init --url URL, or url: in config.yaml'
       throw failure('config', 'no identity provider is configured', { hint, code: 'provider-none' })
     }
     return { before, provider: settings.browser ? await shown(provider) : provider, after }

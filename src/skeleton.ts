@@ -2,15 +2,34 @@
  * The files that `init` writes.
  */
 
-export const configSkeleton = `# cloudtoken. Every option of "cloudtoken --help" may stand under defaults: or under an identity.
+/** What `init` was told of the identity provider. */
+export interface Start {
+  readonly url?: string | undefined
+  readonly provider?: string | undefined
+  readonly username?: string | undefined
+}
 
-identities:
-    work:
-        # adfs, shibboleth, simplesamlphp, keycloak, okta, entra ...: cloudtoken --help; form for any other sign-in page
-        provider: simplesamlphp
-        url: https://idp.example.com/simplesaml/saml2/idp/SSOService.php?spentityid=urn:amazon:webservices
-        # username: charlie
+const example: Start = {
+  provider: 'simplesamlphp',
+  url: 'https://idp.example.com/simplesaml/saml2/idp/SSOService.php?spentityid=urn:amazon:webservices',
+  username: 'charlie',
+}
 
+/** Without an address the identity is an example, and a comment. */
+export function configSkeleton({ url, provider, username }: Start = {}): string {
+  const told = url === undefined ? example : { provider, url, username }
+  const named = Object.entries(told).flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]))
+  const lines = named.map(({ name, value }) => `        ${name}: ${url === undefined ? value : JSON.stringify(value)}`)
+  const comment = url === undefined ? '# ' : ''
+  const identity = ['identities:', '    work:', ...lines].map(text => `${comment}${text}\n`).join('')
+  return `# cloudtoken. Every option of "cloudtoken --help" may stand under defaults: or under an identity.
+
+# Who signs in where. provider: adfs, shibboleth, simplesamlphp, keycloak, okta, entra ... ("cloudtoken --help" has them
+# all), form for any other sign-in page; without it the address decides.
+${identity}${restOfConfig}`
+}
+
+const restOfConfig = `
 defaults:
     # region: eu-west-1
     # session-duration: 3600

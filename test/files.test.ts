@@ -165,7 +165,7 @@ test('skeletons are read by those who read them', async () => {
   const { configSkeleton } = await import('../src/skeleton.ts')
   const { loadConfig } = await import('../src/config.ts')
   const file = join(folder, 'config.yaml')
-  writeFileSync(file, configSkeleton)
+  writeFileSync(file, configSkeleton())
   expect((await loadConfig(file)).stages.auth).toEqual(['idp', 'saml'])
   expect(readFileSync(file, 'utf8')).toContain('identities:')
 })

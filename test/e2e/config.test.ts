@@ -160,6 +160,24 @@ describe('init', () => {
     expect(readFileSync(file, 'utf8')).toBe('defaults:\n')
   })
 
+  test('--url goes into it, and the next run needs nothing more; a file that is there stays', async () => {
+    const env = { ...quiet, CLOUDTOKEN_PASSWORD: password }
+    const { code } = await place.run(['init', '--url', place.idp.url, '--username', 'dana'], { env })
+    expect(code).toBe(0)
+    expect((await place.run([], { env })).stdout).toContain(`Using role ${roles[0]}`)
+    const again = await place.run(['init', '--url', 'https://idp.example.com/'], { env })
+    expect(again.stderr).toContain('warning: --url is not in it')
+    expect((await place.run(['-l'], { env })).code).toBe(0)
+  })
+
+  test('without it nobody is asked at an example', async () => {
+    const env = quiet
+    const { stderr } = await place.run(['init'], { env })
+    expect(stderr).toContain(`name your identity provider in ${join(place.home, '.config/cloudtoken/config.yaml')}`)
+    const { code, stderr: said } = await place.run([], { env })
+    expect([code, said]).toEqual([20, expect.stringContaining('no identity provider is configured')])
+  })
+
   test('what it writes can be read again', async () => {
     await place.run(['init'], { env: quiet })
     const url = ['--url', place.idp.url, '-u', 'dana']
