@@ -5,8 +5,9 @@
  * and no end of the terminal that would stay open.
  */
 import process from 'node:process'
-import { failureOf, failureValue, readObject } from './control.ts'
+import { failureOf, failureValue } from './control.ts'
 import { failure, isFailure, type Failure } from './errors.ts'
+import { readFields } from './json.ts'
 import { createLog, type Log } from './log.ts'
 import { coreOptions, type Settings } from './options.ts'
 import { takeSecrets } from './privilege-sudo.ts'
@@ -146,7 +147,7 @@ async function* messagesOf(stream: NodeJS.ReadableStream): AsyncGenerator<Record
   for await (const chunk of stream) {
     const lines = (text + String(chunk)).split('\n')
     text = lines.pop() ?? ''
-    for (const line of lines) yield readObject(line)
+    for (const line of lines) yield readFields(line)
   }
   return undefined
 }

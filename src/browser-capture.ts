@@ -2,10 +2,11 @@
  * The SAMLResponse, out of the request that carries it to AWS. The request itself never leaves the browser.
  */
 import { isAwsSignIn, partitions } from './arn.ts'
-import { asFields, type DevTools } from './browser-pipe.ts'
+import { type DevTools } from './browser-pipe.ts'
 import { formFailure } from './form-failure.ts'
 import { readSamlResponse } from './form-saml.ts'
 import { place } from './form-text.ts'
+import { fieldsOf } from './json.ts'
 
 /** Holds every request for AWS sign-in, of all windows and frames, before it is sent. */
 export async function catchResponse(
@@ -15,7 +16,7 @@ export async function catchResponse(
 ): Promise<void> {
   devtools.onEvent((method, { requestId, request }) => {
     if (method !== 'Fetch.requestPaused') return
-    const { url, method: verb, postData, postDataEntries } = asFields(request)
+    const { url, method: verb, postData, postDataEntries } = fieldsOf(request)
     const mine = typeof url === 'string' && verb === 'POST' && isAwsSignIn(url)
     if (!mine) {
       devtools.send('Fetch.continueRequest', { requestId }).catch(() => {})
@@ -36,7 +37,7 @@ function bodyOf(postData: unknown, entries: unknown): string {
   if (typeof postData === 'string') return postData
   if (!Array.isArray(entries)) return ''
   return entries
-    .map(entry => asFields(entry)['bytes'])
+    .map(entry => fieldsOf(entry)['bytes'])
     .map(bytes => (typeof bytes === 'string' ? atob(bytes) : ''))
     .join('')
 }

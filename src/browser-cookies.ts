@@ -2,7 +2,8 @@
  * Cookies without an end of their own. A browser drops them when it closes, and sessions at identity providers live in
  * them; so they are kept for the renewal like those of the other providers: sealed, among the files of this identity.
  */
-import { asFields, type DevTools, type Fields } from './browser-pipe.ts'
+import { type DevTools, type Fields } from './browser-pipe.ts'
+import { fieldsOf, readJson } from './json.ts'
 import type { Secrets, Store } from './provider.ts'
 import { removeSealed } from './vault.ts'
 
@@ -13,7 +14,7 @@ const kept = ['name', 'value', 'path', 'secure', 'httpOnly', 'sameSite', 'priori
 
 export async function keepSessionCookies(devtools: DevTools, secrets: Secrets): Promise<void> {
   const { cookies } = await devtools.send('Storage.getCookies')
-  const list = Array.isArray(cookies) ? cookies.map(asFields).filter(cookie => cookie['session'] === true) : []
+  const list = Array.isArray(cookies) ? cookies.map(fieldsOf).filter(cookie => cookie['session'] === true) : []
   await secrets.write(file, JSON.stringify(list.map(settable)))
 }
 
@@ -37,10 +38,6 @@ function settable(cookie: Fields): Fields {
 }
 
 function readList(text: string | undefined): Fields[] {
-  try {
-    const list: unknown = JSON.parse(text ?? '[]')
-    return Array.isArray(list) ? list.map(asFields) : []
-  } catch {
-    return []
-  }
+  const list = readJson(text ?? '')
+  return Array.isArray(list) ? list.map(fieldsOf) : []
 }

@@ -8,12 +8,13 @@ import { catchResponse } from './browser-capture.ts'
 import { forgetSessionCookies, keepSessionCookies, restoreSessionCookies } from './browser-cookies.ts'
 import { busy, closed, crashed, overdue, sessionEnded, stuck, unreachable } from './browser-failure.ts'
 import { findBrowser, isProgram, type InstalledBrowser } from './browser-find.ts'
-import { asFields, type DevTools, type Fields } from './browser-pipe.ts'
+import { type DevTools, type Fields } from './browser-pipe.ts'
 import { startBrowser } from './browser-process.ts'
 import { watchPage } from './browser-watch.ts'
 import { codeOf, failure, isFailure } from './errors.ts'
 import { makePrivate, withLock } from './files.ts'
 import { place } from './form-text.ts'
+import { fieldsOf } from './json.ts'
 import type { ProviderContext, Store } from './provider.ts'
 import type { Assertion } from './types.ts'
 
@@ -123,7 +124,7 @@ async function signIn(context: ProviderContext, stage: Stage): Promise<Assertion
 async function openPage(devtools: DevTools, allClosed: () => void, visited: (url: string) => void): Promise<string> {
   const pages = new Map<unknown, unknown>()
   devtools.onEvent((method, { targetId, targetInfo }) => {
-    const info: Fields = asFields(targetInfo)
+    const info: Fields = fieldsOf(targetInfo)
     if (info['type'] === 'page' && /^Target\.target(?:Created|InfoChanged)$/.test(method)) {
       const { url } = info
       if (typeof url === 'string' && /^https?:/.test(url) && pages.get(info['targetId']) !== url) visited(url)
@@ -133,7 +134,7 @@ async function openPage(devtools: DevTools, allClosed: () => void, visited: (url
   })
   await devtools.send('Target.setDiscoverTargets', { discover: true })
   const { targetInfos } = await devtools.send('Target.getTargets')
-  const targets = Array.isArray(targetInfos) ? targetInfos.map(asFields) : []
+  const targets = Array.isArray(targetInfos) ? targetInfos.map(fieldsOf) : []
   const known = targets.find(({ type }) => type === 'page')?.['targetId']
   const targetId = known ?? (await devtools.send('Target.createTarget', { url: 'about:blank' }))['targetId']
   const { sessionId } = await devtools.send('Target.attachToTarget', { targetId, flatten: true })

@@ -6,6 +6,7 @@
  */
 import type { Readable, Writable } from 'node:stream'
 import { failure } from './errors.ts'
+import { fieldsOf, readFields } from './json.ts'
 
 export type Fields = Readonly<Record<string, unknown>>
 
@@ -58,14 +59,14 @@ export function speakDevTools(output: Writable, input: Readable): DevTools {
   }
 
   function receive(message: string): void {
-    const { id, method, params, result, error } = asFields(parse(message))
+    const { id, method, params, result, error } = readFields(message)
     if (typeof id === 'number') {
       const call = waiting.get(id)
       waiting.delete(id)
-      if (error === undefined) call?.resolve(asFields(result))
-      else call?.reject(refusal(call.method, asFields(error)['message']))
+      if (error === undefined) call?.resolve(fieldsOf(result))
+      else call?.reject(refusal(call.method, fieldsOf(error)['message']))
     } else if (typeof method === 'string') {
-      for (const listener of listeners) listener(method, asFields(params))
+      for (const listener of listeners) listener(method, fieldsOf(params))
     }
   }
 
@@ -85,19 +86,6 @@ export function speakDevTools(output: Writable, input: Readable): DevTools {
         waiting.set(last, { resolve, reject, method })
         output.write(`${JSON.stringify({ id: last, method, params: parameters, ...(sessionId && { sessionId }) })}\0`)
       }),
-  }
-}
-
-/** What the browser says is taken for what it is, and nothing else for something. */
-export function asFields(value: unknown): Fields {
-  return typeof value === 'object' && value !== null ? { ...value } : {}
-}
-
-function parse(message: string): unknown {
-  try {
-    return JSON.parse(message)
-  } catch {
-    return undefined
   }
 }
 

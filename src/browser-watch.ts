@@ -1,7 +1,8 @@
 /**
  * Whether a page that nobody sees goes on by itself.
  */
-import { asFields, type DevTools } from './browser-pipe.ts'
+import { type DevTools } from './browser-pipe.ts'
+import { fieldsOf } from './json.ts'
 
 /** What the page shows. */
 export interface Sight {
@@ -65,7 +66,7 @@ async function glance(devtools: DevTools, page: string): Promise<Sight | undefin
   const answer = await devtools
     .send('Runtime.evaluate', { expression: look, returnByValue: true }, page)
     .catch(() => ({}) as const)
-  const { url, title, status, asks } = asFields(asFields(asFields(answer)['result'])['value'])
+  const { url, title, status, asks } = fieldsOf(fieldsOf(fieldsOf(answer)['result'])['value'])
   if (typeof url !== 'string' || !/^(?:https?|chrome-error):/.test(url)) return undefined
   return {
     url,

@@ -8,6 +8,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { exitCodes, failure, isFailure, messageOf, type Failure, type FailureKind } from './errors.ts'
 import { makePrivate, remove } from './files.ts'
+import { readFields } from './json.ts'
 
 /** By name; the value is the answer, a failure that is thrown arrives as one. */
 export type ControlCommands = Readonly<Record<string, (argument: string | undefined) => unknown>>
@@ -74,7 +75,7 @@ function converse(socket: Socket, commands: ControlCommands): void {
 
 async function answer(line: string, commands: ControlCommands): Promise<string> {
   try {
-    const { command, argument } = readObject(line)
+    const { command, argument } = readFields(line)
     const handler = typeof command === 'string' && Object.hasOwn(commands, command) ? commands[command] : undefined
     if (!handler) throw failure('usage', 'the daemon does not know that command', { hint: 'cloudtoken --version' })
     const result = await handler(typeof argument === 'string' ? argument : undefined)
@@ -103,7 +104,7 @@ export function askDaemon(file: string, command: string, argument?: string, pati
     socket.on('data', chunk => {
       text += String(chunk)
       if (!text.includes('\n')) return
-      const { result, failure: refusal } = readObject(text)
+      const { result, failure: refusal } = readFields(text)
       if (refusal !== undefined) reject(failureOf(refusal))
       else if (command === 'stop') [last, ending] = [result, true]
       else resolve(result)
@@ -145,14 +146,4 @@ export function failureOf(value: unknown): Failure {
   const known = typeof kind === 'string' && kind in exitCodes ? (kind as FailureKind) : 'unexpected'
   const text = (item: unknown): string | undefined => (typeof item === 'string' ? item : undefined)
   return failure(known, text(message) ?? 'the daemon failed', { hint: text(hint), code: text(code) })
-}
-
-/** One line of JSON; anything but an object counts as an empty one. */
-export function readObject(line: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(line)
-    return typeof value === 'object' && value !== null ? { ...value } : {}
-  } catch {
-    return {}
-  }
 }

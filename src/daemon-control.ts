@@ -4,7 +4,7 @@
 import process from 'node:process'
 import pkg from '../package.json' with { type: 'json' }
 import { controlFile, controlFiles } from './control-place.ts'
-import { askDaemon, noDaemon, readObject, startControl, type ControlServer } from './control.ts'
+import { askDaemon, noDaemon, startControl, type ControlServer } from './control.ts'
 import type { Holding } from './daemon-credentials.ts'
 import type { FarSession } from './daemon-session.ts'
 import { readGrantOrder, type Granted, type Grants } from './daemon-grants.ts'
@@ -15,6 +15,7 @@ import { failure, isFailure, messageOf } from './errors.ts'
 import type { Paths } from './files.ts'
 import type { Gate } from './gate.ts'
 import type { Listen } from './guard.ts'
+import { fieldsOf } from './json.ts'
 import { keepSecret, type Log } from './log.ts'
 import { formatListen } from './serve.ts'
 import type { Holder } from './vault-key.ts'
@@ -156,6 +157,6 @@ export function hostOf({ url }: DaemonStatus): string {
 }
 
 function isStatus(value: unknown): value is DaemonStatus {
-  const { pid, url } = readObject(JSON.stringify(value ?? null))
+  const { pid, url } = fieldsOf(value)
   return typeof pid === 'number' && typeof url === 'string'
 }

@@ -5,9 +5,10 @@
 import path from 'node:path'
 import { isRoleArn } from './arn.ts'
 import { controlFiles } from './control-place.ts'
-import { askDaemon, readObject } from './control.ts'
+import { askDaemon } from './control.ts'
 import type { FarSession } from './daemon-session.ts'
 import type { Paths } from './files.ts'
+import { readFields } from './json.ts'
 import type { MetadataSnapshot } from './metadata-document.ts'
 import type { Settings } from './options.ts'
 import { isNamed } from './roles.ts'
@@ -62,7 +63,7 @@ export function createHolding(session: Pick<FarSession, 'known'>, settings: Wish
       if (credentials) others.set(firstRole(credentials), credentials)
     },
     answer(text) {
-      const { identity, variant, wish } = readObject(text ?? '')
+      const { identity, variant, wish } = readFields(text)
       const known = session.known()
       if (!known || known.ephemeral || typeof wish !== 'string') return undefined
       if (identity !== path.basename(known.folder) || variant !== known.variant) return undefined

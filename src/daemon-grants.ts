@@ -2,10 +2,10 @@
  * Tokens for one client each, with sessions of their own that may do less than the role: for an IDE, a container, an agent.
  */
 import type { Less } from './chain.ts'
-import { readObject } from './control.ts'
 import { serveOther, type ContainerEndpoint } from './daemon-container.ts'
 import { timeOf, type DaemonSession, type Served } from './daemon.ts'
 import { failure } from './errors.ts'
+import { fieldsOf, readFields } from './json.ts'
 
 /** JSON. */
 export interface GrantOrder extends Less {
@@ -91,8 +91,8 @@ export function createGrants(options: GrantsOptions): Grants {
 
 /** What arrived over the control socket. */
 export function readGrantOrder(text: string | undefined): GrantOrder {
-  const { role, ttl, scope, seconds } = readObject(text ?? '')
-  const { policy, policyArns } = readObject(JSON.stringify(scope ?? {}))
+  const { role, ttl, scope, seconds } = readFields(text)
+  const { policy, policyArns } = fieldsOf(scope)
   return {
     ...(typeof role === 'string' && { role }),
     ...(typeof ttl === 'number' && { ttl }),

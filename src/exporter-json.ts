@@ -6,6 +6,7 @@ import path from 'node:path'
 import { failure } from './errors.ts'
 import type { Exporter, ExporterContext } from './exporter.ts'
 import { readText, remove, writeFile } from './files.ts'
+import { readFields } from './json.ts'
 import { toTokens } from './tokens.ts'
 
 export const exportJson: Exporter = {
@@ -37,10 +38,6 @@ function tokensFile({ settings, paths }: Pick<ExporterContext, 'settings' | 'pat
 
 /** By its keys, not by its values: an expired or odd set is ours as well. */
 function isTokens(text: string): boolean {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && 'SecretAccessKey' in value && 'LastRole' in value
-  } catch {
-    return false
-  }
+  const names = Object.keys(readFields(text))
+  return names.includes('SecretAccessKey') && names.includes('LastRole')
 }

@@ -6,6 +6,7 @@
 import { isUserArn, partitionOf, regionFor, signInOrigin, type Partition } from './arn.ts'
 import { failure, type Failure } from './errors.ts'
 import type { Http } from './http.ts'
+import { readFields } from './json.ts'
 import { keepSecret, type Log } from './log.ts'
 import type { Credentials } from './types.ts'
 
@@ -137,13 +138,8 @@ async function signInToken(endpoint: string, options: ConsoleUrl): Promise<strin
 }
 
 function tokenIn(text: string): string | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    const token: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'SigninToken') : undefined
-    return typeof token === 'string' && token !== '' ? token : undefined
-  } catch {
-    return undefined
-  }
+  const { SigninToken: token } = readFields(text)
+  return typeof token === 'string' && token !== '' ? token : undefined
 }
 
 function unreadable(endpoint: string, status?: number): Failure {

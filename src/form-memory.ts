@@ -1,6 +1,7 @@
 /**
  * What a person decided on the way, kept so that a renewal without them decides the same.
  */
+import { fieldsOf, readFields } from './json.ts'
 import type { Store } from './provider.ts'
 
 const file = 'sign-in.json'
@@ -15,21 +16,13 @@ export interface Memory {
 }
 
 export function readMemory(store: Store): Memory {
-  const empty: Memory = { hosts: [], consents: [], choices: {} }
-  try {
-    const kept: unknown = JSON.parse(store.read(file) ?? '{}')
-    if (typeof kept !== 'object' || kept === null) return empty
-    const list = (value: unknown): string[] =>
-      Array.isArray(value) ? value.filter(item => typeof item === 'string') : []
-    const choices = 'choices' in kept && typeof kept.choices === 'object' && kept.choices !== null ? kept.choices : {}
-    return {
-      hosts: 'hosts' in kept ? list(kept.hosts) : [],
-      consents: 'consents' in kept ? list(kept.consents) : [],
-      choices: Object.fromEntries(Object.entries(choices).filter(([, value]) => typeof value === 'string')),
-    }
-  } catch {
-    return empty
-  }
+  const { hosts, consents, choices } = readFields(store.read(file))
+  const list = (value: unknown): string[] =>
+    Array.isArray(value) ? value.filter(item => typeof item === 'string') : []
+  const made = Object.entries(fieldsOf(choices)).flatMap(([name, choice]) =>
+    typeof choice === 'string' ? [[name, choice] as const] : [],
+  )
+  return { hosts: list(hosts), consents: list(consents), choices: Object.fromEntries(made) }
 }
 
 export function remember(store: Store, change: (memory: Memory) => Partial<Memory>): void {

@@ -10,6 +10,7 @@ import { changeDevice, withCsrf, type PingIdDevice, type PingIdPage } from './fo
 import { scrubText } from './form-report.ts'
 import { clean } from './form-text.ts'
 import { onward, type Walk } from './form-walk.ts'
+import { readFields } from './json.ts'
 import { chooseMethod, methodsNamed, wishedMethod, type Method } from './mfa-choice.ts'
 import { awaitApproval, type Poll } from './mfa-push.ts'
 
@@ -91,11 +92,6 @@ async function awaitSwipe(walk: Walk, page: Page, ping: Stage<'push'>): Promise<
 
 /** `status` of an answer; anything else says to wait on. */
 function wordOf({ text }: HttpResponse): string {
-  try {
-    const answer: unknown = JSON.parse(text)
-    const word = typeof answer === 'object' && answer !== null && 'status' in answer ? answer.status : undefined
-    return typeof word === 'string' ? word : ''
-  } catch {
-    return ''
-  }
+  const { status } = readFields(text)
+  return typeof status === 'string' ? status : ''
 }

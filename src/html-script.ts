@@ -14,6 +14,8 @@ export interface ScriptEffect {
 
 /** Longer ones are libraries and data. */
 export const longestScript = 32_000
+/** A page with more is an application. */
+export const mostScripts = 50
 
 /** @param running code that runs on load; @param defined further code, whose functions may be called by it */
 export function effectOf(running: readonly string[], defined: readonly string[] = []): ScriptEffect {
@@ -30,7 +32,7 @@ export function effectOf(running: readonly string[], defined: readonly string[] 
 /** First arguments of the calls of `name` on load, where they are literal texts. */
 export function literalCalls(name: string, scripts: readonly string[]): string[] {
   const strings: string[] = []
-  const running = scripts.filter(code => code.length <= longestScript && code.includes(name))
+  const running = scripts.filter(code => code.length <= longestScript && code.includes(name)).slice(0, mostScripts)
   const call = new RegExp(String.raw`(?<!\bfunction\s)(?<![\w$.])${RegExp.escape(name)}\s*\(\s*"(\d+)"`, 'g')
   return [...runningCode(running, [], strings)].flatMap(code =>
     [...code.matchAll(call)].map(([, index]) => strings[Number(index)] ?? ''),

@@ -5,7 +5,7 @@ import { readControls, type OwnedControl } from './html-control.ts'
 import type { Draft, FormDraft } from './html-draft.ts'
 import type { Form, Page } from './html-page.ts'
 import { readDraft } from './html-read.ts'
-import { effectOf, longestScript } from './html-script.ts'
+import { effectOf, longestScript, mostScripts } from './html-script.ts'
 import { excerpt, textsNamed } from './html-text.ts'
 import { canonicalCharset, charsetOf } from './http-charset.ts'
 import type { HttpResponse } from './http.ts'
@@ -85,7 +85,7 @@ function fieldErrors(draft: Draft): string[] {
 }
 
 function scriptEffect(draft: Draft): ReturnType<typeof effectOf> {
-  const scripts = draft.scripts.filter(({ code }) => code.length <= longestScript).slice(0, 50)
+  const scripts = draft.scripts.filter(({ code }) => code.length <= longestScript).slice(0, mostScripts)
   const running = scripts.filter(({ inHead }) => !inHead).map(({ code }) => code)
   const head = scripts.filter(({ inHead }) => inHead).map(({ code }) => code)
   return effectOf([...draft.onload.slice(0, 5), ...running], head)

@@ -2,6 +2,7 @@
  * The cookies of one sign-in, over tough-cookie, which the first of them loads.
  */
 import type { CookieJar } from 'tough-cookie'
+import { readFields } from './json.ts'
 
 export interface Cookies {
   /** What a request to `url` says in its `Cookie` header; empty for none. */
@@ -36,8 +37,7 @@ async function loadJar(text: string | undefined): Promise<CookieJar> {
   const empty = new CookieJar(undefined, { looseMode: true, allowSecureOnLocal: true, prefixSecurity: 'silent' })
   if (text === undefined) return empty
   try {
-    const kept: unknown = JSON.parse(text)
-    const cookies = typeof kept === 'object' && kept !== null && 'cookies' in kept ? kept.cookies : []
+    const { cookies = [] } = readFields(text)
     return await CookieJar.deserialize({ ...empty.serializeSync(), cookies })
   } catch {
     return empty

@@ -8,6 +8,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { failure } from './errors.ts'
 import { ensureFolder, readText, remove, writeFile } from './files.ts'
+import { readFields } from './json.ts'
 import { deviceName, platformOf, runTool, type LinkDeps } from './linklocal-platform.ts'
 
 export interface LinkRecord {
@@ -34,14 +35,7 @@ export function readRecord(address: string, deps: LinkDeps): LinkRecord | undefi
   const file = recordFile(address, deps)
   const text = readText(file)
   if (text === undefined || !isTrusted(deps.folder, deps) || !isTrusted(file, deps)) return undefined
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return undefined
-  }
-  if (typeof value !== 'object' || value === null) return undefined
-  const { address: named, pid, started } = value as Record<string, unknown>
+  const { address: named, pid, started } = readFields(text)
   if (named !== address) return undefined
   const owner = typeof pid === 'number' && Number.isSafeInteger(pid) && pid > 0 && typeof started === 'string'
   return { address, device: deviceName(deps.platform), ...(owner && { pid, started }) }

@@ -5,8 +5,9 @@ import type { HttpRequest } from './http.ts'
 import type { Page } from './html.ts'
 import { isFailure } from './errors.ts'
 import { formFailure } from './form-failure.ts'
+import { fieldsOf } from './json.ts'
 import type { DuoPage } from './mfa-duo.ts'
-import { askDuo, awaitDuo, chooseFactor, duoCode, objectOf, textOf, type DuoFactor } from './mfa-duo-wait.ts'
+import { askDuo, awaitDuo, chooseFactor, duoCode, textOf, type DuoFactor } from './mfa-duo-wait.ts'
 import type { ProviderContext } from './provider.ts'
 
 const maxTries = 3
@@ -102,13 +103,13 @@ async function typeCode(
 
 /** Under `auth_factors_context.available_unified_auth_factors`, or at the top. */
 function factorsOf(payload: Readonly<Record<string, unknown>>): DuoFactor[] {
-  const nested = objectOf(objectOf(payload['auth_factors_context'])['available_unified_auth_factors'])
-  const top = objectOf(payload['available_unified_auth_factors'])
+  const nested = fieldsOf(fieldsOf(payload['auth_factors_context'])['available_unified_auth_factors'])
+  const top = fieldsOf(payload['available_unified_auth_factors'])
   const lists = [nested['factors'], top['factors'], payload['factors']]
   const list: unknown[] = lists.find(each => Array.isArray(each)) ?? []
   const factors = list.flatMap((entry): DuoFactor[] => {
-    const { factor_type: type, device_info, phone_info } = objectOf(entry)
-    const info = { ...objectOf(phone_info), ...objectOf(device_info) }
+    const { factor_type: type, device_info, phone_info } = fieldsOf(entry)
+    const info = { ...fieldsOf(phone_info), ...fieldsOf(device_info) }
     const text = (name: string): string =>
       typeof info[name] === 'string' || typeof info[name] === 'number' ? String(info[name]) : ''
     const end = text('end_of_number')

@@ -6,9 +6,10 @@ import { formFailure, newText } from './form-failure.ts'
 import { clean } from './form-text.ts'
 import { readPage, submit, type Page } from './html.ts'
 import type { HttpResponse } from './http.ts'
+import { fieldsOf } from './json.ts'
 import { codeFor } from './mfa-code.ts'
 import { duoOf, type DuoPage } from './mfa-duo.ts'
-import { chooseFactor, objectOf, type DuoFactor } from './mfa-duo-wait.ts'
+import { chooseFactor, type DuoFactor } from './mfa-duo-wait.ts'
 import type { ProviderContext } from './provider.ts'
 
 type List = Extract<DuoPage, { stage: 'list' }>
@@ -39,7 +40,7 @@ export async function answerList(context: ProviderContext, first: Page, list: Li
     const next = await readPage(response)
     const again = next && duoOf(next)
     if (!next || again?.stage !== 'list') return response
-    const said = clean(textIn(objectOf(again.facts), 'error'), 200) || newText(page, next)
+    const said = clean(textIn(fieldsOf(again.facts), 'error'), 200) || newText(page, next)
     if (/time[d]?[ -]?out/i.test(said)) throw formFailure('mfa-timeout', `Duo (${host}): nobody answered in time`)
     const message = `Duo (${host}) refused the second factor${said && `: ${said}`}`
     if (code === undefined || tries === maxTries) throw formFailure('mfa-refused', message)
@@ -49,8 +50,8 @@ export async function answerList(context: ProviderContext, first: Page, list: Li
 }
 
 function factorsOf({ facts, form }: List): DuoFactor[] {
-  const devices = objectOf(objectOf(facts)['devices'])['devices']
-  const listed = (Array.isArray(devices) ? devices.map(objectOf) : []).flatMap((found): DuoFactor[] => {
+  const devices = fieldsOf(fieldsOf(facts)['devices'])['devices']
+  const listed = (Array.isArray(devices) ? devices.map(fieldsOf) : []).flatMap((found): DuoFactor[] => {
     const device = textIn(found, 'device')
     const deviceName = clean(textIn(found, 'display_name'), 60) || device
     const { capabilities } = found

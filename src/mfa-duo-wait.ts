@@ -5,6 +5,7 @@ import { failure } from './errors.ts'
 import { codeOfText, formFailure } from './form-failure.ts'
 import { clean, isPrivateWay } from './form-text.ts'
 import type { HttpRequest } from './http.ts'
+import { fieldsOf, readFields } from './json.ts'
 import { chooseMethod, type Method } from './mfa-choice.ts'
 import { codeFor } from './mfa-code.ts'
 import { isDuo } from './mfa-duo.ts'
@@ -67,8 +68,8 @@ export async function askDuo(context: ProviderContext, request: HttpRequest): Pr
   if (!isPrivateWay(new URL(request.url))) throw formFailure('insecure', `Duo (${host}) is not reached over https`)
   const { status, text } = await context.http.request(request)
   if (status === 405) throw needsBrowser(host, 'another prompt than the one it showed')
-  const answer = objectOf(parse(text))
-  if (answer['stat'] === 'OK') return objectOf(answer['response'])
+  const answer = readFields(text)
+  if (answer['stat'] === 'OK') return fieldsOf(answer['response'])
   const said = [answer['message'], answer['message_detail'], answer['message_enum']].filter(
     part => typeof part === 'string' || typeof part === 'number',
   )
@@ -97,7 +98,7 @@ export async function awaitDuo(
 
 /** The word for the outcome stands in `result`, as text or in an object, and in `status_code`. */
 function outcome(host: string, status: Readonly<Record<string, unknown>>): boolean {
-  const inner = objectOf(status['result'])
+  const inner = fieldsOf(status['result'])
   const all = [status['result'], inner['result'], inner['status_code'], inner['status_enum'], status['status_code']]
   const said = all.filter(word => typeof word === 'string').map(word => word.toUpperCase())
   const text = [status['status'], inner['status'], status['reason'], inner['reason']].find(
@@ -117,7 +118,7 @@ function outcome(host: string, status: Readonly<Record<string, unknown>>): boole
 
 /** Verified push: a number to be typed on the phone. */
 function numberOf(status: Readonly<Record<string, unknown>>): Notice {
-  const place = { ...objectOf(status['risk_based_factor_selection_data']), ...status }
+  const place = { ...fieldsOf(status['risk_based_factor_selection_data']), ...status }
   const code = place['step_up_code']
   return { number: typeof code === 'string' || typeof code === 'number' ? String(code) : undefined }
 }
@@ -129,10 +130,6 @@ export function textOf(answer: Readonly<Record<string, unknown>>, name: string):
   throw failure('network', `the answer of Duo has no ${name}`, { code: 'idp-error' })
 }
 
-export function objectOf(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? { ...value } : {}
-}
-
 export function formPost(url: string, fields: Readonly<Record<string, string>>, sensitive = false): HttpRequest {
   const headers = {
     'content-type': 'application/x-www-form-urlencoded',
@@ -140,12 +137,4 @@ export function formPost(url: string, fields: Readonly<Record<string, string>>, 
     origin: new URL(url).origin,
   }
   return { url, method: 'POST', headers, body: new URLSearchParams(fields).toString(), ...(sensitive && { sensitive }) }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -2,6 +2,7 @@
  * A password that was refused, so that the next process does not send it again: accounts are locked by programs that try an
  * old password over and over. Kept is a hash with a salt, for half an hour, which is as long as most places count.
  */
+import { readFields } from './json.ts'
 import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto'
 import { Buffer } from 'node:buffer'
 import type { Store } from './provider.ts'
@@ -39,11 +40,7 @@ export function openRefusals(store: Store, now: () => number): Refusals {
 
 /** A damaged file counts as none. */
 function readKept(text: string | undefined): { salt: Buffer; hash: Buffer; at: number } | undefined {
-  try {
-    const { salt, hash, at }: Readonly<Record<string, unknown>> = JSON.parse(text ?? '{}')
-    const found = { salt: Buffer.from(String(salt), 'hex'), hash: Buffer.from(String(hash), 'hex'), at: Number(at) }
-    return found.hash.length === 32 ? found : undefined
-  } catch {
-    return undefined
-  }
+  const { salt, hash, at } = readFields(text)
+  const found = { salt: Buffer.from(String(salt), 'hex'), hash: Buffer.from(String(hash), 'hex'), at: Number(at) }
+  return found.hash.length === 32 ? found : undefined
 }

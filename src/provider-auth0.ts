@@ -13,6 +13,7 @@ import { hide, userNameOf, type Walk } from './form-walk.ts'
 import { isLoopback, type HttpResponse } from './http.ts'
 import { readLiteral } from './html-literal.ts'
 import type { Page } from './html.ts'
+import { readJson } from './json.ts'
 import { entryUrl } from './provider-form.ts'
 
 export const auth0 = formProvider(
@@ -21,7 +22,7 @@ export const auth0 = formProvider(
     entry: ({ url }) => entryUrl(url, 'https://TENANT.auth0.com/samlp/CLIENT_ID').href,
     async answer(walk, page) {
       const packed = /\bwindow\.atob\(\s*(["'])([A-Za-z0-9+/=]+)\1\s*\)/.exec(page.source)?.[2]
-      const session = packed === undefined ? undefined : parse(Buffer.from(packed, 'base64').toString('utf8'))
+      const session = packed === undefined ? undefined : readJson(Buffer.from(packed, 'base64').toString('utf8'))
       return textAt(session, 'state') === '' ? undefined : await logIn(walk, page, session)
     },
   },
@@ -101,7 +102,7 @@ const codes = new Map<string, FormCode>([
 ])
 
 function refused(host: string, { status, text }: HttpResponse): Error {
-  const body = parse(text)
+  const body = readJson(text)
   const description = at(body, 'description')
   const said = clean(typeof description === 'string' ? description : textAt(body, 'message'), 200)
   const name = textAt(body, 'code') || textAt(body, 'name')
@@ -111,12 +112,4 @@ function refused(host: string, { status, text }: HttpResponse): Error {
   }
   if (status === 401 || name === 'invalid_user_password') return passwordRefused(host, said)
   return formFailure('idp-error', `${host} refused the sign-in (status ${status})${said && `: ${said}`}`)
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -3,6 +3,7 @@
  */
 import path from 'node:path'
 import type { HttpClient } from './http.ts'
+import { readFields } from './json.ts'
 import type { Secrets, Store } from './provider.ts'
 import { modified } from './quick.ts'
 import { folderStore } from './store.ts'
@@ -47,7 +48,7 @@ export function sessionFiles(folder: string): SessionFiles {
       if (cookies !== undefined) await secrets.write(cookieFile, cookies)
     },
     role() {
-      const { roleArn, providerArn } = readObject(store.read(roleFile))
+      const { roleArn, providerArn } = readFields(store.read(roleFile))
       return typeof roleArn === 'string' && typeof providerArn === 'string' ? { roleArn, providerArn } : undefined
     },
     roleFile: path.join(folder, roleFile),
@@ -58,7 +59,7 @@ export function sessionFiles(folder: string): SessionFiles {
       store.write(recentFile, JSON.stringify({ roles: [role.roleArn, ...before].slice(0, recentRoles) }))
     },
     accountNames: () =>
-      new Map(Object.entries(readObject(store.read(accountFile))).map(([id, name]) => [id, String(name)])),
+      new Map(Object.entries(readFields(store.read(accountFile))).map(([id, name]) => [id, String(name)])),
     keepAccountNames: names => store.write(accountFile, JSON.stringify(Object.fromEntries(names))),
     signedIn(elsewhere) {
       const here = store.read(signInFile)
@@ -77,15 +78,6 @@ export function sessionFiles(folder: string): SessionFiles {
 }
 
 function readRecent(text: string | undefined): string[] {
-  const { roles } = readObject(text)
+  const { roles } = readFields(text)
   return Array.isArray(roles) ? roles.filter(arn => typeof arn === 'string') : []
-}
-
-function readObject(text: string | undefined): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text ?? '{}')
-    return typeof value === 'object' && value !== null ? { ...value } : {}
-  } catch {
-    return {}
-  }
 }

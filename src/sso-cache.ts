@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { readText, writeFile } from './files.ts'
+import { readFields } from './json.ts'
 import { keepSecret } from './log.ts'
 import { isSameStart, type Portal } from './sso-portal.ts'
 import { awsTime } from './tokens.ts'
@@ -28,7 +29,7 @@ export function tokenFile(home: string, { session, startUrl }: Pick<Portal, 'ses
 
 /** `undefined` where there is none, or none for this portal: the file of a name may be of an earlier start URL. */
 export function readToken(file: string, portal: Pick<Portal, 'startUrl'>): SsoToken | undefined {
-  const kept = parse(readText(file))
+  const kept = readFields(readText(file))
   const accessToken = textOf(kept['accessToken'])
   const expiresAt = dateOf(kept['expiresAt'])
   const startUrl = textOf(kept['startUrl'])
@@ -78,13 +79,4 @@ function dateOf(value: unknown): Date | undefined {
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
-}
-
-function parse(text: string | undefined): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text ?? '{}')
-    return typeof value === 'object' && value !== null ? { ...value } : {}
-  } catch {
-    return {}
-  }
 }

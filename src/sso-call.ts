@@ -4,6 +4,7 @@
 import { at, textAt } from './api-json.ts'
 import { failure } from './errors.ts'
 import type { HttpRequest, HttpResponse } from './http.ts'
+import { readJson } from './json.ts'
 import type { ProviderContext } from './provider.ts'
 
 export type Caller = Pick<ProviderContext, 'http' | 'clock' | 'signal' | 'log'>
@@ -58,12 +59,7 @@ function outgoing({ url, body, accessToken }: SsoRequest): HttpRequest {
 }
 
 function read({ status, headers, text }: HttpResponse, url: string): SsoAnswer {
-  let body: unknown
-  try {
-    body = text.trim() === '' ? {} : JSON.parse(text)
-  } catch {
-    body = undefined
-  }
+  const body = text.trim() === '' ? {} : readJson(text)
   if (status === 200 && typeof body === 'object' && body !== null) return { body, reason: '' }
   // `UnauthorizedException:http://internal.amazon.com/coral/…`, or `com.amazonaws.x#UnauthorizedException`.
   const named = (headers.get('x-amzn-errortype') ?? textAt(body, '__type')).replace(/:.*$/, '').replace(/^.*#/, '')

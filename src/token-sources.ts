@@ -6,6 +6,7 @@ import { withoutSecrets } from './config.ts'
 import { failure, type Failure } from './errors.ts'
 import { readText } from './files.ts'
 import { isLoopback, type Http, type HttpRequest } from './http.ts'
+import { readFields } from './json.ts'
 import type { Run } from './run.ts'
 
 export interface TokenRequest {
@@ -190,13 +191,8 @@ function privateUrl(text: string | undefined, name: string): URL {
 async function answerOf(http: Http, request: HttpRequest, key: string, label: string): Promise<string> {
   const { status, text } = await http.request(request)
   if (status !== 200) throw noToken(label, `HTTP ${status}`)
-  try {
-    const value: unknown = JSON.parse(text)
-    const token: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined
-    if (typeof token === 'string') return token
-  } catch {
-    // Said below.
-  }
+  const token = readFields(text)[key]
+  if (typeof token === 'string') return token
   throw noToken(label, 'the answer has no token in it')
 }
 

@@ -6,6 +6,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes, scrypt } from 
 import path from 'node:path'
 import { failure, isFailure } from './errors.ts'
 import { readText, withLock, writeFile } from './files.ts'
+import { readFields } from './json.ts'
 import type { Keyring } from './keyring.ts'
 import { keepSecret } from './log.ts'
 import type { Ask } from './provider.ts'
@@ -161,16 +162,6 @@ async function unwrap(kept: string, passphrase: string): Promise<Buffer | undefi
   const { salt, key } = readFields(kept)
   if (typeof salt !== 'string' || typeof key !== 'string') return undefined
   return unseal(await stretch(passphrase, Buffer.from(salt, 'base64')), key, 'key')
-}
-
-/** One line of JSON of ours; a damaged one is empty. */
-export function readFields(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? { ...value } : {}
-  } catch {
-    return {}
-  }
 }
 
 function keyOf(text: string | undefined): Buffer | undefined {

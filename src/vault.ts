@@ -5,12 +5,13 @@
 import { Buffer } from 'node:buffer'
 import path from 'node:path'
 import { remove, type Paths } from './files.ts'
+import { readFields } from './json.ts'
 import type { Keyring } from './keyring.ts'
 import { keepSecret, type Log } from './log.ts'
 import type { Settings } from './options.ts'
 import type { Ask, Secrets, Store } from './provider.ts'
 import type { Run } from './run.ts'
-import { createHolders, findOrMake, forgetKey, readFields, seal, unseal, type Holder } from './vault-key.ts'
+import { createHolders, findOrMake, forgetKey, seal, unseal, type Holder } from './vault-key.ts'
 import { machineIdentity } from './vault-machine.ts'
 
 export interface VaultOptions {

@@ -2,6 +2,7 @@
  * What an OIDC token says of itself. Its signature is for AWS to check; here it serves messages and early failures.
  */
 import { Buffer } from 'node:buffer'
+import { readFields } from './json.ts'
 
 export interface WebToken {
   readonly issuer?: string
@@ -19,7 +20,7 @@ export function isWebToken(text: string): boolean {
 
 /** Claims that are there, fit to be shown; nothing for a token that cannot be read. */
 export function readClaims(token: string): WebToken {
-  const { iss, sub, aud, exp } = parse(token.split('.')[1] ?? '')
+  const { iss, sub, aud, exp } = readFields(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'))
   const [issuer, subject] = [shown(iss), shown(sub)]
   const audience = shown(Array.isArray(aud) ? aud.join(' ') : aud)
   return {
@@ -27,15 +28,6 @@ export function readClaims(token: string): WebToken {
     ...(subject && { subject }),
     ...(audience && { audience }),
     ...(typeof exp === 'number' && { expires: exp * 1000 }),
-  }
-}
-
-function parse(part: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'))
-    return typeof value === 'object' && value !== null ? { ...value } : {}
-  } catch {
-    return {}
   }
 }
 

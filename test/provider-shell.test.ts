@@ -1,6 +1,7 @@
 /**
  * Commands that print an assertion, run for real.
  */
+import process from 'node:process'
 import { expect, test } from 'bun:test'
 import { readConfig, resolveSettings } from '../src/config.ts'
 import { normaliseArgv } from '../src/argv.ts'
@@ -75,4 +76,17 @@ test('a list of config.yaml stays as it is, and no comma splits a text', () => {
   expect(normaliseArgv(['--assertion-command', 'a,b', '--assertion-command', 'c'], signInOptions)).toEqual([
     '--assertion-command=c',
   ])
+})
+
+test('the command is told no secret of ours', async () => {
+  const names = ['PASSWORD', 'MFA_CODE', 'MFA_PASSCODE', 'CLIENT_SECRET', 'SECRET_PASSPHRASE'].map(
+    name => `CLOUDTOKEN_${name}`,
+  )
+  for (const name of names) process.env[name] = 'hunter22'
+  try {
+    const { outcome } = await signIn(['sh', '-c', `env | grep -q hunter22 || echo ${response}`])
+    expect(outcome).toEqual({ kind: 'saml', response })
+  } finally {
+    for (const name of names) delete process.env[name]
+  }
 })
