@@ -68,6 +68,7 @@ export function statusLines(status: DaemonStatus, now: number): string[] {
     ['IdP session', status.idpSessionEnd === null ? undefined : `until ${when(status.idpSessionEnd, now)}`],
     ['last error', status.lastError ?? undefined],
     ['secrets', status.secretStore ? `kept ${placeNames[status.secretStore]}` : undefined],
+    ...(status.container ?? []).map(({ uri, file }): [string, string] => ['container', `${uri}, token in ${file}`]),
     ['simulated', simulatedTexts(status.simulated ?? null, now).join('; ') || undefined],
     ...(status.grants ?? []).map(({ role, until, narrowed, file }): [string, string] => [
       'granted',
@@ -113,12 +114,15 @@ function when(text: string | null, now: number): string {
   const date = new Date(text ?? '')
   const today = new Date(now).toDateString() === date.toDateString()
   const time = date.toLocaleString('sv-SE', today ? { timeStyle: 'short' } : { dateStyle: 'short', timeStyle: 'short' })
-  const minutes = Math.round(Math.abs(date.getTime() - now) / 60_000)
+  const seconds = Math.round(Math.abs(date.getTime() - now) / 1000)
+  const minutes = Math.round(seconds / 60)
   const span =
-    minutes < 100
-      ? `${minutes} min`
-      : minutes < 3000
-        ? `${Math.round(minutes / 60)} h`
-        : `${Math.round(minutes / 1440)} days`
+    seconds < 60
+      ? `${seconds} s`
+      : minutes < 100
+        ? `${minutes} min`
+        : minutes < 3000
+          ? `${Math.round(minutes / 60)} h`
+          : `${Math.round(minutes / 1440)} days`
   return `${time} (${date.getTime() < now ? `${span} ago` : `in ${span}`})`
 }

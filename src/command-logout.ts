@@ -3,7 +3,10 @@
  */
 import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
+import process from 'node:process'
 import { sessionOf, type Context } from './command-context.ts'
+import { findDaemons, hostOf } from './daemon-control.ts'
+import { tokenKeyName } from './daemon.ts'
 import { isFailure } from './errors.ts'
 import { remove } from './files.ts'
 
@@ -19,8 +22,15 @@ export async function logoutCommand(context: Context): Promise<number> {
   await (session ?? (await sessionOf(context, { signer: 'saml-response' }))).forget()
   const identities = path.join(paths.state, 'identities')
   if (!session) remove(identities)
-  // No secret of anybody is left that the keys would open.
-  if (!existsSync(identities) || readdirSync(identities).length === 0) await context.vault.forget()
+  const daemons = await findDaemons(process.env, paths)
+  if (!existsSync(identities) || readdirSync(identities).length === 0) {
+    // No secret of anybody is left that the keys would open.
+    await context.vault.forget()
+    if (daemons.length === 0)
+      for (const name of ['identities', 'log', tokenKeyName]) remove(path.join(paths.state, name))
+  }
   log.info('removed the credentials, the session at the identity provider, and the stored password')
+  for (const { status } of daemons)
+    log.warn(`the daemon at ${hostOf(status)} goes on with what it has`, `cloudtoken stop --listen ${hostOf(status)}`)
   return 0
 }

@@ -4,7 +4,7 @@
 import process from 'node:process'
 import { isJob, type Context } from './command-context.ts'
 import type { Taken } from './background.ts'
-import { beside, openContainerEndpoint, serveOther, type ContainerEndpoint } from './daemon-container.ts'
+import { beside, clientLines, openContainerEndpoint, serveOther, type ContainerEndpoint } from './daemon-container.ts'
 import { openControl } from './daemon-control.ts'
 import { createHolding } from './daemon-credentials.ts'
 import { createGrants } from './daemon-grants.ts'
@@ -59,7 +59,10 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
       signal: ending.signal,
     })
     const end = (): void => ending.abort()
-    const control = await openControl({ ...context, gate, service, serving, session, simulation, holding, grants, end })
+    const control = await openControl({
+      ...{ ...context, gate, service, serving, session, simulation, holding, grants, end },
+      roles: endpoint.roles,
+    })
     return {
       session,
       show(first) {
@@ -67,7 +70,7 @@ export async function prepare(context: Context, gate: Gate, ending: AbortControl
           service.show({ credentials: first.credentials })
           for (const other of first.others) beyond.show({ credentials: other })
         }
-        return endpoint.lines()
+        return endpoint.roles().flatMap(clientLines)
       },
       async run(first) {
         if (!isFailure(first)) serveOthers(first.others)

@@ -19,17 +19,21 @@ export interface ContainerEndpoint {
   show(snapshot: MetadataSnapshot): void
   /** Makes tokens for one role alone each, for whoever is told of the file. Fails with `usage` where nothing listens. */
   granter(): (roleArn: string) => Handed
-  /** For each role the two variables that its clients need, as `NAME=value`. */
-  lines(): readonly string[]
+  /** Where each role is, and the file of its token. */
+  roles(): readonly Place[]
   /** Stops listening and takes the token files away. */
   close(): Promise<void>
 }
 
-/** A token in its file. */
-export interface Handed extends Pick<Grant, 'show' | 'revoke'> {
+/** JSON: what the clients of a role have to know. */
+export interface Place {
+  readonly role: string
   readonly uri: string
   readonly file: string
 }
+
+/** A token in its file. */
+export interface Handed extends Place, Pick<Grant, 'show' | 'revoke'> {}
 
 /** https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html, the hosts of `http:`. */
 const taken = /^http:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\]|169\.254\.170\.(2|23)|\[fd00:ec2::23\])(:|$)/
@@ -40,7 +44,7 @@ const none: ContainerEndpoint = {
     const hint = 'cloudtoken -d --container-endpoint 127.0.0.1:9912'
     throw failure('usage', 'the daemon has no container endpoint', { hint })
   },
-  lines: () => [],
+  roles: () => [],
   close: () => Promise.resolve(),
 }
 
@@ -79,20 +83,23 @@ export async function openContainerEndpoint({ settings, paths, log }: Served): P
   const handed = new Set<Handed>()
   makePrivate(folder)
 
-  function hand(roleArn: string, name: string): Handed {
-    const own = path.join(folder, `${accountOf(roleArn)}-${roleName(roleArn)}${name}`)
+  /** `once`: a folder that nobody will look into again. */
+  function hand(roleArn: string, once?: string): Handed {
+    const name = `${accountOf(roleArn)}-${roleName(roleArn)}`
+    const own = once === undefined ? path.join(folder, name) : path.join(folder, 'grants', `${name}-${once}`)
     makePrivate(own)
     const { path: where, token, show, revoke } = container.grant(roleArn)
     const file = path.join(own, tokenName)
     // To the last byte what the header says: SDKs refuse a line end in it.
     writeFile(file, token)
     const result: Handed = {
+      role: roleArn,
       uri: `${server.url}${where}`,
       file,
       show,
       revoke() {
         revoke()
-        remove(file)
+        remove(once === undefined ? file : own)
         handed.delete(result)
       },
     }
@@ -104,12 +111,12 @@ export async function openContainerEndpoint({ settings, paths, log }: Served): P
     show(snapshot) {
       const { roleArn } = snapshot.credentials ?? {}
       if (roleArn === undefined) return
-      const held = roles.get(roleArn) ?? hand(roleArn, '')
+      const held = roles.get(roleArn) ?? hand(roleArn)
       roles.set(roleArn, held)
       held.show(snapshot)
     },
-    granter: () => roleArn => hand(roleArn, `-${randomBytes(4).toString('hex')}`),
-    lines: () => [...roles.values()].flatMap(clientLines),
+    granter: () => roleArn => hand(roleArn, randomBytes(4).toString('hex')),
+    roles: () => [...roles.values()].map(({ role, uri, file }) => ({ role, uri, file })),
     async close() {
       // The folders stay: a container may have one of them mounted, and finds the token of the next daemon in it.
       for (const { revoke } of handed) revoke()
@@ -120,7 +127,7 @@ export async function openContainerEndpoint({ settings, paths, log }: Served): P
 }
 
 /** What the clients of a token need in their environment. */
-export function clientLines({ uri, file }: Pick<Handed, 'uri' | 'file'>): string[] {
+export function clientLines({ uri, file }: Pick<Place, 'uri' | 'file'>): string[] {
   return [`AWS_CONTAINER_CREDENTIALS_FULL_URI=${uri}`, `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=${file}`]
 }
 

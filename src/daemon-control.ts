@@ -5,6 +5,7 @@ import process from 'node:process'
 import pkg from '../package.json' with { type: 'json' }
 import { controlFile, controlFiles } from './control-place.ts'
 import { askDaemon, noDaemon, startControl, type ControlServer } from './control.ts'
+import type { ContainerEndpoint, Place } from './daemon-container.ts'
 import type { Holding } from './daemon-credentials.ts'
 import type { FarSession } from './daemon-session.ts'
 import { readGrantOrder, type Granted, type Grants } from './daemon-grants.ts'
@@ -37,6 +38,8 @@ export interface DaemonStatus extends ServingStatus {
   readonly secretStore: Holder | 'none' | null
   /** What is made up, `null` for nothing. */
   readonly simulated: SimulationStatus | null
+  /** What the container endpoint hands out, and where. */
+  readonly container: readonly Place[]
   /** Tokens of `grant` that are good. */
   readonly grants: readonly Granted[]
 }
@@ -52,13 +55,14 @@ export interface Controlled {
   readonly session: Pick<FarSession, 'known' | 'unlock'>
   readonly simulation: Simulation
   readonly grants: Grants
+  readonly roles: ContainerEndpoint['roles']
   /** Ends the daemon. */
   end(): void
 }
 
 /** `undefined` where there can be no socket, which is told and no reason not to serve. */
 export async function openControl(daemon: Controlled): Promise<ControlServer | undefined> {
-  const { env, paths, log, gate, service, serving, simulation, holding, session, grants } = daemon
+  const { env, paths, log, gate, service, serving, simulation, holding, session, grants, roles } = daemon
   const started = new Date()
   const status = (): DaemonStatus => ({
     pid: process.pid,
@@ -70,6 +74,7 @@ export async function openControl(daemon: Controlled): Promise<ControlServer | u
     clients: service.clients(),
     secretStore: session.known()?.secretStore ?? null,
     simulated: simulation.status(),
+    container: roles(),
     grants: grants.status(),
   })
   try {

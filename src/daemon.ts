@@ -73,9 +73,11 @@ export async function createService(served: Served, listen: Listen): Promise<Met
   }
 }
 
+export const tokenKeyName = 'imds-token-key'
+
 /** Kept, so that the tokens that clients hold outlive a restart. */
 function tokenKey(paths: Paths): Buffer {
-  const file = path.join(paths.state, 'imds-token-key')
+  const file = path.join(paths.state, tokenKeyName)
   const kept = readBytes(file)
   if (kept?.length === 32) return kept
   const key = randomBytes(32)

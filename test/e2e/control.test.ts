@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { password, roles, usePlace, type Result } from './cli.ts'
@@ -15,6 +15,38 @@ describe('control', () => {
       expect([words[0], code, stdout]).toEqual([words[0], 3, ''])
       expect(stderr).toContain('hint: cloudtoken -d')
     }
+  })
+
+  test('status has the container endpoint: where each role is, and the file of its token', async () => {
+    const also = ['--role', 'Read-Only-Role', '--role', 'User-Role', '--container-endpoint', '127.0.0.1:0']
+    const daemon = await place.daemon(also)
+    const { container } = JSON.parse((await ask('status', '--json')).stdout)
+    expect(container.map((each: { role: string }) => each.role).toSorted()).toEqual([roles[0], roles[2]])
+    for (const { uri, file } of container) {
+      const answer = await fetch(uri, { headers: { authorization: readFileSync(file, 'utf8') } })
+      expect(answer.status).toBe(200)
+      expect((await ask('status')).stdout).toContain(`container:    ${uri}, token in ${file}\n`)
+    }
+    // A token of one client's own is nothing that docker-args could mean.
+    const endpoint = new URL(container[0].uri).host
+    const words = ['docker-args', '--listen', daemon.url.slice(7), '--container-endpoint', endpoint]
+    await ask('grant')
+    expect((await ask(...words)).stderr).toContain('the container endpoint has 2 roles')
+  })
+
+  test('logout leaves nothing, and tells of a daemon that goes on', async () => {
+    const daemon = await place.daemon()
+    const during = await ask('logout')
+    expect([during.code, during.stderr]).toEqual([
+      0,
+      expect.stringContaining(`the daemon at ${daemon.url.slice(7)} goes on`),
+    ])
+    await ask('stop')
+    const after = await ask('logout')
+    expect(after.stderr).not.toContain('goes on')
+    const state = join(place.home, '.local/state/cloudtoken')
+    const left = readdirSync(state, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile())
+    expect(left.map(({ name }) => name)).toEqual([])
   })
 
   test('status tells what is served, to people and to programs, and no secret', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Granted } from '../../src/daemon-grants.ts'
 import { until } from '../until.ts'
 import { roles, usePlace, type Daemon, type Result } from './cli.ts'
@@ -58,6 +58,8 @@ test('it ends when its time has come, and with the daemon', async () => {
   await until(() => !existsSync(short.file), 'its end')
   expect((await fetch(short.uri, { headers })).status).toBe(403)
   expect((await readEndpoint(long)).status).toBe(200)
+  // Its folder had a name of its own that nobody looks for again.
+  await until(() => !existsSync(dirname(short.file)), 'the end of its folder')
   await place.run(['stop'])
   expect(existsSync(long.file)).toBe(false)
 })
