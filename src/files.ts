@@ -10,7 +10,6 @@ import {
   closeSync,
   existsSync,
   fchmodSync,
-  fstatSync,
   fsyncSync,
   mkdirSync,
   mkdtempSync,
@@ -160,23 +159,22 @@ export async function replaceProgram(
  * written is lost: a full disk is no reason to end.
  */
 export function openLogFile(file: string, largest = 4 * 1024 * 1024): (text: string) => void {
-  ensureFolder(path.dirname(file))
-  const open = (): number => {
+  // Opened for each text, since it may have been moved or removed meanwhile, with its folder.
+  const append = (text: string): void => {
+    ensureFolder(path.dirname(file))
+    if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > largest) renameSync(file, `${file}.1`)
     const fd = openSync(file, 'a', 0o600)
-    fchmodSync(fd, 0o600)
-    return fd
+    try {
+      fchmodSync(fd, 0o600)
+      writeSync(fd, text)
+    } finally {
+      closeSync(fd)
+    }
   }
-  let fd = open()
-  let size = fstatSync(fd).size
+  append('')
   return text => {
     try {
-      if (size > largest) {
-        renameSync(file, `${file}.1`)
-        closeSync(fd)
-        fd = open()
-        size = 0
-      }
-      size += writeSync(fd, text)
+      append(text)
     } catch {
       // See above.
     }

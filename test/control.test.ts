@@ -1,5 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -146,7 +157,19 @@ test('a log file is private, is added to, and is put aside when it is large', ()
   write('four\n')
   expect([readFileSync(log, 'utf8'), readFileSync(`${log}.1`, 'utf8')]).toEqual(['four\n', 'one\ntwo three\n'])
   for (const each of [log, `${log}.1`]) expect(statSync(each).mode & 0o777).toBe(0o600)
+  renameSync(log, `${log}.old`)
+  write('five\n')
+  expect([readFileSync(log, 'utf8'), readFileSync(`${log}.old`, 'utf8')]).toEqual(['five\n', 'four\n'])
   rmSync(path.dirname(log), { recursive: true })
-  expect(() => write('a very long line\n')).not.toThrow()
-  expect(() => write('another\n')).not.toThrow()
+  write('a very long line\n')
+  write('six\n')
+  expect(readFileSync(log, 'utf8')).toBe('six\n')
+  // Where there can be no file, what follows goes nowhere, and least of all into somebody else's.
+  rmSync(path.dirname(log), { recursive: true })
+  writeFileSync(path.dirname(log), '')
+  const other = path.join(top, 'other')
+  const fd = openSync(other, 'w')
+  expect(() => write('seven\n')).not.toThrow()
+  expect(readFileSync(other, 'utf8')).toBe('')
+  closeSync(fd)
 })
