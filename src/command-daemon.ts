@@ -39,8 +39,8 @@ async function asRoot({ flags, argv, handover }: DaemonStart): Promise<number> {
   const settings = optionsOnly(flags, handover === undefined ? process.env : {})
   const user = await findUser({ systemUsername: settings.systemUsername, env: process.env })
   const log = createLog({ quiet: settings.quiet, debug: settings.debug })
-  log.print('Launching in daemon mode...')
   const ending = endOnSignals()
+  log.print('Launching in daemon mode...')
   const listen = parseListen(settings.listen)
   try {
     if (settings.background) {
@@ -91,8 +91,8 @@ async function asPerson({ flags, argv }: DaemonStart): Promise<number> {
       sudo.forget()
     }
   }
-  log.print('Launching in daemon mode...')
   const ending = endOnSignals()
+  log.print('Launching in daemon mode...')
   if (settings.background) {
     const started = await startBehind(argv, settings, log)
     return await closing(started, () => lead(context, started, ending))

@@ -132,7 +132,10 @@ export async function closing(gate: Pick<Gate, 'close'>, work: () => Promise<num
 
 /** Ctrl-C or `stop` while the identity provider or a person is waited for is no failure of anything. */
 export async function unlessEnded<T>(work: Promise<T>, ending: AbortSignal): Promise<T | undefined> {
-  const end = new Promise<undefined>(resolve => ending.addEventListener('abort', () => resolve(undefined)))
+  const end = new Promise<undefined>(resolve => {
+    if (ending.aborted) resolve(undefined)
+    else ending.addEventListener('abort', () => resolve(undefined))
+  })
   try {
     return await Promise.race([work, end])
   } catch (error) {

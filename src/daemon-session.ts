@@ -87,6 +87,7 @@ export function startSession(flags: Flags, log: Log): FarSession {
     argument: Parameters<Errands[Name]>[0],
     signal?: AbortSignal,
   ): Promise<Awaited<ReturnType<Errands[Name]>>> {
+    if (signal?.aborted) throw failure('cancelled', 'cancelled')
     const atTerminal = errand === 'signIn'
     if (!atTerminal && !worker?.listens()) worker = begin(log)
     const at = (atTerminal ? undefined : worker) ?? begin(undefined)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -46,6 +47,24 @@ describe('the process that signs in for the daemon', () => {
     expect(children(daemon)).toEqual([renewer])
     expect((await word('stop')).code).toBe(0)
     expect(isThere(renewer)).toBe(false)
+  })
+
+  test('is not begun by a daemon that was ended before, which ends at once', async () => {
+    const silent = await listenOn(createServer())
+    // A file that it waits for, and a user whom it has the system look up afterwards.
+    const file = join(place.home, 'slow.yaml')
+    spawnSync('mkfifo', [file])
+    const slow = ['--metadata-config', file, '--allow-user', 'root']
+    const { child, seen, done } = place.start(
+      ['-d', '--listen', '127.0.0.1:0', ...slow, '--provider', 'form', '--url', silent.origin],
+      { env: withPassword },
+    )
+    await seen(/Launching/)
+    const pipe = await open(file, 'w')
+    child.kill('SIGTERM')
+    await pipe.close()
+    expect((await done).code).toBe(130)
+    await silent.stop()
   })
 
   test('does not outlive a daemon that was killed, in the middle of its work', async () => {
