@@ -96,7 +96,13 @@ export function askDaemon(file: string, command: string, argument?: string, pati
     let last: unknown
     let ending = false
     socket.setEncoding('utf8')
-    if (patience !== undefined) socket.setTimeout(patience, () => socket.destroy())
+    if (patience !== undefined) {
+      socket.setTimeout(patience, () => {
+        const hint = 'fg, where it was stopped with Ctrl-Z; else end its process'
+        reject(failure('no-daemon', `the cloudtoken behind ${file} does not answer`, { hint, code: 'silent' }))
+        socket.destroy()
+      })
+    }
     socket.on('error', () => reject(noDaemon()))
     // `stop` is done when the daemon is gone, and with it the connection.
     socket.on('close', () => (ending ? resolve(last) : reject(noDaemon())))

@@ -12,7 +12,7 @@ import { readGrantOrder, type Granted, type Grants } from './daemon-grants.ts'
 import { readOrder, type Simulation, type SimulationStatus } from './daemon-simulation.ts'
 import { timeOf, type MetadataService, type Serving, type ServingStatus } from './daemon.ts'
 import type { Client } from './daemon-readers.ts'
-import { failure, isFailure, messageOf } from './errors.ts'
+import { failure, isFailure, messageOf, type Failure } from './errors.ts'
 import type { Paths } from './files.ts'
 import type { Gate } from './gate.ts'
 import type { Listen } from './guard.ts'
@@ -109,16 +109,20 @@ export interface FoundDaemon {
   readonly status: DaemonStatus
 }
 
+/** One that was stopped, as by Ctrl-Z, would keep everybody waiting. */
+const patience = 2000
+
 /** Those that answer. */
 export async function findDaemons(env: Env, paths: Paths, listen?: Listen): Promise<FoundDaemon[]> {
-  const files = controlFiles(env, paths, listen)
-  const found = await Promise.all(
-    files.map(async file => {
-      const answer = await askDaemon(file, 'status').catch(() => undefined)
-      return isStatus(answer) ? { file, status: answer } : undefined
-    }),
-  )
-  return found.filter(each => each !== undefined)
+  return (await lookForDaemons(env, paths, listen)).filter(each => 'status' in each)
+}
+
+async function lookForDaemons(env: Env, paths: Paths, listen?: Listen): Promise<(FoundDaemon | Failure)[]> {
+  const looks = controlFiles(env, paths, listen).map(async file => {
+    const status = await askDaemon(file, 'status', undefined, patience).catch((error: unknown) => error)
+    return isStatus(status) ? { file, status } : isFailure(status) ? status : noDaemon()
+  })
+  return await Promise.all(looks)
 }
 
 /**
@@ -135,8 +139,10 @@ export async function unlockDaemons(env: Env, paths: Paths, vault: Pick<Vault, '
 
 /** The one that is meant; fails with kind `no-daemon`, or with `usage` when several fit. */
 export async function findDaemon(env: Env, paths: Paths, listen?: Listen): Promise<FoundDaemon> {
-  const [first, ...more] = await findDaemons(env, paths, listen)
-  if (!first) throw noDaemon(listen && formatListen(listen))
+  const looks = await lookForDaemons(env, paths, listen)
+  const [first, ...more] = looks.filter(each => 'status' in each)
+  if (!first)
+    throw looks.find(each => isFailure(each) && each.code === 'silent') ?? noDaemon(listen && formatListen(listen))
   if (more.length === 0) return first
   const hosts = [first, ...more].map(({ status }) => hostOf(status))
   throw failure('usage', `${hosts.length} daemons are running: ${hosts.join(', ')}`, {

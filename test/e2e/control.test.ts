@@ -165,6 +165,18 @@ describe('control', () => {
     expect((await ask('status')).code).toBe(0)
   })
 
+  test('one that was stopped with Ctrl-Z keeps nobody waiting, and goes on afterwards', async () => {
+    const { listen, child } = await place.daemon()
+    child.kill('SIGSTOP')
+    for (const words of [['status'], ['use', 'Sysadmin-Role'], ['stop']]) {
+      const { code, stderr } = await ask(...words)
+      expect([words[0], code, stderr]).toEqual([words[0], 3, expect.stringMatching(/does not answer\n.*hint: fg/)])
+    }
+    expect((await place.run(['-d', '-r', '1', '--listen', listen])).code).toBe(40)
+    child.kill('SIGCONT')
+    expect((await ask('stop')).code).toBe(0)
+  }, 30_000)
+
   test('of two daemons the one with --listen is meant, and without it both are named', async () => {
     const [one, two] = [await place.daemon(), await place.daemon()]
     const { code, stderr } = await ask('stop')
