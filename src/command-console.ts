@@ -5,7 +5,6 @@ import path from 'node:path'
 import process from 'node:process'
 import { openPage } from './open-page.ts'
 import type { Context } from './command-context.ts'
-import { withoutSecrets } from './config.ts'
 import { obtainCredentials } from './command-obtain.ts'
 import { consoleUrl, destinationOf } from './federation.ts'
 import { createHttp } from './http.ts'
@@ -48,7 +47,7 @@ export async function openInBrowser({ paths, env, clock, log }: Context, url: st
     title: 'the AWS console',
     folder,
     platform: process.platform,
-    env: withoutSecrets(env),
+    env,
     run,
     clock,
     signal: ending.signal,

@@ -6,7 +6,7 @@ import { failure } from './errors.ts'
 import { readText } from './files.ts'
 import { unknownName } from './names.ts'
 import { camelCase, type Option, type OptionTable, type OptionValue } from './option.ts'
-import { coreOptions, type Settings } from './options.ts'
+import type { Settings } from './options.ts'
 
 export interface Config {
   /** Where it was read; `undefined` when there is none. */
@@ -164,14 +164,6 @@ const originalNames = ['credentials-profile', 'mfa-url-output']
 /** `CLOUDTOKEN_SESSION_DURATION` */
 export function variableOf(name: string): string {
   return `CLOUDTOKEN_${name.toUpperCase().replaceAll('-', '_')}`
-}
-
-/** For programs that we start: no password and no code of ours. */
-export function withoutSecrets(env: Env): Env {
-  const secret = Object.entries<Option>(coreOptions).flatMap(([name, option]) =>
-    option.secret ? [name, ...(option.alias ?? [])].map(variableOf) : [],
-  )
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !secret.includes(name)))
 }
 
 /** The value as the option's type wants it, or a failure that names where it stands. */

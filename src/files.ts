@@ -189,7 +189,9 @@ export async function withLock<T>(file: string, work: () => T | Promise<T>, pati
   const { lock } = (await import('proper-lockfile')).default
   const target = followLink(file)
   ensureFolder(path.dirname(target))
-  const release = await retry(() => lock(target, { realpath: false, stale: 10_000 }), patience).catch(error => {
+  // Who was stopped or asleep for longer has lost it to another, which is no reason to end: the work goes on.
+  const options = { realpath: false, stale: 10_000, onCompromised: () => {} }
+  const release = await retry(() => lock(target, options), patience).catch(error => {
     if (codeOf(error) !== 'ELOCKED') throw trouble('lock', file, error)
     const hint = `remove ${target}.lock if no other cloudtoken is running`
     throw failure('config', `cannot lock ${file}: ${messageOf(error)}`, { hint, cause: error })
@@ -197,7 +199,7 @@ export async function withLock<T>(file: string, work: () => T | Promise<T>, pati
   try {
     return await work()
   } finally {
-    await release()
+    await release().catch(() => {})
   }
 }
 

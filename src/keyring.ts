@@ -5,7 +5,6 @@
  * is missing, locked or refused is no error: the answer is `undefined` or false, and `note` is told why.
  */
 import { Buffer } from 'node:buffer'
-import { withoutSecrets } from './config.ts'
 import { messageOf } from './errors.ts'
 import type { Run, RunResult } from './run.ts'
 
@@ -59,7 +58,7 @@ export function createKeyring({ platform, run, env, note = () => {} }: KeyringOp
     }
     const { command, args, input = '' } = given
     try {
-      const result = await run(command, args, { input, env: withoutSecrets(env), timeoutMs: patience })
+      const result = await run(command, args, { input, env, timeoutMs: patience })
       if (result.code === 0 || (purpose !== 'write' && backend.missing(result))) return result
       // What a tool says about a write could quote its input.
       const detail =

@@ -1,8 +1,6 @@
 /**
  * A one-time code: given with the command line, made by a command, or typed. No code is ever handed out twice.
  */
-import process from 'node:process'
-import { withoutSecrets } from './config.ts'
 import { failure } from './errors.ts'
 import { formFailure } from './form-failure.ts'
 import { clean } from './form-text.ts'
@@ -69,7 +67,6 @@ async function made({ log, signal }: CodeContext, command: string): Promise<stri
   const [program = '', ...args] = splitWords(command)
   log.debug(`running ${program} for a one-time code`)
   const { code, stdout, stderr } = await run(program, args, {
-    env: withoutSecrets(process.env),
     signal,
     timeoutMs: 60_000,
   })

@@ -1,7 +1,6 @@
 /**
  * One word on the desktop, for a daemon that nobody looks at. Best effort: a machine without a desktop stays silent.
  */
-import { withoutSecrets } from './config.ts'
 import type { Run } from './run.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -39,7 +38,7 @@ export async function notify(
   if (!line) return
   const [command, ...args] = line
   await run(command, args, {
-    env: { ...withoutSecrets(env), CLOUDTOKEN_TITLE: title, CLOUDTOKEN_TEXT: text },
+    env: { ...env, CLOUDTOKEN_TITLE: title, CLOUDTOKEN_TEXT: text },
     timeoutMs: 15_000,
   }).catch(() => {})
 }

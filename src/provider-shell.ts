@@ -2,7 +2,6 @@
  * A command of the person's own that signs in however it likes and prints the SAMLResponse.
  */
 import process from 'node:process'
-import { withoutSecrets } from './config.ts'
 import { failure } from './errors.ts'
 import { clean } from './form-text.ts'
 import { keepSecret } from './log.ts'
@@ -38,7 +37,7 @@ function wordsOf({ settings: { assertionCommand } }: ProviderContext): readonly 
 /** The person is at the command's stdin and stderr, unless this is a renewal. */
 async function outputOf(context: ProviderContext, program: string, args: readonly string[]): Promise<string> {
   const { log, mode, settings, signal, username } = context
-  const env = { ...withoutSecrets(process.env), CLOUDTOKEN_USERNAME: username, CLOUDTOKEN_MODE: mode }
+  const env = { ...process.env, CLOUDTOKEN_USERNAME: username, CLOUDTOKEN_MODE: mode }
   const terminal = mode === 'login' && !settings.noInput
   log.debug(`running ${program} for the SAMLResponse`)
   const { code, stdout, stderr } = await run(program, args, {

@@ -16,13 +16,19 @@ export interface QuickAnswer {
   readonly output: string
 }
 
-/** Where the answer to these words lies; `undefined` where a folder was chosen, which takes real parsing. */
+/** Of the options that are secret; a test compares with their table, which is too much to load here. */
+export const secretVariable = /^CLOUDTOKEN_(PASSWORD|CLIENT_SECRET|SECRET_PASSPHRASE|MFA_CODE|MFA_PASSCODE)$/i
+const secretWord = /^(-[A-Za-z]*p|--(password|client-secret|secret-passphrase|mfa-code|mfa-passcode)(=|$))/
+
+/** Where the answer to these words lies; `undefined` for words with a secret, or where a folder was chosen: that takes real parsing. */
 export function quickFile(argv: readonly string[], env: Env): { file: string; key: string } | undefined {
   const state = env['XDG_STATE_HOME'] || (env['HOME'] && `${env['HOME']}/.local/state`)
-  if (!state || argv.some(word => /^--(config|cloudtoken)-/.test(word))) return undefined
+  if (!state || argv.some(word => /^--(config|cloudtoken)-/.test(word) || secretWord.test(word))) return undefined
   const words = [...argv]
   for (const name of Object.keys(env).sort()) {
     if (/^CLOUDTOKEN_(CONFIG|CLOUDTOKEN)_/.test(name)) return undefined
+    // The key lies in the file as it is, and no secret says whose credentials are wanted.
+    if (secretVariable.test(name)) continue
     if (/^(CLOUDTOKEN_|XDG_CONFIG_HOME$|USER$|LOGNAME$)/.test(name)) words.push(`${name}=${env[name]}`)
   }
   const key = JSON.stringify(words)

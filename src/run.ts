@@ -8,11 +8,15 @@ import { constants } from 'node:os'
 import process from 'node:process'
 import { isatty } from 'node:tty'
 import { codeOf, failure, messageOf } from './errors.ts'
+import { secretVariable } from './quick.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
 
 export interface RunOptions {
   /** Sent to stdin, which is then closed; without it stdin is empty. */
   readonly input?: string
-  readonly env?: Readonly<Record<string, string | undefined>>
+  /** That of this process, where there is none; secrets of ours never go along. */
+  readonly env?: Env
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
   /** stdin and stderr are those of the person, who may be asked something; only stdout is collected. */
@@ -37,7 +41,7 @@ export const run: Run = (command, args, options = {}) =>
   new Promise((resolve, reject) => {
     const child = spawn(command, [...args], {
       stdio: options.terminal ? ['inherit', 'pipe', 'inherit'] : ['pipe', 'pipe', 'pipe'],
-      env: options.env ?? process.env,
+      env: withoutSecrets(options.env ?? process.env),
       ...(options.signal && { signal: options.signal }),
       ...(options.cwd !== undefined && { cwd: options.cwd }),
       ...(options.uid !== undefined && { uid: options.uid }),
@@ -69,6 +73,11 @@ export const run: Run = (command, args, options = {}) =>
       })
     })
   })
+
+/** For programs of others: no password and no code of ours. */
+export function withoutSecrets(env: Env): Env {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !secretVariable.test(name)))
+}
 
 /** Starts a process that the caller looks after. */
 export function start(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {

@@ -2,7 +2,6 @@
  * Signing in at the page of IAM Identity Center in the person's browser: authorization code with PKCE (RFC 7636).
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { withoutSecrets } from './config.ts'
 import { failure } from './errors.ts'
 import { keepSecret } from './log.ts'
 import { openPage, type OpenPage } from './open-page.ts'
@@ -75,7 +74,7 @@ async function answerOf(
     folder,
     title: 'IAM Identity Center',
     platform,
-    env: withoutSecrets(env),
+    env,
     run,
     clock,
     signal: ending.signal,

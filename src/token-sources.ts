@@ -2,7 +2,6 @@
  * Where a job's OIDC token comes from: one row for each system that runs jobs. All of them are asked anew for each sign-in.
  */
 import path from 'node:path'
-import { withoutSecrets } from './config.ts'
 import { failure, type Failure } from './errors.ts'
 import { readText } from './files.ts'
 import { isLoopback, type Http, type HttpRequest } from './http.ts'
@@ -157,7 +156,7 @@ export async function printed(
   args: readonly string[],
   { env, signal }: Pick<TokenRequest, 'env' | 'signal'>,
 ): Promise<string> {
-  const { code, stdout, stderr } = await run(command, args, { env: withoutSecrets(env), signal, timeoutMs: 60_000 })
+  const { code, stdout, stderr } = await run(command, args, { env, signal, timeoutMs: 60_000 })
   if (code === 0) return stdout
   const said = stderr
     .replace(/[\s\p{Control}]+/gu, ' ')

@@ -13,9 +13,12 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { variableOf } from '../src/config.ts'
 import { checkPrivate, findPaths, readText, withLock, writeFile } from '../src/files.ts'
 import { createLog, keepSecret } from '../src/log.ts'
 import { notifyCommand } from '../src/notify.ts'
+import type { Option } from '../src/option.ts'
+import { coreOptions } from '../src/options.ts'
 import { modified, quickAnswer, quickFile } from '../src/quick.ts'
 import { folderStore } from '../src/store.ts'
 
@@ -77,6 +80,19 @@ test('withLock lets one in at a time and is free after a failure', async () => {
   await withLock(file, work)
 })
 
+test('a lock that another took while we were stopped: the work goes on, and its result counts', async () => {
+  const file = join(folder, 'shared')
+  const work = async (): Promise<string> => {
+    rmSync(`${file}.lock`, { recursive: true })
+    mkdirSync(`${file}.lock`)
+    // Longer than it takes to look after the lock again.
+    await Bun.sleep(5600)
+    return 'done'
+  }
+  expect(await withLock(file, work)).toBe('done')
+  expect(readdirSync(folder)).toEqual(['shared.lock'])
+}, 10_000)
+
 test('checkPrivate', () => {
   const file = join(folder, 'secret')
   writeFileSync(file, 'x')
@@ -109,6 +125,21 @@ describe('the quick answer', () => {
     expect(quickAnswer(['--role', 'y'], env(), 999)).toBeUndefined()
     expect(quickAnswer(['--role', 'x'], { ...env(), CLOUDTOKEN_USERNAME: 'b' }, 999)).toBeUndefined()
     expect(quickAnswer(['--role', 'x', '--config-dir', 'y'], env(), 999)).toBeUndefined()
+  })
+  test('its file has none of our secrets, and the same answer without them', () => {
+    const secret = Object.entries<Option>(coreOptions)
+      .filter(([, option]) => option.secret)
+      .flatMap(([name, option]) => [name, ...(option.alias ?? [])])
+    expect(secret).toContain('password')
+    const place = quickFile([], env())
+    for (const name of secret) {
+      expect(quickFile([name.length === 1 ? `-${name}` : `--${name}`, 'hunter22'], env())).toBeUndefined()
+      if (name.length > 1) expect(quickFile([], { ...env(), [variableOf(name)]: 'hunter22' })).toEqual(place)
+    }
+    for (const word of ['-phunter22', '-Dp', '--password=hunter22']) expect(quickFile([word], env())).toBeUndefined()
+    const others = Object.keys(coreOptions).filter(name => !secret.includes(name))
+    const mark = (name: string) => quickFile([], { ...env(), [variableOf(name)]: 'x' })?.key
+    expect(others.filter(name => !/^(config|cloudtoken)-/.test(name) && !mark(name)?.includes('=x'))).toEqual([])
   })
   test('ends when a file it depends on changes', () => {
     const file = join(folder, 'config.yaml')
