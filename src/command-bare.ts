@@ -8,6 +8,9 @@ export async function bareCommand({ flags, argv, handover }: Invocation): Promis
   const few = ['all', 'dry-run'].find(name => flags[name])
   const other = ['daemon', 'init', 'unset', 'export'].find(name => flags[name])
   if (few && other) throw failure('usage', `--${few} does not go with --${other}`)
+  if (flags['all'] && flags['role'] !== undefined) {
+    throw failure('usage', '--all does not go with --role', { hint: 'cloudtoken --all --filter REGEX' })
+  }
   if (flags['also-role'] !== undefined && !flags['daemon']) {
     const hint = 'cloudtoken -d --container-endpoint 127.0.0.1:9912 --role NAME --role NAME'
     throw failure('usage', 'several roles are for the daemon', { hint })

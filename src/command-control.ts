@@ -10,6 +10,7 @@ import { failure } from './errors.ts'
 import { findPaths } from './files.ts'
 import { createLog } from './log.ts'
 import { parseListen } from './serve.ts'
+import { localTime } from './tokens.ts'
 import { placeNames } from './vault.ts'
 
 export async function statusCommand(flags: Flags): Promise<number> {
@@ -112,8 +113,6 @@ const states: Readonly<Record<DaemonStatus['state'], string>> = {
 /** `14:05 (in 52 min)`, with the date when it is another day. */
 function when(text: string | null, now: number): string {
   const date = new Date(text ?? '')
-  const today = new Date(now).toDateString() === date.toDateString()
-  const time = date.toLocaleString('sv-SE', today ? { timeStyle: 'short' } : { dateStyle: 'short', timeStyle: 'short' })
   const seconds = Math.round(Math.abs(date.getTime() - now) / 1000)
   const minutes = Math.round(seconds / 60)
   const span =
@@ -124,5 +123,5 @@ function when(text: string | null, now: number): string {
         : minutes < 3000
           ? `${Math.round(minutes / 60)} h`
           : `${Math.round(minutes / 1440)} days`
-  return `${time} (${date.getTime() < now ? `${span} ago` : `in ${span}`})`
+  return `${localTime(date, now)} (${date.getTime() < now ? `${span} ago` : `in ${span}`})`
 }

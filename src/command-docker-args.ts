@@ -82,7 +82,7 @@ function containerArgs(
   }
   if (second !== undefined) {
     throw failure('role', `the container endpoint has ${fits.length} roles: ${fits.join(', ')}`, {
-      hint: '--role NAME',
+      hint: `say which: --role ${found.replace(/^\d+-/, '')}`,
     })
   }
   return reached(at, allowFrom, [

@@ -8,9 +8,11 @@ import { judgeEnvironment } from './doctor-environment.ts'
 import { judgeFiles } from './doctor-files.ts'
 import { judgeClock, judgeKeyring } from './doctor-machine.ts'
 import { problem, type Finding } from './doctor.ts'
-import { findPaths } from './files.ts'
+import { findPaths, whyNotWritable } from './files.ts'
 import { planOf } from './identity.ts'
 import { createLog, type Log } from './log.ts'
+import { unknownExporter } from './pipeline.ts'
+import { notLoadable } from './plugins.ts'
 
 /** 0 without a problem, else 1. */
 export async function doctorCommand(flags: Flags): Promise<number> {
@@ -34,7 +36,11 @@ async function judgeConfiguration(flags: Flags): Promise<{ context?: Context; fi
     const context = await createContext(flags)
     const { file } = context.config
     const message = file === undefined ? `no config.yaml in ${context.paths.config}` : `${file} can be read`
-    return { context, findings: [{ check, verdict: 'ok', message }] }
+    const unwritable = whyNotWritable(context.paths.state)
+    const findings = unwritable ? [problem(check, unwritable)] : []
+    const missing = unknownExporter(planOf(context.config, context.settings), context.plugins)
+    if (missing !== undefined) findings.push(problem(check, notLoadable(missing)))
+    return { context, findings: [...findings, { check, verdict: 'ok', message }] }
   } catch (error) {
     return { findings: [problem(check, error)] }
   }

@@ -12,7 +12,7 @@ import { generalOptions } from './options-general.ts'
 import { chainOptions, roleOptions } from './options-role.ts'
 import { networkOptions } from './options-network.ts'
 import { signInOptions } from './options-sign-in.ts'
-import { placeProfiles, removeProfiles, type Placed, type Profile } from './profiles.ts'
+import { ownSections, placeProfiles, removeProfiles, type Placed, type Profile } from './profiles.ts'
 import { selfCommand } from './runtime-self.ts'
 
 export async function setupProfilesCommand(context: Context): Promise<number> {
@@ -20,8 +20,12 @@ export async function setupProfilesCommand(context: Context): Promise<number> {
   const file = configFile(paths, env)
   const preview = settings.dryRun ? log.write : undefined
   if (flags['remove']) {
+    const removed = ownSections(readShared(file) ?? '').map(name => name.replace(/^profile\s+/, ''))
     const changed = await editShared(file, removeProfiles, { preview })
     if (!changed) log.info(`no profile in ${file} is of cloudtoken`)
+    else if (!preview) log.info(`removed from ${file}:`)
+    if (settings.json) log.print(JSON.stringify({ removed }, undefined, 2))
+    else if (!preview) for (const name of removed) log.print(name)
     return 0
   }
   const { profiles } = await offeredProfiles(context, new AbortController().signal)

@@ -10,7 +10,7 @@ import { failure } from './errors.ts'
 import type { Log } from './log.ts'
 import type { Offer } from './session-offer.ts'
 import type { Session } from './session.ts'
-import { awsTime } from './tokens.ts'
+import { awsTime, localTime } from './tokens.ts'
 import type { Credentials, Role } from './types.ts'
 
 export async function signInCommand(context: Context): Promise<number> {
@@ -151,10 +151,4 @@ function described(role: Role, number: number, names: ReadonlyMap<string, string
     account,
     accountName: names.get(account) ?? null,
   }
-}
-
-/** `14:05`, or with the date when it is another day. */
-function localTime(date: Date): string {
-  const today = new Date().toDateString() === date.toDateString()
-  return date.toLocaleString('sv-SE', today ? { timeStyle: 'short' } : { dateStyle: 'short', timeStyle: 'short' })
 }

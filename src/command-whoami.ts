@@ -8,7 +8,7 @@ import { readText } from './files.ts'
 import { createHttp } from './http.ts'
 import { openNetwork } from './http-network.ts'
 import { callerIdentity } from './sts.ts'
-import { awsTime, fromTokens } from './tokens.ts'
+import { awsTime, fromTokens, localTime } from './tokens.ts'
 
 export async function whoamiCommand({ settings, paths, env, clock, log }: Context): Promise<number> {
   const file = settings.jsonTokens ?? path.join(paths.config, 'tokens.json')
@@ -16,7 +16,9 @@ export async function whoamiCommand({ settings, paths, env, clock, log }: Contex
   if (!credentials) throw failure('role', `there are no credentials in ${file}`, { hint: 'cloudtoken' })
   const until = awsTime(credentials.expiration)
   if (credentials.expiration.getTime() <= clock.now()) {
-    throw failure('role', `the credentials in ${file} ended at ${until}`, { hint: 'cloudtoken' })
+    throw failure('role', `the credentials in ${file} ended at ${localTime(credentials.expiration)}`, {
+      hint: 'cloudtoken',
+    })
   }
   const { account, arn, userId } = await callerIdentity(credentials, {
     region: settings.region,
@@ -26,6 +28,6 @@ export async function whoamiCommand({ settings, paths, env, clock, log }: Contex
     log,
   })
   if (settings.json) log.print(JSON.stringify({ account, arn, userId, expiration: until }, undefined, 2))
-  else for (const line of [arn, `account ${account}`, `until ${until}`]) log.print(line)
+  else for (const line of [arn, `account ${account}`, `until ${localTime(credentials.expiration)}`]) log.print(line)
   return 0
 }

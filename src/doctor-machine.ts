@@ -44,7 +44,8 @@ export async function judgeKeyring(keyring: Keyring, { secretStore }: Pick<Setti
   const check = 'keyring'
   if (inFiles(secretStore) || secretStore === 'none') return ok(check, `not in use: --secret-store ${secretStore}`)
   if (await keyring.available()) return ok(check, 'passwords can be kept in the keyring of this system')
-  const message = 'no keyring answers: the password is asked for each time'
+  const message =
+    'no keyring answers: the password is asked for whenever the session at the identity provider has ended'
   return {
     check,
     verdict: 'warning',

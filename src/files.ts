@@ -4,10 +4,12 @@
  */
 import type { Buffer } from 'node:buffer'
 import {
+  accessSync,
   appendFileSync,
   chmodSync,
   chownSync,
   closeSync,
+  constants,
   existsSync,
   fchmodSync,
   fsyncSync,
@@ -81,6 +83,16 @@ function trouble(verb: string, file: string, cause: unknown): Failure {
 function existing(file: string): string {
   const folder = path.dirname(file)
   return folder === file || existsSync(folder) ? folder : existing(folder)
+}
+
+/** Why nothing can be written to this folder, there already or not; `undefined` when it can. */
+export function whyNotWritable(folder: string): Failure | undefined {
+  try {
+    accessSync(`${existsSync(folder) ? folder : existing(folder)}${path.sep}.`, constants.W_OK)
+    return undefined
+  } catch (error) {
+    return trouble('write', folder, error)
+  }
 }
 
 /** Creates the folder and its parents, private to the owner. */

@@ -1,6 +1,7 @@
 /**
  * Who put this program where it is. What a package manager owns, only the package manager may replace.
  */
+import process from 'node:process'
 import type { Run } from './run.ts'
 
 export interface Manager {
@@ -39,7 +40,9 @@ export async function managerOf(program: string, run: Run): Promise<Manager | un
     if (path?.test(program)) return { name, upgrade }
     const [command, ...args] = asks ?? []
     if (command === undefined) continue
-    const { code } = await run(command, [...args, program], { timeoutMs: 10_000 })
+    // Where rpm is not the manager of the system it would begin a database in HOME.
+    const env = { ...process.env, HOME: '/dev/null' }
+    const { code } = await run(command, [...args, program], { env, timeoutMs: 10_000 })
     if (code === 0) return { name, upgrade }
   }
   return undefined

@@ -61,6 +61,11 @@ export interface Pipeline {
   forget(attempt: Attempt, folder: string, identityStore: Store): Promise<void>
 }
 
+/** The first of those that get the credentials which is nowhere to be found. */
+export function unknownExporter({ exporters }: Plan, plugins: Pick<Plugins, 'find'>): string | undefined {
+  return exporters.find(name => !isExporter(name) && !plugins.find(name))
+}
+
 export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { settings, plan, username, paths, env, plugins, clock, log } = options
   const loaded = new Map<string, Plugin>()
@@ -79,7 +84,9 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
       return { ...context, store: folderStore(own), folder: own }
     },
     async beforeSignIn(attempt, folder) {
-      if (attempt.mode === 'login') for (const name of plan.exporters) await checkThere(name)
+      // A renewal gets new credentials all the same.
+      const unknown = attempt.mode === 'login' ? unknownExporter(plan, plugins) : undefined
+      if (unknown !== undefined) await handler(unknown)
       if (!checked)
         for (const name of plan.preAuth) await runStage(await stage(name, 'pre_auth'), 'pre_auth', attempt, folder)
       checked = true
@@ -172,11 +179,6 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
         : notLoadable(name)
     })
     return { kind: 'exporter', plugin: builtIn }
-  }
-
-  /** Told before anybody signs in for it; a renewal gets new credentials all the same. */
-  async function checkThere(name: string): Promise<void> {
-    if (!isExporter(name) && !plugins.find(name)) await handler(name)
   }
 
   /** Not only who signs in, but also that nothing else is wrong with the stage, before anything is asked. */

@@ -91,6 +91,11 @@ export function placeProfiles(
 
 /** Without the profiles that `placeProfiles` wrote. */
 export function removeProfiles(text: string): string {
+  return removeSections(text, new Set(ownSections(text)))
+}
+
+/** Names of the sections that `setup-profiles` wrote. */
+export function ownSections(text: string): string[] {
   const own = [...readSections(text)].filter(([, section]) => isOurs(section) && section.has('credential_process'))
-  return removeSections(text, new Set(own.map(([name]) => name)))
+  return own.map(([name]) => name)
 }

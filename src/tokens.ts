@@ -26,6 +26,12 @@ export function awsTime(date: Date): string {
   return date.toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
+/** For a person: `14:05`, or with the date when it is another day. */
+export function localTime(date: Date, now = Date.now()): string {
+  const today = new Date(now).toDateString() === date.toDateString()
+  return date.toLocaleString('sv-SE', today ? { timeStyle: 'short' } : { dateStyle: 'short', timeStyle: 'short' })
+}
+
 export function toTokens(credentials: Credentials): Tokens {
   return {
     AccessKeyId: credentials.accessKeyId,

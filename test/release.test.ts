@@ -223,8 +223,10 @@ describe('who installed a program', () => {
     ['pacman', 'pacman -Qqo /usr/bin/cloudtoken', 'pacman -Syu cloudtoken'],
   ])('%s is asked, and knows its files', async (name, question, upgrade) => {
     const asked: string[] = []
-    const manager = await managerOf('/usr/bin/cloudtoken', async (command, args) => {
+    const manager = await managerOf('/usr/bin/cloudtoken', async (command, args, options) => {
       asked.push([command, ...args].join(' '))
+      // rpm begins a database in HOME where it has none.
+      expect(options?.env?.['HOME']).toBe('/dev/null')
       return { code: asked.at(-1) === question ? 0 : 127, stdout: '', stderr: '' }
     })
     expect([manager, asked.at(-1)]).toEqual([{ name, upgrade }, question])

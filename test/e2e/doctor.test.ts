@@ -43,6 +43,22 @@ describe('doctor', () => {
     expect(readdirSync(place.home).filter(name => name !== '.cache' && name !== '.bun')).toEqual([])
   })
 
+  test('a home that nothing can be written to, and a plugin that is not there', async () => {
+    const file = join(place.home, 'file')
+    writeFileSync(file, '')
+    expect((await doctor({ HOME: file })).of('configuration')).toContainEqual([
+      'problem',
+      expect.stringContaining(`cannot write ${file}/.local/state/cloudtoken: not a directory`),
+    ])
+    const folder = join(place.home, '.config/cloudtoken')
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'config.yaml'), 'plugins: {post_auth: [export_json]}')
+    expect((await doctor()).of('configuration')).toContainEqual([
+      'problem',
+      expect.stringContaining('Unable to load plugin: export_json'),
+    ])
+  })
+
   test('a sign-in that belongs in a browser: none is started', async () => {
     const google = await startGoogle()
     const mark = join(place.home, 'started')

@@ -29,8 +29,11 @@ test('setup-profiles: --dry-run shows what it would do, then it does that; again
   expect([config(), again.stderr]).toEqual([after, expect.stringContaining('has them all')])
   await place.run(['setup-profiles', '--remove', '--dry-run'], { env: withPassword })
   expect(config()).toBe(after)
-  expect((await place.run(['setup-profiles', '--remove'], { env: withPassword })).code).toBe(0)
+  const removal = await place.run(['setup-profiles', '--remove'], { env: withPassword })
+  expect([removal.code, removal.stdout]).toEqual([0, `${names[0]}\n${names[1]}\n`])
   expect(config()).toBe(foreign)
+  const none = await place.run(['setup-profiles', '--remove', '--json'], { env: withPassword })
+  expect(JSON.parse(none.stdout)).toEqual({ removed: [] })
 })
 
 test('the line that is written works as the SDKs run it, without what the environment said', async () => {
@@ -112,6 +115,7 @@ test('what does not go together is refused before anything happens', async () =>
     ['-d', '--all'],
     ['-U', '--dry-run'],
     ['-e', '--all'],
+    ['--all', '--role', 'User-Role'],
     ['--json', '--dry-run'],
   ]) {
     expect((await place.run(words, { env: withPassword })).code).toBe(2)
