@@ -59,7 +59,7 @@ export async function meant(flags: Flags, file?: string): Promise<FoundDaemon> {
 }
 
 /** What people read: one fact a line, times of this machine. */
-export function statusLines(status: DaemonStatus, now: number): string[] {
+function statusLines(status: DaemonStatus, now: number): string[] {
   const rows: [name: string, value: string | undefined][] = [
     ['address', status.url],
     ['state', states[status.state]],

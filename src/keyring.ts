@@ -26,7 +26,7 @@ export interface KeyringOptions {
   readonly note?: (reason: string) => void
 }
 
-export const noBackend = 'No supported keyring backend found'
+const noBackend = 'No supported keyring backend found'
 
 interface Call {
   readonly command: string

@@ -26,7 +26,7 @@ export function recordFile(address: string, deps: LinkDeps): string {
 }
 
 /** One line, so that a shell can compare it. */
-export function recordText(record: LinkRecord): string {
+function recordText(record: LinkRecord): string {
   return JSON.stringify(record)
 }
 

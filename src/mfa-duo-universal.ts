@@ -69,12 +69,13 @@ export async function pass(context: ProviderContext, page: Page, form: Form, bas
 function factorsOf({ source }: Page, form: Form, base: string): DuoFactor[] {
   const devices = form.controls.find(({ name, type }) => name === 'device' && type === 'select')?.options ?? []
   const everywhere = form.controls.filter(({ name }) => name === 'factor').map(({ value }) => value)
-  const blocks = [
-    ...source.matchAll(/\bdata-device-index\s*=\s*["']?([\w-]+)([^]*?)(?=\bdata-device-index\b|<\/form|$)/g),
-  ]
+  const blocks = Map.groupBy(
+    source.matchAll(/\bdata-device-index\s*=\s*["']?([\w-]+)([^]*?)(?=\bdata-device-index\b|<\/form|$)/g),
+    ([, index]) => index,
+  )
   const listed = devices.flatMap(({ value: device, label: deviceName }): DuoFactor[] => {
     if (!/^(?:phone|tablet|token)\d*$/.test(device)) return []
-    const own = blocks.filter(([, index]) => index === device).flatMap(([, , block = '']) => factorsIn(block))
+    const own = (blocks.get(device) ?? []).flatMap(([, , block = '']) => factorsIn(block))
     const factors = new Set(own.length > 0 ? own : everywhere)
     const may = (factor: string): boolean =>
       factors.has(factor) && (!device.startsWith('token') || factor === 'Passcode')

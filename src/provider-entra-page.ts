@@ -147,7 +147,7 @@ const errors = new Map<string, readonly [code: FormCode, words: string, hint?: s
   ['700016', ['sp-unknown', 'does not know the app', 'check --app-id, or the app in --url']],
 ])
 
-export function entraFailure(walk: Walk, host: string, config: unknown): Error {
+function entraFailure(walk: Walk, host: string, config: unknown): Error {
   const number = textAt(config, 'sErrorCode') || textAt(config, 'iErrorCode')
   const text = clean(
     (textAt(config, 'sErrTxt') || textAt(config, 'strServiceExceptionMessage')).replace(/<[^>]*>/g, ' '),

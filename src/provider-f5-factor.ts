@@ -70,7 +70,8 @@ function isPush(method: string): boolean {
 function methodsOf({ source }: Page, form: Form): Method<string>[] {
   const control = named(form, 'mfamethod')
   const options = control?.options.filter(({ disabled, value }) => !disabled && value !== '') ?? []
-  const listed = options.length > 0 ? options : [{ value: control?.value || 'token', label: '' }]
+  // Each is looked for in the whole page.
+  const listed = options.length > 0 ? options.slice(0, 50) : [{ value: control?.value || 'token', label: '' }]
   return listed.map(({ value, label }) => {
     const shown = new RegExp(`["';]${RegExp.escape(value)}=>([^;"'<>\\n]{1,80})`).exec(source)?.[1]
     return {

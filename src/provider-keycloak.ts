@@ -88,7 +88,9 @@ function devicesOf(page: Page, form: Form): Device[] {
   const radios = form.controls.filter(({ name, type }) => name === field && type === 'radio')
   if (radios.length > 0) return radios.map(({ value, label }, index) => deviceOf(value, label, index))
   if (named(form, field)?.type !== 'hidden') return []
-  const tiles = page.source.matchAll(/onclick\s*=\s*"toggleOTP\(\s*\d+\s*,\s*'([\w-]+)'\s*\)"[^>]*>(.*?)<\/div>/gis)
+  const tiles = page.source.matchAll(
+    /onclick\s*=\s*"toggleOTP\(\s*\d+\s*,\s*'([\w-]+)'\s*\)"[^<>]*>(.{0,2000}?)<\/div>/gis,
+  )
   return [...tiles].map(([, id = '', inside = ''], index) => deviceOf(id, textOf(inside), index))
 }
 

@@ -69,7 +69,7 @@ function putOff(walk: Walk, page: Page, form: Form): HttpRequest | undefined {
 
 /** `document.forms[0]['pf.pcvId'].value = 'LDAP'` in a function of the page. */
 function valuesSetBy({ source }: Page, name: string): Record<string, string> {
-  const body = new RegExp(`\\bfunction\\s+${name}\\s*\\([^)]*\\)\\s*\\{([^}]*)\\}`).exec(source)?.[1] ?? ''
+  const body = new RegExp(`\\bfunction\\s+${name}\\s*\\([^()]*\\)\\s*\\{([^{}]*)\\}`).exec(source)?.[1] ?? ''
   const settings = body.matchAll(/\[\s*(["'])([\w.]+)\1\s*\]\s*\.\s*value\s*=\s*(["'])([^"'\\]*)\3/g)
   return Object.fromEntries([...settings].map(([, , field = '', , value = '']) => [field, value]))
 }

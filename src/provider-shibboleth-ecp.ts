@@ -149,6 +149,8 @@ export function cutResponse(source: string): string | undefined {
     ...declarations(/<(?:[\w.-]+:)?Envelope\b[^<>]*>/.exec(source)?.[0] ?? ''),
     ...declarations(body[0]),
   ])
+  // Each is looked for in the whole response.
+  if (around.size > 100) return undefined
   const borrowed = [...around].filter(([attribute]) => {
     if (own.has(attribute)) return false
     const prefix = attribute.slice('xmlns:'.length)

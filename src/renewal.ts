@@ -174,7 +174,7 @@ export async function keepFresh(first: Credentials | Failure, options: RenewalOp
 }
 
 /** Trying again changes nothing; somebody has to sign in, or to choose. */
-export function isForPerson(error: unknown): boolean {
+function isForPerson(error: unknown): boolean {
   return isFailure(error) && (error.kind === 'person' || error.kind === 'refused' || error.kind === 'role')
 }
 

@@ -34,7 +34,7 @@ export function isExpiredAssertion(error: unknown): boolean {
 }
 
 /** The code as it is on the wire: the SDK lengthens the names of the errors that it knows. */
-export function stsCode(error: unknown): string {
+function stsCode(error: unknown): string {
   const name = error instanceof Error ? error.name : ''
   return /^(?:IDP|InvalidIdentity|Malformed|Packed)/.test(name) ? name.replace(/Exception$/, '') : name
 }

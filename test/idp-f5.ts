@@ -8,7 +8,7 @@ export interface F5Options {
   /** After the sign-in comes the webtop, not what was asked for. */
   readonly webtop?: boolean
   /** Methods of the second factor; none: it is not wanted. */
-  readonly factor?: readonly ('push' | 'token')[]
+  readonly factor?: readonly string[]
   /** Words of the page after a push that was not approved. */
   readonly push?: string
   /** How often a new session is sent away first. */

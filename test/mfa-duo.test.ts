@@ -167,6 +167,15 @@ test('a passcode is not carried to another host by a redirect', async () => {
   }
 })
 
+test('devices without end cost no more than their size', async () => {
+  const names = Array.from({ length: 40_000 }, (_, index) => `phone${index}`)
+  const options = names.map(name => `<option value=${name}>`).join('')
+  const blocks = names.map(name => `<br data-device-index=${name}>`).join('')
+  const body = `<form id=login-form action=/frame/prompt><input type=hidden name=sid value=s><select name=device>${options}</select>${blocks}</form>`
+  const { error } = await signIn({ kind: 'frame' }, {}, () => [{ on: '/start', reply: page('Duo', body) }])
+  expect(error).toMatchObject({ code: 'mfa-unsupported' })
+})
+
 test('only a passkey: in plain words', async () => {
   const devices =
     '<select name="device"><option value="WAKEY" name="webauthn">Security Key</option></select><input type="hidden" name="factor" value="WebAuthn Credential">'

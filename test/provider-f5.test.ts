@@ -48,6 +48,12 @@ test('N09 the method is a menu with the words of its script, remembered; a wrong
   expect([wished.error, wished.idp.factors, wished.made.asked]).toEqual([undefined, ['push'], []])
 })
 
+test('methods without end cost no more than their size', async () => {
+  const factor = Array.from({ length: 20_000 }, (_, index) => `token${'x'.repeat(100)}${index}`)
+  const { error } = await signIn({ factor }, { settings: { mfaMethod: factor[1], mfaCode: '123456' } })
+  expect(error).toBeUndefined()
+})
+
 test('N09 an account that is locked by a code gets no second one', async () => {
   const { error, idp } = await signIn(both, { settings: { mfaCode: '999999' } })
   expect(error).toMatchObject({ kind: 'refused', code: 'account-locked' })

@@ -231,6 +231,17 @@ describe('second factors', () => {
       )
       .join('')}`
 
+  test('tiles that never end cost no more than their size', () =>
+    succeeds({
+      ...run,
+      answers: [['One-time code', '123456']],
+      script: [
+        start(),
+        posted(otpPage(tiles('Phone') + `<br onclick="toggleOTP(0, 'x')">`.repeat(30_000))),
+        coded('selectedCredentialId=id0&otp=123456&login=Log+In'),
+      ],
+    }))
+
   test('K09 tiles, which a script makes work', () =>
     succeeds({
       ...run,

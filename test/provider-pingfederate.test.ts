@@ -28,6 +28,25 @@ const signIn = signInAt(pingfederate, startPingFederate)
 
 const passcode = 'Enter the passcode displayed in PingID desktop'
 
+test('a script that begins without end costs no more than its size', async () => {
+  const form = '<form method=post action=/next><input name=pf.notificationCancel value=""></form>'
+  const endless = ['function postCancel(', 'function postCancel(){'].map(start => start.repeat(30_000))
+  for (const script of endless) {
+    const failed = await walker(pingfederate, 'x').fails({
+      entry: '/idp/start?x=1',
+      script: [
+        { on: '/idp/start?x=1', reply: page('Expiring', `${form}<script>${script}</script>`) },
+        {
+          on: 'POST /next',
+          body: 'pf.notificationCancel=clicked&pf.passwordExpiring=true',
+          reply: page('Error', 'Access denied'),
+        },
+      ],
+    })
+    expect(failed).toMatchObject({ code: 'no-access' })
+  }
+})
+
 describe('the entry', () => {
   const walk = walker(pingfederate, 'x')
   const service = '/idp/startSSO.ping'

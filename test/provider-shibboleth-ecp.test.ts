@@ -103,6 +103,8 @@ test('S31 a namespace of the envelope is copied, the rest stays as it is', () =>
   )
   expect(cutResponse(envelope('<Response/>', 'S'))).toBeUndefined()
   expect(cutResponse('<html></html>')).toBeUndefined()
+  const prefixes = Array.from({ length: 20_000 }, (_, index) => ` xmlns:p${index}="urn:p"`).join('')
+  expect(cutResponse(envelope(`<Response>${'<x/>'.repeat(100_000)}</Response>`, 'S', prefixes))).toBeUndefined()
 })
 
 test('S32 401 is a wrong password, sent once and never shown', async () => {
