@@ -8,7 +8,7 @@ import { behind, lead } from './command-background.ts'
 import { createContext, optionsOnly, type Context, type Flags } from './command-context.ts'
 import { announce, closing, endOnSignals, orWait, prepare, unlessEnded, warnAboutShadows } from './command-serve.ts'
 import { respectOther } from './daemon-control.ts'
-import { isFailure } from './errors.ts'
+import { failure, isFailure } from './errors.ts'
 import { findPaths } from './files.ts'
 import { couldOpen, openGate, type Gate } from './gate.ts'
 import { isMetadataAddress } from './linklocal.ts'
@@ -16,7 +16,7 @@ import { createLog } from './log.ts'
 import type { OptionTable } from './option.ts'
 import { coreOptions } from './options.ts'
 import { dropPrivileges, findUser, isRoot } from './privilege.ts'
-import { receiveHandover, sudoCommand } from './privilege-sudo.ts'
+import { receiveHandover, sudoCommand, sudoRefused } from './privilege-sudo.ts'
 import { handOver } from './run.ts'
 import { selfCommand } from './runtime-self.ts'
 import { parseListen } from './serve.ts'
@@ -86,7 +86,10 @@ async function asPerson({ flags, argv }: DaemonStart): Promise<number> {
       table: { ...coreOptions, ...asVariables(context.extra) },
     })
     try {
-      return await handOver(sudo.command, sudo.args, sudo.env)
+      const code = await handOver(sudo.command, sudo.args, sudo.env)
+      if (code !== sudoRefused || sudo.began()) return code
+      const hint = 'cloudtoken -d --listen 127.0.0.1:9911, which needs no root'
+      throw failure('address', 'sudo did not start it', { hint, code: 'privilege-refused' })
     } finally {
       sudo.forget()
     }

@@ -63,7 +63,7 @@ async function install(context: Context, service: Service): Promise<number> {
     if (!(await couldOpen({ listen, ipv6: settings.ipv6, log }))) {
       const message = `a service of yours cannot listen on ${settings.listen}: it has no root, and nobody to ask for it`
       throw failure('address', message, {
-        hint: 'cloudtoken service install --listen 127.0.0.1:9911, or first sudo cloudtoken link up',
+        hint: 'cloudtoken service install --listen 127.0.0.1:9911',
       })
     }
   }

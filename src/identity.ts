@@ -25,7 +25,7 @@ export function findIdentity(config: Config, wanted: string | undefined): Identi
   const values = config.identities[name]
   if (names.length === 0) {
     const message = `there is no identity "${name}": nothing under identities: in ${config.file ?? 'config.yaml'}`
-    throw failure('config', message, { hint: 'cloudtoken init writes a config.yaml that has one' })
+    throw failure('config', message, { hint: 'cloudtoken init --url URL writes a config.yaml that has one' })
   }
   if (!values) throw unknownName(`no identity "${name}" in ${config.file ?? 'config.yaml'}`, name, names)
   return { name, values }

@@ -22,6 +22,8 @@ interface Command {
 
 export interface SudoCommand extends Command {
   readonly env: NodeJS.ProcessEnv
+  /** Whether the other side has read what was handed over. */
+  began(): boolean
   /** To be called when the command has ended, however it did. */
   forget(): void
 }
@@ -38,6 +40,9 @@ interface SudoOptions {
 
 /** What sudo and its like tell about the caller; nothing that we start is to act on it. */
 export const sudoVariables = /^(SUDO|DOAS|PKEXEC)_/
+
+/** What sudo ends with when it starts nothing; a program that it has started may, too. */
+export const sudoRefused = 1
 
 const flag = '--handover='
 const places = ['/run/wrappers/bin', '/usr/bin', '/bin', '/usr/local/bin']
@@ -64,6 +69,7 @@ export function sudoCommand(self: Command, argv: readonly string[], env: Env, op
     args: [...(interactive ? [] : ['-n']), '--', self.command, ...self.args, `${flag}${file}`, ...rest],
     // %p is the user whose password is asked for. A variable, because not every sudo knows the option.
     env: { ...env, SUDO_PROMPT: 'cloudtoken needs root to answer at 169.254.169.254; password of %p: ' },
+    began: () => !existsSync(file),
     forget: () => remove(file),
   }
 }

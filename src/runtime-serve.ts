@@ -1,6 +1,7 @@
 /**
  * An HTTP server of Bun or of Deno, and the path of a request as it was sent.
  */
+import { isIP } from 'node:net'
 import { codeOf, failure, messageOf } from './errors.ts'
 import { bun, deno, required, type BunHandler, type BunRuntime, type DenoRuntime } from './runtime.ts'
 
@@ -138,7 +139,7 @@ const dotSegment = /(?:^|[/\\])(?:\.|%2e){1,2}(?:[/\\]|$)/i
 /** https://man7.org/linux/man-pages/man2/bind.2.html; older Deno reports a missing address as EINVAL. */
 function addressFailure(error: unknown, { hostname, port }: ServeOptions): Error {
   const where = `${hostname.includes(':') ? `[${hostname}]` : hostname}:${port}`
-  const elsewhere = `--listen 127.0.0.1:${port < 1024 ? 8080 + (port % 10) : port + 1}`
+  const elsewhere = `--listen 127.0.0.1:${port < 1024 ? 9911 : port + 1}`
   const code = codeOf(error)
   const known = (message: string, hint: string): Error =>
     failure('address', `cannot listen on ${where}: ${message}`, { hint, code: code ?? 'listen', cause: error })
@@ -153,7 +154,13 @@ function addressFailure(error: unknown, { hostname, port }: ServeOptions): Error
     case 'EPERM':
       return known(`port ${port} needs root`, `sudo cloudtoken -d, or ${elsewhere}`)
     case 'EADDRINUSE':
-      return known('another program listens there', `cloudtoken status, or ${elsewhere}`)
+      // Bun says the same of a name that it cannot look up.
+      return known(
+        isIP(hostname) || hostname === 'localhost'
+          ? 'another program listens there'
+          : `another program listens there, or ${hostname} is no name of this machine`,
+        `cloudtoken status, or ${elsewhere}`,
+      )
     default:
       return known(messageOf(error), elsewhere)
   }

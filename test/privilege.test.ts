@@ -123,14 +123,14 @@ describe('sudo', () => {
     expect(made.command).toBe(path.join(options.path[0] ?? '', 'sudo'))
     expect(made.args).toEqual(['--', '/opt/cloudtoken', 'run', `--handover=${file}`, '--daemon=true', '--', '-x'])
     expect(made.env['SUDO_PROMPT']).toContain('169.254.169.254')
-    expect(statSync(file).mode & 0o777).toBe(0o600)
+    expect([statSync(file).mode & 0o777, made.began()]).toEqual([0o600, false])
 
     const taken = takeHandover(made.args.slice(3))
     expect(taken).toEqual({ argv: ['--daemon=true', '--', '-x'], handover: file })
     const after: NodeJS.ProcessEnv = { PATH: '/root/bin', SUDO_UID: '1000' }
     receiveHandover(taken.handover ?? '', after)
     expect(after).toEqual({ HOME: '/home/ada', AWS_REGION: 'eu-west-1' })
-    expect(existsSync(file)).toBe(false)
+    expect([existsSync(file), made.began()]).toEqual([false, true])
     made.forget()
   })
 
