@@ -3,8 +3,9 @@
  */
 import { formFailure } from './form-failure.ts'
 import { onward } from './form-walk.ts'
-import type { HttpRequest } from './http.ts'
+import { pathOf, type HttpRequest } from './http.ts'
 import type { Page } from './html.ts'
+import { readJson } from './json.ts'
 import type { ProviderContext } from './provider.ts'
 
 export interface JsonAnswer {
@@ -31,12 +32,9 @@ export async function askJson(
     ...(body !== undefined && { method: 'POST', body: form ? body.toString() : JSON.stringify(body) }),
   })
   const { url, status, text } = response
-  try {
-    return { url, status, body: text.trim() === '' ? {} : JSON.parse(text) }
-  } catch {
-    const { host, pathname } = new URL(url)
-    throw formFailure('idp-error', `${host} answered with status ${status} and no JSON (${pathname})`)
-  }
+  const read = text.trim() === '' ? {} : readJson(text)
+  if (read !== undefined) return { url, status, body: read }
+  throw formFailure('idp-error', `${new URL(url).host} answered with status ${status} and no JSON (${pathOf(url)})`)
 }
 
 /** Where a script of the page would go; fails where that is nowhere, or from https into the clear. */
@@ -69,7 +67,7 @@ export function at(value: unknown, ...path: readonly string[]): unknown {
   let found = value
   for (const name of path) {
     if (typeof found !== 'object' || found === null || !Object.hasOwn(found, name)) return undefined
-    found = Object.entries(found).find(([key]) => key === name)?.[1]
+    found = Reflect.get(found, name)
   }
   return found
 }

@@ -5,7 +5,7 @@
  * beyond them (forms, and elements whose content a browser with scripts does not show) are parsed as void markers, which
  * keep their place in the document order, and told to the visitor as events.
  */
-import { failure } from './errors.ts'
+import { failure, type Failure } from './errors.ts'
 
 export interface Tag {
   /** Lower case. */
@@ -77,10 +77,7 @@ export async function walkHtml(source: string, visitor: Visitor): Promise<void> 
 
   const parser = new Parser({
     onopentag(name, attributes) {
-      if (open.length === deepest) {
-        const message = `a page of the sign-in nests its elements more than ${deepest} deep`
-        throw failure('network', message, { code: 'page-unknown', hint: 'cloudtoken --browser' })
-      }
+      if (open.length === deepest) throw noSignIn(`nests its elements more than ${deepest} deep`)
       const values = Object.entries(attributes).map(([key, value]) => [key, restore(value)] as const)
       open.push(enter({ name, attributes: new Map(values) }))
     },
@@ -95,6 +92,11 @@ export async function walkHtml(source: string, visitor: Visitor): Promise<void> 
     },
   })
   parser.end(text)
+}
+
+/** No page on which people sign in; its size alone would cost more than it is worth. */
+export function noSignIn(why: string): Failure {
+  return failure('network', `a page of the sign-in ${why}`, { code: 'page-unknown', hint: 'cloudtoken --browser' })
 }
 
 function markerOf(tag: Tag, mark: string): { name: string; end: boolean } | undefined {

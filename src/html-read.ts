@@ -1,7 +1,7 @@
 /**
  * Collects forms, controls, links, texts and scripts from one walk over a page.
  */
-import { walkHtml, type Tag } from './html-dom.ts'
+import { noSignIn, walkHtml, type Tag } from './html-dom.ts'
 import { classesOf, isErrorElement, isErrorIcon, isHidden } from './html-error.ts'
 import type { ControlDraft, Draft, FormDraft, Frame } from './html-draft.ts'
 import { createTranscript, excerpt, isBlock, type Place } from './html-text.ts'
@@ -21,6 +21,9 @@ const silent = new Set([
 const tableParts = new Set(['table', 'tbody', 'thead', 'tfoot', 'tr'])
 /** A paragraph around one of these is not closed by what is in it. */
 const paragraphScope = new Set(['table', 'td', 'th', 'caption', 'button', 'object', 'marquee'])
+/** Lists of identity providers have thousands; each field and each link is looked at for many things. */
+const mostControls = 10_000
+const mostLinks = 20_000
 /** Elements that an end tag of a form closes along the way. */
 const impliedEnd = new Set(['dd', 'dt', 'li', 'optgroup', 'option', 'p', 'rb', 'rp', 'rt', 'rtc'])
 
@@ -53,6 +56,7 @@ export async function readDraft(source: string): Promise<Draft> {
 
   const readControl = (tag: Tag, parent: Frame | undefined, cover: Frame | undefined): ControlDraft => {
     endAfter()
+    if (draft.controls.length === mostControls) throw noSignIn(`has more than ${mostControls} fields`)
     const control: ControlDraft = {
       tag,
       type: typeOf(tag),
@@ -128,6 +132,7 @@ export async function readDraft(source: string): Promise<Draft> {
       if (name === 'button' && frame.control) frame.control.text = text
       if (frame.control?.tag === tag) lastControl = transcript.here()
       if ((name === 'a' || name === 'area') && (attributes.has('href') || attributes.has('onclick'))) {
+        if (draft.links.length === mostLinks) throw noSignIn(`has more than ${mostLinks} links`)
         draft.links.push({
           id: id ?? '',
           href: attributes.get('href') ?? '',

@@ -210,6 +210,14 @@ describe('hostile input', () => {
     expect(await endless.catch((error: unknown) => error)).toMatchObject({ kind: 'network', code: 'page-unknown' })
   })
 
+  test.each(['<input name=a>', '<button>', '<a href=x></a>'])(
+    'more of %s than any sign-in has is refused',
+    async markup => {
+      const many = page(`<form>${markup.repeat(25_000)}</form>`)
+      expect(await many.catch((error: unknown) => error)).toMatchObject({ kind: 'network', code: 'page-unknown' })
+    },
+  )
+
   test('lists of ids, errors and marks without end are read once', async () => {
     const ids = 'a '.repeat(300_000)
     const invalid = await page(`<p id=a>${'x '.repeat(1000)}</p><input aria-invalid=true aria-describedby="${ids}">`)
