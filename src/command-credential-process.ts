@@ -5,6 +5,7 @@
  */
 import type { Context } from './command-context.ts'
 import { obtainCredentials } from './command-obtain.ts'
+import { isFailure, messageOf } from './errors.ts'
 import { writeFile } from './files.ts'
 import { modified, quickFile, type QuickAnswer } from './quick.ts'
 import { dueAt } from './renewal.ts'
@@ -34,7 +35,12 @@ export async function credentialProcessCommand(context: Context, words: readonly
       files: dependsOn.map(file => [file, modified(file)] as const),
       output,
     }
-    writeFile(place.file, JSON.stringify(answer))
+    try {
+      writeFile(place.file, JSON.stringify(answer))
+    } catch (error) {
+      // Who asked has the answer already; the next one takes longer.
+      log.warn(messageOf(error), isFailure(error) ? error.hint : undefined)
+    }
   }
   return 0
 }

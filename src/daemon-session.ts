@@ -73,7 +73,7 @@ export function startSession(flags: Flags, log: Log): FarSession {
   let passphrase: string | undefined
   let worker: Worker | undefined
   const workers = new Set<Worker>()
-  const files = (): ReturnType<typeof sessionFiles> | undefined => carried && sessionFiles(carried.folder)
+  const files = (): ReturnType<typeof sessionFiles> | undefined => carried && sessionFiles(carried.folder, log)
 
   function begin(output: Log | undefined): Worker {
     const started = startWorker(output)

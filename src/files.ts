@@ -204,6 +204,8 @@ export async function withLock<T>(file: string, work: () => T | Promise<T>, pati
   // Who was stopped or asleep for longer has lost it to another, which is no reason to end: the work goes on.
   const options = { realpath: false, stale: 10_000, onCompromised: () => {} }
   const release = await retry(() => lock(target, options), patience).catch(error => {
+    // Where nothing can be written there is nothing to keep apart, and what cannot do without will say so.
+    if (['ENOSPC', 'EDQUOT', 'EROFS'].includes(codeOf(error) ?? '')) return undefined
     if (codeOf(error) !== 'ELOCKED') throw trouble('lock', file, error)
     const hint = `remove ${target}.lock if no other cloudtoken is running`
     throw failure('config', `cannot lock ${file}: ${messageOf(error)}`, { hint, cause: error })
@@ -211,7 +213,7 @@ export async function withLock<T>(file: string, work: () => T | Promise<T>, pati
   try {
     return await work()
   } finally {
-    await release().catch(() => {})
+    await release?.().catch(() => {})
   }
 }
 

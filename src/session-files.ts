@@ -4,6 +4,7 @@
 import path from 'node:path'
 import type { HttpClient } from './http.ts'
 import { readFields } from './json.ts'
+import type { Log } from './log.ts'
 import type { Secrets, Store } from './provider.ts'
 import { modified } from './quick.ts'
 import { folderStore } from './store.ts'
@@ -38,8 +39,8 @@ const accountFile = 'accounts.json'
 const signInFile = 'signed-in'
 const idpSessionFile = 'idp-session-end'
 
-export function sessionFiles(folder: string): SessionFiles {
-  const store = folderStore(folder)
+export function sessionFiles(folder: string, log?: Pick<Log, 'warn'>): SessionFiles {
+  const store = folderStore(folder, log)
   return {
     store,
     cookies: secrets => secrets.read(cookieFile),

@@ -108,7 +108,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const folder = path.join(paths.state, 'identities', identity)
   if (carried?.passphrase !== undefined) vault.accept(carried.passphrase)
   const memory = new Map(Object.entries(carried?.memory ?? {}))
-  const files = sessionFiles(folder)
+  const files = sessionFiles(folder, log)
   const network = openNetwork(settings, env, () => clock.now())
   const entrance = openEntrance({ ...options, memory, network, pipeline, folder, files })
   // STS gets no cookies of the identity provider, and keeps none.

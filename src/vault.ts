@@ -159,13 +159,14 @@ export function sealedStore(
       const kept = store.read(nameOf(name))
       if (kept !== undefined && vault.keeps && (await vault.open(name, kept, ask())) === text) return true
       const sealed = await vault.seal(name, text, ask())
+      memory.set(name, text)
       if (sealed === undefined) {
-        memory.set(name, text)
         if (!vault.keeps) removeSealed(store, name)
         return false
       }
-      memory.delete(name)
       store.write(nameOf(name), sealed)
+      if (store.read(nameOf(name)) !== sealed) return false
+      memory.delete(name)
       store.remove(name)
       return true
     },

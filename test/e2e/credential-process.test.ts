@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { roles, usePlace, withPassword, type Result } from './cli.ts'
+import { runProgram } from '../run-program.ts'
+import { command, roles, usePlace, withPassword, type Result } from './cli.ts'
 
 const place = await usePlace()
 
@@ -64,6 +66,26 @@ test('X01 a failure has nothing on stdout, and its words on stderr', async () =>
   expect([code, stdout]).toEqual([11, ''])
   expect(stderr).toContain('cloudtoken: hint: ')
 })
+
+test.skipIf(spawnSync('unshare', ['-rm', 'true']).status !== 0)(
+  'on a full disk: what cannot be kept is told, and takes no credentials from anybody',
+  async () => {
+    await place.run(['credential-process', '--role', roles[0] ?? ''], { env: withPassword })
+    const script = [
+      'cd "$HOME/.local"',
+      'mount -t tmpfs -o size=1m,mode=0700 tmpfs share',
+      'cp -a state/. share && mount --move share state',
+      'dd if=/dev/zero of=state/filler bs=1k 2>/dev/null || cd / && exec "$@"',
+    ].join('\n')
+    mkdirSync(join(place.home, '.local/share'))
+    const words = [...command, 'credential-process', '--role', roles[1] ?? '']
+    const { code, stdout, stderr } = await runProgram('unshare', ['-rm', 'sh', '-c', script, 'sh', ...words], {
+      env: place.env,
+    })
+    expect([code, stdout]).toEqual([0, expect.stringContaining('"SecretAccessKey"')])
+    expect(stderr).toMatch(/^(cloudtoken: (warning: cannot write .*no space|hint: df ).*\n)+$/i)
+  },
+)
 
 describe('--min-ttl', () => {
   const ends = (result: Result): number => (Date.parse(JSON.parse(result.stdout).Expiration) - Date.now()) / 1000
