@@ -8,9 +8,12 @@ import process from 'node:process'
 import { accountOf, isRoleArn, roleName } from './arn.ts'
 import type { Context } from './command-context.ts'
 import { tokenFolder, tokenName } from './daemon-container.ts'
+import { findDaemons, hostOf } from './daemon-control.ts'
 import { failure } from './errors.ts'
+import type { Paths } from './files.ts'
 import type { Listen } from './guard.ts'
 import { metadataAddress } from './linklocal.ts'
+import { daemonOptions } from './options-daemon.ts'
 import type { Settings } from './options.ts'
 import { formatListen, parseListen } from './serve.ts'
 
@@ -20,7 +23,8 @@ export interface DockerArgs {
   readonly daemon?: string
 }
 
-export function dockerArgsCommand({ settings, paths, log }: Context): number {
+export async function dockerArgsCommand({ settings: said, paths, env, log }: Context): Promise<number> {
+  const settings = { ...said, ...(await running(said, env, paths)) }
   const desktop = process.platform !== 'linux'
   const { containerEndpoint, region } = settings
   // From a virtual machine there is no way to a loopback address, and clients take no other for this protocol.
@@ -41,6 +45,19 @@ export function dockerArgsCommand({ settings, paths, log }: Context): number {
   log.print(all.join(' '))
   if (daemon) log.info(`the daemon has to be started with ${daemon}`)
   return 0
+}
+
+/** Where nothing is said: the addresses of the daemon, if one runs. */
+async function running(
+  { listen, containerEndpoint }: Pick<Settings, 'listen' | 'containerEndpoint'>,
+  env: Context['env'],
+  paths: Paths,
+): Promise<Partial<Pick<Settings, 'listen' | 'containerEndpoint'>>> {
+  if (containerEndpoint !== undefined || listen !== daemonOptions.listen.default) return {}
+  const [daemon, other] = await findDaemons(env, paths)
+  if (!daemon || other) return {}
+  const [place] = daemon.status.container ?? []
+  return { listen: hostOf(daemon.status), ...(place && { containerEndpoint: new URL(place.uri).host }) }
 }
 
 /** `desktop`: containers live in a virtual machine that knows this one as host.docker.internal. */

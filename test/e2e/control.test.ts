@@ -31,6 +31,8 @@ describe('control', () => {
     const endpoint = new URL(container[0].uri).host
     const words = ['docker-args', '--listen', daemon.url.slice(7), '--container-endpoint', endpoint]
     await ask('grant')
+    const all = await ask('docker-args', '--role', 'User-Role')
+    expect(all.stdout).toContain(`-e AWS_CONTAINER_CREDENTIALS_FULL_URI=http://${endpoint}/role/User-Role `)
     expect((await ask(...words)).stderr).toContain('the container endpoint has 2 roles')
   })
 
