@@ -1,6 +1,7 @@
 /**
  * Which second factor, and on which device: as set, as chosen before, or as the person says.
  */
+import { formFailure } from './form-failure.ts'
 import { readMemory, remember } from './form-memory.ts'
 import { clean } from './form-text.ts'
 import { hasCode } from './mfa-code.ts'
@@ -57,4 +58,25 @@ export async function chooseMethod<T>(
   const chosen = await ask.choose(`Choose the second factor (${host})`, choices)
   remember(store, memory => ({ choices: { ...memory.choices, [key]: chosen.label } }))
   return chosen.value
+}
+
+/**
+ * The same where some of them can only be used in a browser: those are offered beside several others, lest anybody miss
+ * them. Fails with `mfa-unsupported` where there is nothing else, or where one of them is chosen.
+ */
+export async function chooseUsable<T>(
+  context: ProviderContext,
+  host: string,
+  methods: readonly Method<T>[],
+  isUsable: (value: T) => boolean,
+  none = 'none that is known',
+): Promise<T> {
+  const usable = methods.filter(({ value }) => isUsable(value))
+  const labels = methods.map(({ label }) => label).join(', ') || none
+  const unsupported = formFailure('mfa-unsupported', `${host} wants a second factor: ${labels}`)
+  if (usable.length === 0) throw unsupported
+  const offered = usable.length === 1 && wishedMethod(context) === undefined ? usable : methods
+  const chosen = await chooseMethod(context, host, offered)
+  if (!isUsable(chosen)) throw unsupported
+  return chosen
 }

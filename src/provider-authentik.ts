@@ -11,7 +11,7 @@ import { clean } from './form-text.ts'
 import { userNameOf, type Walk } from './form-walk.ts'
 import type { HttpRequest } from './http.ts'
 import type { Page } from './html.ts'
-import { chooseMethod, wishedMethod, type Method } from './mfa-choice.ts'
+import { chooseUsable, type Method } from './mfa-choice.ts'
 import { entryUrl } from './provider-form.ts'
 import type { Assertion } from './types.ts'
 
@@ -146,16 +146,8 @@ async function choose(walk: Walk, host: string, stage: unknown): Promise<unknown
     const label = labels.get(kind) ?? `${kind} (needs a browser)`
     return { value, label, names: [kind, textAt(value, 'device_uid')], code: kind === 'totp' || kind === 'static' }
   })
-  const usable = methods.filter(({ names: [kind = ''] }) => labels.has(kind))
-  const unsupported = formFailure(
-    'mfa-unsupported',
-    `${host} wants a second factor: ${methods.map(({ label }) => label).join(', ') || 'one to be set up first'}`,
-  )
-  if (usable.length === 0) throw unsupported
-  const offered = usable.length === 1 && wishedMethod(walk.context) === undefined ? usable : methods
-  const chosen = await chooseMethod(walk.context, host, offered)
-  if (!labels.has(textAt(chosen, 'device_class'))) throw unsupported
-  return chosen
+  const isKnown = (device: unknown): boolean => labels.has(textAt(device, 'device_class'))
+  return chooseUsable(walk.context, host, methods, isKnown, 'one to be set up first')
 }
 
 function autosubmit(page: Page, stage: unknown): Outcome {

@@ -9,7 +9,7 @@ import { clean } from './form-text.ts'
 import { userNameOf, type FormRecipe, type Walk } from './form-walk.ts'
 import { isLoopback, type HttpRequest } from './http.ts'
 import type { Page } from './html.ts'
-import { chooseMethod, wishedMethod, type Method } from './mfa-choice.ts'
+import { chooseUsable, type Method } from './mfa-choice.ts'
 import { awaitApproval, type Poll } from './mfa-push.ts'
 import { entryUrl } from './provider-form.ts'
 
@@ -124,14 +124,7 @@ async function choose(walk: Walk, host: string, { body }: JsonAnswer): Promise<K
     if (type === 'push') return { value: 'push', label: 'JumpCloud Protect push', names: ['push'] }
     return { value: 'browser', label: `${clean(type, 40)} (needs a browser)`, names: [type] }
   })
-  const usable = methods.filter(({ value }) => value !== 'browser')
-  const labels = methods.map(({ label }) => label).join(', ') || 'none that is known'
-  const unsupported = formFailure('mfa-unsupported', `${host} wants a second factor: ${labels}`)
-  if (usable.length === 0) throw unsupported
-  const offered = usable.length === 1 && wishedMethod(walk.context) === undefined ? usable : methods
-  const chosen = await chooseMethod(walk.context, host, offered)
-  if (chosen === 'browser') throw unsupported
-  return chosen
+  return chooseUsable(walk.context, host, methods, kind => kind !== 'browser')
 }
 
 /** Every other 401 says in words what is wrong. */

@@ -12,7 +12,7 @@ import { readSamlResponse } from './form-saml.ts'
 import { tidy } from './form-stop.ts'
 import { clean } from './form-text.ts'
 import { beginWalk, hide, userNameOf, type Walk } from './form-walk.ts'
-import { chooseMethod, wishedMethod, type Method } from './mfa-choice.ts'
+import { chooseUsable, type Method } from './mfa-choice.ts'
 import { awaitApproval, type Poll } from './mfa-push.ts'
 import type { Settings } from './options.ts'
 import type { Provider } from './provider.ts'
@@ -150,18 +150,11 @@ async function choose(walk: Walk, host: string, { body }: JsonAnswer): Promise<D
     const way = ways.get(type) ?? 'browser'
     return { id: textAt(device, 'device_id'), way, label: way === 'browser' ? `${type} (needs a browser)` : type }
   })
-  const usable = devices.filter(({ way }) => way !== 'browser')
-  const labels = devices.map(({ label }) => label).join(', ') || 'none that is known'
-  const unsupported = formFailure('mfa-unsupported', `${host} wants a second factor: ${labels}`)
-  if (usable.length === 0) throw unsupported
-  const offered = usable.length === 1 && wishedMethod(walk.context) === undefined ? usable : devices
-  const methods = offered.map((value): Method<Device> => {
+  const methods = devices.map((value): Method<Device> => {
     const kind = { push: 'push', sent: 'sms', code: 'passcode', browser: '' }[value.way]
     return { value, label: value.label, names: [value.id, kind].filter(Boolean), code: value.way === 'code' }
   })
-  const chosen = await chooseMethod(walk.context, host, methods)
-  if (chosen.way === 'browser') throw unsupported
-  return chosen
+  return chooseUsable(walk.context, host, methods, ({ way }) => way !== 'browser')
 }
 
 /** A list in `data` is no assertion. */

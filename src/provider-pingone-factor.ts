@@ -5,7 +5,7 @@ import { listAt, textAt } from './api-json.ts'
 import { personFor, pushFollows, typeCodes } from './api-secret.ts'
 import { formFailure } from './form-failure.ts'
 import { clean } from './form-text.ts'
-import { chooseMethod, methodsNamed, wishedMethod, type Method } from './mfa-choice.ts'
+import { chooseUsable, methodsNamed, wishedMethod, type Method } from './mfa-choice.ts'
 import { awaitApproval, type Poll } from './mfa-push.ts'
 import { act, offers, readFlow, refusedBy, saidBy, stoppedBy, tryAction, type Flow } from './provider-pingone-flow.ts'
 
@@ -73,15 +73,9 @@ function stepOf({ url }: Flow): string {
 
 async function choose(flow: Flow, devices: readonly Device[]): Promise<Device> {
   const { walk, url } = flow
-  const labels = devices.map(({ label }) => label).join(', ') || 'one to be set up first'
-  const unsupported = formFailure('mfa-unsupported', `${url.host} wants a second factor: ${labels}`)
-  const usable = devices.filter(({ way }) => way !== 'browser')
-  if (usable.length === 0) throw unsupported
   if (walk.pressed.has(stepOf(flow))) throw formFailure('mfa-refused', `${url.host} asks for the device again`)
-  const offered = usable.length === 1 && wishedMethod(walk.context) === undefined ? usable : devices
-  const chosen = await chooseMethod(walk.context, url.host, methodsOf(offered))
-  if (chosen.way === 'browser') throw unsupported
-  return chosen
+  const isUsable = ({ way }: Device): boolean => way !== 'browser'
+  return chooseUsable(walk.context, url.host, methodsOf(devices), isUsable, 'one to be set up first')
 }
 
 function methodsOf(devices: readonly Device[]): Method<Device>[] {
