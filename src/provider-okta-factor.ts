@@ -7,7 +7,7 @@ import { formFailure } from './form-failure.ts'
 import { clean } from './form-text.ts'
 import { onward } from './form-walk.ts'
 import type { HttpRequest } from './http.ts'
-import { chooseMethod, wishedMethod, type Method } from './mfa-choice.ts'
+import { chooseUsable, type Method } from './mfa-choice.ts'
 import { awaitApproval, type Poll } from './mfa-push.ts'
 import { hostOf, linkOf, post, refused, send, type Okta } from './provider-okta-api.ts'
 
@@ -28,9 +28,6 @@ export async function passFactor(
   personFor(okta.walk, hostOf(okta))
   const stateToken = textAt(answer, 'stateToken')
   const factor = await choose(okta, answer)
-  if (factor.way === 'browser') {
-    throw formFailure('mfa-unsupported', `${hostOf(okta)}: ${factor.label}`)
-  }
   const remember = at(answer, '_embedded', 'policy', 'allowRememberDevice') === true
   const url = verifyUrl(okta, factor, remember)
   if (factor.way === 'redirect') {
@@ -85,20 +82,13 @@ async function choose(okta: Okta, answer: unknown): Promise<Factor> {
   const single = at(answer, '_embedded', 'factor')
   const entries = listAt(answer, '_embedded', 'factors')
   const factors = (entries.length > 0 ? entries : single === undefined ? [] : [single]).map(factorOf)
-  const usable = factors.filter(({ way }) => way !== 'browser')
-  if (usable.length === 0) {
-    const labels = factors.map(({ label }) => label).join(', ') || 'nothing known'
-    throw formFailure('mfa-unsupported', `${hostOf(okta)} wants a second factor, and offers ${labels}`)
-  }
-  const wish = wishedMethod(okta.walk.context)
-  const offered = usable.length === 1 && wish === undefined ? usable : factors
-  const methods = offered.map((value): Method<Factor> => {
+  const methods = factors.map((value): Method<Factor> => {
     const { entry, label, way } = value
     const names = [['factorType'], ['id'], ['provider'], ['profile', 'name']].map(path => textAt(entry, ...path))
     const kind = { push: 'push', sent: '', code: 'passcode', answer: 'question', redirect: 'duo', browser: '' }[way]
     return { value, label, names: [...names, kind].filter(Boolean), code: way === 'code' }
   })
-  return chooseMethod(okta.walk.context, hostOf(okta), methods)
+  return chooseUsable(okta.walk.context, hostOf(okta), methods, ({ way }) => way !== 'browser')
 }
 
 function factorOf(entry: unknown): Factor {
