@@ -1,7 +1,7 @@
 /**
  * Passwords and codes for APIs, by the rules of the pages: to approved hosts alone, a password once, a code never twice.
  */
-import { formFailure } from './form-failure.ts'
+import { codeOfText, formFailure } from './form-failure.ts'
 import { readMemory, remember } from './form-memory.ts'
 import { place } from './form-text.ts'
 import { allowHost, hide, passwordOf, type Walk } from './form-walk.ts'
@@ -34,6 +34,16 @@ export function pushFollows({ context: { store } }: Walk, host: string): void {
 
 export function passwordRefused(host: string, said = ''): Error {
   return formFailure('password-refused', `${host} refused the user name or the password${said && `: ${said}`}`)
+}
+
+/** A refusal by the words that are known everywhere; without any, a 401 is about the password. */
+export function apiRefusal(host: string, status: number, said: string): Error {
+  const code = codeOfText(said)
+  const words = said && `: ${said}`
+  // There is no page whose state could be lost.
+  if (code !== undefined && code !== 'state-lost') return formFailure(code, `${host} refused the sign-in${words}`)
+  if (status === 401) return passwordRefused(host, said)
+  return formFailure('idp-error', `${host} refused the sign-in (status ${status})${words}`)
 }
 
 /** What it means that the password is asked for again. */

@@ -20,8 +20,12 @@ export function isGood({ status, body }: JsonAnswer): boolean {
   return (textAt(body, 'status') || String(status)) === '200'
 }
 
-/** What the answer says, behind a colon. */
-export function saidBy({ body }: JsonAnswer): string {
-  const said = clean(textAt(body, 'msg'), 200)
+export function wordsOf({ body }: JsonAnswer): string {
+  return clean(textAt(body, 'msg'), 200)
+}
+
+/** The same behind a colon. */
+export function saidBy(answer: JsonAnswer): string {
+  const said = wordsOf(answer)
   return said && `: ${said}`
 }

@@ -10,7 +10,7 @@ import { hide } from './form-walk.ts'
 import { chooseMethod, type Method } from './mfa-choice.ts'
 import { hasCode } from './mfa-code.ts'
 import { signedAnswer } from './mfa-duo-frame.ts'
-import { isGood, saidBy, type Portal } from './provider-akamai-api.ts'
+import { isGood, saidBy, wordsOf, type Portal } from './provider-akamai-api.ts'
 
 interface Factor {
   /** As the portal calls it. */
@@ -40,7 +40,7 @@ export async function passAkamaiFactor(portal: Portal): Promise<void> {
     if (code === 'account-locked' || code === 'account-disabled') {
       throw formFailure(code, `${host} refused the one-time code${saidBy(answer)}`)
     }
-    return { refused: saidBy(answer).replace(/^: /, '') }
+    return { refused: wordsOf(answer) }
   })
 }
 

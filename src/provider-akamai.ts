@@ -3,9 +3,9 @@
  */
 import { Buffer } from 'node:buffer'
 import { askJson, textAt, type JsonAnswer } from './api-json.ts'
-import { passwordFor, passwordRefused } from './api-secret.ts'
+import { passwordFor, apiRefusal } from './api-secret.ts'
 import { failure, isFailure } from './errors.ts'
-import { codeOfText, formFailure } from './form-failure.ts'
+import { formFailure } from './form-failure.ts'
 import { formProvider } from './form-login.ts'
 import { clean } from './form-text.ts'
 import { userNameOf, type FormRecipe } from './form-walk.ts'
@@ -13,7 +13,7 @@ import type { HttpResponse } from './http.ts'
 import type { Page } from './html.ts'
 import type { Settings } from './options.ts'
 import { passAkamaiFactor } from './provider-akamai-factor.ts'
-import { isGood, saidBy, type Portal } from './provider-akamai-api.ts'
+import { isGood, saidBy, wordsOf, type Portal } from './provider-akamai-api.ts'
 import { entryUrl } from './provider-form.ts'
 
 function recipe(): FormRecipe {
@@ -100,12 +100,7 @@ async function logIn({ walk, page, origin, host, headers }: Portal): Promise<voi
 }
 
 function refused(host: string, answer: JsonAnswer): Error {
-  const said = saidBy(answer)
-  const code = codeOfText(said)
-  if (code !== undefined && code !== 'state-lost') return formFailure(code, `${host} refused the sign-in${said}`)
   const status = Number(textAt(answer.body, 'status')) || answer.status
-  if (status >= 500 || status === 429) {
-    return formFailure('idp-error', `${host} refused the sign-in (status ${status})${said}`)
-  }
-  return passwordRefused(host, said.replace(/^: /, ''))
+  // Whatever it says otherwise is about the password.
+  return apiRefusal(host, status >= 500 || status === 429 ? status : 401, wordsOf(answer))
 }

@@ -4,8 +4,8 @@
  */
 import { Buffer } from 'node:buffer'
 import { at, listAt, textAt } from './api-json.ts'
-import { passwordFor, passwordRefused } from './api-secret.ts'
-import { codeOfText, formFailure, type FormCode } from './form-failure.ts'
+import { passwordFor, apiRefusal } from './api-secret.ts'
+import { formFailure, type FormCode } from './form-failure.ts'
 import { formProvider } from './form-login.ts'
 import { readMemory, remember } from './form-memory.ts'
 import { clean } from './form-text.ts'
@@ -106,10 +106,7 @@ function refused(host: string, { status, text }: HttpResponse): Error {
   const description = at(body, 'description')
   const said = clean(typeof description === 'string' ? description : textAt(body, 'message'), 200)
   const name = textAt(body, 'code') || textAt(body, 'name')
-  const code = codes.get(name) ?? codeOfText(said)
-  if (code !== undefined && code !== 'state-lost') {
-    return formFailure(code, `${host} refused the sign-in${said && `: ${said}`}`)
-  }
-  if (status === 401 || name === 'invalid_user_password') return passwordRefused(host, said)
-  return formFailure('idp-error', `${host} refused the sign-in (status ${status})${said && `: ${said}`}`)
+  const code = codes.get(name)
+  if (code !== undefined) return formFailure(code, `${host} refused the sign-in${said && `: ${said}`}`)
+  return apiRefusal(host, name === 'invalid_user_password' ? 401 : status, said)
 }

@@ -2,7 +2,7 @@
  * authentik: its pages are one script over the flow executor, which hands out stages and takes their answers.
  */
 import { addressOf, askJson, at, formOf, listAt, textAt } from './api-json.ts'
-import { passwordFor, passwordRefused, personFor, typeCodes } from './api-secret.ts'
+import { passwordFor, personFor, apiRefusal, typeCodes } from './api-secret.ts'
 import { isAwsSignIn } from './arn.ts'
 import { codeOfText, formFailure } from './form-failure.ts'
 import { formProvider } from './form-login.ts'
@@ -62,7 +62,8 @@ async function answerStage(walk: Walk, page: Page, url: string, stage: unknown):
   switch (component) {
     case 'ak-stage-identification': {
       const said = errorOf(stage)
-      if (walk.userNames.has(host)) throw walk.passwords.has(host) ? refusedBy(host, said) : unknownUser(host, said)
+      if (walk.userNames.has(host))
+        throw walk.passwords.has(host) ? apiRefusal(host, 401, said) : unknownUser(host, said)
       walk.userNames.set(host, page)
       const uid_field = await userNameOf(walk)
       const password = at(stage, 'password_fields') === true && {
@@ -71,7 +72,7 @@ async function answerStage(walk: Walk, page: Page, url: string, stage: unknown):
       return { stage: await post({ component, uid_field, ...password }) }
     }
     case 'ak-stage-password': {
-      if (walk.passwords.has(host)) throw refusedBy(host, errorOf(stage))
+      if (walk.passwords.has(host)) throw apiRefusal(host, 401, errorOf(stage))
       return { stage: await post({ component, password: await passwordFor(walk, page, new URL(url)) }) }
     }
     case 'ak-stage-authenticator-validate':
@@ -169,12 +170,6 @@ function errorOf(stage: unknown): string {
     .flatMap(list => (Array.isArray(list) ? list : []))
     .map(each => textAt(each, 'string'))
   return clean(texts.filter(Boolean).join('; '), 200)
-}
-
-function refusedBy(host: string, said: string): Error {
-  const code = codeOfText(said)
-  if (code !== undefined && code !== 'state-lost') return formFailure(code, `${host} refused the sign-in: ${said}`)
-  return passwordRefused(host, said)
 }
 
 function unknownUser(host: string, said: string): Error {

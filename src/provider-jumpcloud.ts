@@ -2,8 +2,8 @@
  * JumpCloud: its console signs in by an API, and leads back to the page of the app.
  */
 import { askJson, listAt, textAt, type JsonAnswer } from './api-json.ts'
-import { passwordFor, passwordRefused, personFor, typeCodes } from './api-secret.ts'
-import { codeOfText, formFailure } from './form-failure.ts'
+import { passwordFor, personFor, apiRefusal, typeCodes } from './api-secret.ts'
+import { formFailure } from './form-failure.ts'
 import { formProvider } from './form-login.ts'
 import { clean } from './form-text.ts'
 import { userNameOf, type FormRecipe, type Walk } from './form-walk.ts'
@@ -129,9 +129,5 @@ async function choose(walk: Walk, host: string, { body }: JsonAnswer): Promise<K
 
 /** Every other 401 says in words what is wrong. */
 function refused(host: string, { status, body }: JsonAnswer): Error {
-  const said = clean(textAt(body, 'message'), 200)
-  const code = codeOfText(said)
-  if (code !== undefined && code !== 'state-lost') return formFailure(code, `${host} refused the sign-in: ${said}`)
-  if (status === 401) return passwordRefused(host, said)
-  return formFailure('idp-error', `${host} refused the sign-in (status ${status})${said && `: ${said}`}`)
+  return apiRefusal(host, status, clean(textAt(body, 'message'), 200))
 }

@@ -4,9 +4,9 @@
  */
 import { Buffer } from 'node:buffer'
 import { askJson, at, listAt, textAt, type JsonAnswer } from './api-json.ts'
-import { passwordFor, passwordRefused, personFor, typeCodes } from './api-secret.ts'
+import { passwordFor, personFor, apiRefusal, typeCodes } from './api-secret.ts'
 import { failure } from './errors.ts'
-import { codeOfText, formFailure } from './form-failure.ts'
+import { formFailure } from './form-failure.ts'
 import { forgetMemory } from './form-memory.ts'
 import { readSamlResponse } from './form-saml.ts'
 import { tidy } from './form-stop.ts'
@@ -124,7 +124,7 @@ async function secondFactor(walk: Walk, client: Client, answer: JsonAnswer): Pro
       const result = await verify({ otp_token: code, do_not_notify: true })
       if (result.status < 400) return { done: assertionOf(host, result) }
       if (result.status !== 401 && result.status !== 400) throw refused(host, result)
-      return { refused: saidBy(result).replace(/^: /, '') }
+      return { refused: wordsOf(result) }
     })
   }
   const wait = { host, what: 'the push', first: { message: `approve the push: ${device.label}` }, intervalMs: 1000 }
@@ -167,14 +167,15 @@ function assertionOf(host: string, { body }: JsonAnswer): Assertion {
 }
 
 function refused(host: string, answer: JsonAnswer): Error {
-  const said = saidBy(answer)
-  const code = codeOfText(said)
-  if (code !== undefined && code !== 'state-lost') return formFailure(code, `${host} refused the sign-in${said}`)
-  if (answer.status === 401) return passwordRefused(host, said.replace(/^: /, ''))
-  return formFailure('idp-error', `${host} refused the sign-in (status ${answer.status})${said}`)
+  return apiRefusal(host, answer.status, wordsOf(answer))
 }
 
-function saidBy({ body }: JsonAnswer): string {
-  const said = clean(textAt(body, 'message') || textAt(body, 'status', 'message'), 200)
+function wordsOf({ body }: JsonAnswer): string {
+  return clean(textAt(body, 'message') || textAt(body, 'status', 'message'), 200)
+}
+
+/** The same behind a colon. */
+function saidBy(answer: JsonAnswer): string {
+  const said = wordsOf(answer)
   return said && `: ${said}`
 }
