@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'bun:test'
+import { spawnSync } from 'node:child_process'
+import { unlinkSync } from 'node:fs'
+import process from 'node:process'
 import { roles, usePlace, type Daemon } from './cli.ts'
 import { desktop } from './desktop.ts'
 
@@ -8,7 +11,34 @@ const word = (...args: string[]) => place.run(args)
 const start = (env = {}): Promise<Daemon> =>
   place.daemon(['--role', roles[0] ?? '', '--refresh-interval', '1'], { env })
 
+/** Whether this process may give a folder a disk of its own. */
+const mounts =
+  process.platform === 'linux' && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'x', '/mnt']).status === 0
+
 describe('a renewal', () => {
+  test.if(mounts)('on a full disk brings new credentials all the same, and leaves files whole', async () => {
+    spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=32m', 'tmpfs', place.home])
+    try {
+      const daemon = await place.daemon()
+      const before = place.tokens()
+      spawnSync('dd', ['if=/dev/zero', `of=${place.home}/full`, 'bs=4k'])
+      place.idp.endSessions()
+      const { code, stderr } = await word('refresh')
+      expect([code, stderr]).toEqual([0, ''])
+      await daemon.seen(/warning: cannot write .*tokens/)
+      const after = await daemon.credentials()
+      expect(after['AccessKeyId']).not.toBe(before.AccessKeyId)
+      expect(place.tokens()).toEqual(before)
+      expect(await place.status()).toMatchObject({ state: 'serving', lastError: null })
+      unlinkSync(`${place.home}/full`)
+      expect((await word('refresh')).code).toBe(0)
+      expect(place.tokens().AccessKeyId).toBe((await daemon.credentials())['AccessKeyId'] ?? '')
+    } finally {
+      await place.end()
+      spawnSync('umount', ['-l', place.home])
+    }
+  })
+
   test('that STS throttles is tried again, without haste, and nobody is called', async () => {
     let asked = 0
     let throttled = false
