@@ -2,6 +2,7 @@
  * The container endpoint of the daemon: each role its path and its token, renewed from the one sign-in.
  */
 import { randomBytes } from 'node:crypto'
+import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { createAccessLog } from './access-log.ts'
 import { accountOf, roleName } from './arn.ts'
@@ -82,6 +83,8 @@ export async function openContainerEndpoint({ settings, paths, log }: Served): P
   const roles = new Map<string, Handed>()
   const handed = new Set<Handed>()
   makePrivate(folder)
+  // Of a daemon on this port that was killed.
+  for (const name of readdirSync(folder)) remove(path.join(folder, name, name === 'grants' ? '' : tokenName))
 
   /** `once`: a folder that nobody will look into again. */
   function hand(roleArn: string, once?: string): Handed {
@@ -90,8 +93,6 @@ export async function openContainerEndpoint({ settings, paths, log }: Served): P
     makePrivate(own)
     const { path: where, token, show, revoke } = container.grant(roleArn)
     const file = path.join(own, tokenName)
-    // To the last byte what the header says: SDKs refuse a line end in it.
-    writeFile(file, token)
     const result: Handed = {
       role: roleArn,
       uri: `${server.url}${where}`,
@@ -99,21 +100,43 @@ export async function openContainerEndpoint({ settings, paths, log }: Served): P
       show,
       revoke() {
         revoke()
-        remove(once === undefined ? file : own)
         handed.delete(result)
+        try {
+          remove(once === undefined ? file : own)
+        } catch (error) {
+          log.warn(`a token that is good for nothing stays in ${file}: ${messageOf(error)}`)
+        }
       },
     }
     handed.add(result)
+    try {
+      // To the last byte what the header says: SDKs refuse a line end in it.
+      writeFile(file, token)
+    } catch (error) {
+      result.revoke()
+      throw error
+    }
     return result
+  }
+
+  /** A full disk is no reason to stop serving; the next set tries again. */
+  function handRole(roleArn: string): Handed | undefined {
+    try {
+      const given = hand(roleArn)
+      roles.set(roleArn, given)
+      return given
+    } catch (error) {
+      log.warn(`${roleName(roleArn)} is not at the container endpoint: ${messageOf(error)}`)
+      return undefined
+    }
   }
 
   return {
     show(snapshot) {
       const { roleArn } = snapshot.credentials ?? {}
       if (roleArn === undefined) return
-      const held = roles.get(roleArn) ?? hand(roleArn)
-      roles.set(roleArn, held)
-      held.show(snapshot)
+      const held = roles.get(roleArn) ?? handRole(roleArn)
+      held?.show(snapshot)
     },
     granter: () => roleArn => hand(roleArn, randomBytes(4).toString('hex')),
     roles: () => [...roles.values()].map(({ role, uri, file }) => ({ role, uri, file })),

@@ -135,10 +135,11 @@ export function createServing(
   }
 
   function show(next: RenewalState): void {
-    service.show({ credentials: next.credentials, role: expected(), ...troubleOf(next) })
-    // The set of a sign-in was exported with it.
-    if (state && next.credentials && next.credentials !== state.credentials)
-      exporting = exportAgain(session, next.credentials, log)
+    const { credentials } = next
+    service.show({ credentials, role: expected(), ...troubleOf(next) })
+    // The set of a sign-in was exported with it. One after the other, so that the files end with the newest.
+    if (state && credentials && credentials !== state.credentials)
+      exporting = exporting.then(() => exportAgain(session, credentials, log))
     state = next
     report(next, log)
     const call = callFor(next)
@@ -174,7 +175,11 @@ export function createServing(
       return await order(async signal => {
         const { role, credentials } = await session.take(wish, signal)
         current = role
-        session.rememberRole(role)
+        try {
+          session.rememberRole(role)
+        } catch (error) {
+          log.warn(messageOf(error))
+        }
         log.print(`Using role ${role.roleArn}`)
         return credentials
       })

@@ -1,5 +1,6 @@
 /**
- * What is kept of an identity between runs: small private files in its folder. A damaged one counts as none.
+ * What is kept of an identity between runs: small private files in its folder. A damaged one counts as none, and so does
+ * one that cannot be read: nothing in them is worth ending for.
  */
 import path from 'node:path'
 import type { HttpClient } from './http.ts'
@@ -41,6 +42,13 @@ const idpSessionFile = 'idp-session-end'
 
 export function sessionFiles(folder: string, log?: Pick<Log, 'warn'>): SessionFiles {
   const store = folderStore(folder, log)
+  const read = (name: string): string | undefined => {
+    try {
+      return store.read(name)
+    } catch {
+      return undefined
+    }
+  }
   return {
     store,
     cookies: secrets => secrets.read(cookieFile),
@@ -49,26 +57,25 @@ export function sessionFiles(folder: string, log?: Pick<Log, 'warn'>): SessionFi
       if (cookies !== undefined) await secrets.write(cookieFile, cookies)
     },
     role() {
-      const { roleArn, providerArn } = readFields(store.read(roleFile))
+      const { roleArn, providerArn } = readFields(read(roleFile))
       return typeof roleArn === 'string' && typeof providerArn === 'string' ? { roleArn, providerArn } : undefined
     },
     roleFile: path.join(folder, roleFile),
-    recentRoles: () => readRecent(store.read(recentFile)),
+    recentRoles: () => readRecent(read(recentFile)),
     keepRole(role) {
       store.write(roleFile, JSON.stringify(role))
-      const before = readRecent(store.read(recentFile)).filter(arn => arn !== role.roleArn)
+      const before = readRecent(read(recentFile)).filter(arn => arn !== role.roleArn)
       store.write(recentFile, JSON.stringify({ roles: [role.roleArn, ...before].slice(0, recentRoles) }))
     },
-    accountNames: () =>
-      new Map(Object.entries(readFields(store.read(accountFile))).map(([id, name]) => [id, String(name)])),
+    accountNames: () => new Map(Object.entries(readFields(read(accountFile))).map(([id, name]) => [id, String(name)])),
     keepAccountNames: names => store.write(accountFile, JSON.stringify(Object.fromEntries(names))),
     signedIn(elsewhere) {
-      const here = store.read(signInFile)
+      const here = read(signInFile)
       return elsewhere === undefined ? here : `${here}, ${modified(elsewhere)}`
     },
     keepSignedIn: at => store.write(signInFile, at.toISOString()),
     idpSessionEnd() {
-      const time = Date.parse(store.read(idpSessionFile) ?? '')
+      const time = Date.parse(read(idpSessionFile) ?? '')
       return Number.isNaN(time) ? undefined : new Date(time)
     },
     keepIdpSessionEnd(end) {
