@@ -5,6 +5,7 @@ import type { Less } from './chain.ts'
 import { serveOther, type ContainerEndpoint } from './daemon-container.ts'
 import { timeOf, type DaemonSession, type Served } from './daemon.ts'
 import { failure } from './errors.ts'
+import { sleepUntil } from './renewal.ts'
 import { fieldsOf, readFields } from './json.ts'
 
 /** JSON. */
@@ -52,9 +53,10 @@ export function createGrants(options: GrantsOptions): Grants {
       const hand = endpoint.granter()
       const { role, credentials } = await session.take(wish, signal, less)
       const handed = hand(credentials.roleArn)
-      const until = ttl === undefined ? null : timeOf(new Date(clock.now() + ttl * 1000))
+      const until = ttl === undefined ? undefined : new Date(clock.now() + ttl * 1000)
       const narrowed = Object.keys(less.scope).length > 0
-      const result: Granted = { role: credentials.roleArn, uri: handed.uri, file: handed.file, until, narrowed }
+      const { uri, file } = handed
+      const result: Granted = { role: credentials.roleArn, uri, file, until: timeOf(until), narrowed }
       const ending = new AbortController()
       // At once, whatever a renewal waits for.
       const end = (): void => {
@@ -64,7 +66,7 @@ export function createGrants(options: GrantsOptions): Grants {
       }
       granted.set(result, end)
       signal.addEventListener('abort', end, { once: true })
-      if (ttl !== undefined) void clock.sleep(ttl * 1000, ending.signal).then(end)
+      if (until) void sleepUntil(until.getTime(), clock, ending.signal).then(end)
       const own = {
         renew: (_: unknown, at: AbortSignal) => session.renew(role, at, less),
         lastSignIn: session.lastSignIn,

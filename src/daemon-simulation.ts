@@ -11,6 +11,7 @@ import { awsTime } from './tokens.ts'
 import type { MockConfig } from './metadata-mock.ts'
 import { simulationNames, type Simulated, type SimulationOrder } from './metadata-simulated.ts'
 import { errorPage, type Handler } from './metadata.ts'
+import { sleepUntil } from './renewal.ts'
 import type { Clock } from './types.ts'
 
 export interface Simulation {
@@ -86,7 +87,8 @@ export function startWanted(
   signal: AbortSignal,
 ): void {
   for (const { simulated, delaySeconds } of wanted ?? []) {
-    void clock.sleep(1000 * delaySeconds, signal).then(() => signal.aborted || simulation.order({ begin: simulated }))
+    const at = clock.now() + 1000 * delaySeconds
+    void sleepUntil(at, clock, signal).then(() => signal.aborted || simulation.order({ begin: simulated }))
   }
 }
 

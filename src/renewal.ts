@@ -76,6 +76,12 @@ export function createOrders(): Orders {
   }
 }
 
+/** Resolves when it is that time, by the clock that comes first, or as soon as the signal aborts. */
+export async function sleepUntil(at: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  const timer = startTimer(clock, at)
+  while (!signal.aborted && !timer.due()) await clock.sleep(Math.min(tick, timer.left()), signal)
+}
+
 /** When credentials of this age and end are due, ms since the epoch: a little early, by up to `jitter` (0 ≤ jitter < 1) of 2 %. */
 export function dueAt(
   credentials: Pick<Credentials, 'issued' | 'expiration'>,
@@ -133,7 +139,8 @@ export async function keepFresh(first: Credentials | Failure, options: RenewalOp
   }
 
   async function fulfil({ renew, resolve, reject }: Order): Promise<void> {
-    seen = options.lastSignIn()
+    // Other work that fails is not to have used up the sign-in that the loop waits for.
+    if (!renew) seen = options.lastSignIn()
     try {
       const credentials = await (renew ?? options.renew)(signal)
       enter(fresh(credentials))

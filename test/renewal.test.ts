@@ -7,6 +7,7 @@ import {
   dueAt,
   keepFresh,
   retryDelay,
+  sleepUntil,
   type RenewalOptions,
   type RenewalState,
 } from '../src/renewal.ts'
@@ -52,6 +53,71 @@ function loop(clock: FakeClock, renew: RenewalOptions['renew'], more: Partial<Re
     },
   }
 }
+
+test('other work that fails leaves the sign-in of a person to the loop', async () => {
+  const clock = fakeClock()
+  const orders = createOrders()
+  let signIn = 0
+  let refused = true
+  const renewal = loop(
+    clock,
+    async () => {
+      if (refused) throw failure('person', 'sign in')
+      return credentials(clock, 60, 'two')
+    },
+    { orders, lastSignIn: () => signIn },
+  )
+  await clock.pass(50 * minute)
+  expect(renewal.last?.needsPerson).toBe(true)
+  signIn = 1
+  refused = false
+  const used = orders.place(() => Promise.reject(failure('role', 'no such role')))
+  await expect(used).rejects.toThrow('no such role')
+  await clock.pass(10_000)
+  expect(renewal.last?.credentials?.accessKeyId).toBe('ASIAtwo')
+  await renewal.stop()
+})
+
+describe('sleepUntil', () => {
+  test.each([
+    ['in its time', 90_000, (clock: FakeClock) => clock.pass(90_000)],
+    [
+      'after the machine slept',
+      90_000,
+      async (clock: FakeClock) => {
+        clock.suspend(80_000)
+        await clock.pass(30_000)
+      },
+    ],
+    [
+      'though somebody set the clock back',
+      90_000,
+      async (clock: FakeClock) => {
+        clock.set(0)
+        await clock.pass(90_000)
+      },
+    ],
+  ])('ends %s', async (_, ms, pass) => {
+    const clock = fakeClock()
+    let over = false
+    void sleepUntil(clock.now() + ms, clock, new AbortController().signal).then(() => (over = true))
+    await clock.pass(1000)
+    expect(over).toBe(false)
+    await pass(clock)
+    expect(over).toBe(true)
+  })
+  test('never looks away for longer than a timer can count', async () => {
+    const clock = fakeClock()
+    const ends = new AbortController()
+    const asked: number[] = []
+    const counted = { ...clock, sleep: (ms: number, signal?: AbortSignal) => (asked.push(ms), clock.sleep(ms, signal)) }
+    const done = sleepUntil(clock.now() + 2 ** 40, counted, ends.signal)
+    await clock.pass(minute)
+    ends.abort()
+    await done
+    expect(Math.max(...asked)).toBeLessThanOrEqual(minute)
+  })
+})
 
 describe('dueAt', () => {
   const at = (minutes: number, interval = 2700, jitter = 0): number => {
