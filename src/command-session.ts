@@ -30,8 +30,10 @@ export async function sessionCommand(): Promise<number> {
   const working = new Set<Promise<void>>()
   process.on('message', message => {
     const request = message as Request
-    opening ??= open(request, ending.signal)
-    const work = answerTo(request, opening).then(answer => void process.send?.(answer))
+    const opened = (opening ??= open(request, ending.signal))
+    // A configuration that is put right is read again.
+    opened.catch(() => (opening = undefined))
+    const work = answerTo(request, opened).then(answer => void process.send?.(answer))
     working.add(work)
     void work.finally(() => working.delete(work)).catch(() => {})
   })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { password, roles, usePlace, type Result } from './cli.ts'
 
@@ -104,6 +104,38 @@ describe('control', () => {
     expect(await daemon.role()).toBe('User-Role')
     // All of it with the session at the identity provider.
     expect(place.idp.passwords()).toBe(signIns)
+  })
+
+  test('what cannot be written is told, and is no reason for anything but that', async () => {
+    const daemon = await place.daemon(['-r', '1', '--container-endpoint', '127.0.0.1:0'])
+    const state = join(place.home, '.local/state/cloudtoken')
+    // Neither can be replaced by a file, or have one in it.
+    const [last = ''] = readdirSync(state, { recursive: true, encoding: 'utf8' }).filter(name => /last-role/.test(name))
+    rmSync(join(state, last))
+    mkdirSync(join(state, last, 'full'), { recursive: true })
+    const [port = ''] = readdirSync(join(state, 'container'))
+    writeFileSync(join(state, 'container', port, '123456789012-Sysadmin-Role'), '')
+    expect((await ask('use', 'Sysadmin-Role')).code).toBe(0)
+    await daemon.seen(/warning: cannot write .*last-role/)
+    await daemon.seen(/warning: Sysadmin-Role is not at the container endpoint: cannot create/)
+    expect((await ask('refresh')).code).toBe(0)
+    expect(await daemon.role()).toBe('Sysadmin-Role')
+    expect(await place.status()).toMatchObject({ state: 'serving', role: roles[1] })
+    rmSync(join(state, 'container', port, '123456789012-Sysadmin-Role'))
+    expect((await ask('refresh')).code).toBe(0)
+    const [, { uri, file } = { uri: '', file: '' }] = (await place.status())?.container ?? []
+    expect((await fetch(uri, { headers: { authorization: readFileSync(file, 'utf8') } })).status).toBe(200)
+  }, 20_000)
+
+  test('a configuration that was broken for a while is read again once it is right', async () => {
+    const config = join(place.home, '.config/cloudtoken/config.yaml')
+    mkdirSync(dirname(config), { recursive: true })
+    writeFileSync(config, 'defaults: {}\n')
+    await place.daemon()
+    writeFileSync(config, 'defaults: [\n')
+    expect((await ask('refresh')).code).toBe(20)
+    writeFileSync(config, 'defaults: {}\n')
+    expect((await ask('refresh')).code).toBe(0)
   })
 
   test('a role that is not offered, or none at all, changes nothing', async () => {
