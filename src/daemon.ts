@@ -175,11 +175,7 @@ export function createServing(
       return await order(async signal => {
         const { role, credentials } = await session.take(wish, signal)
         current = role
-        try {
-          session.rememberRole(role)
-        } catch (error) {
-          log.warn(messageOf(error))
-        }
+        session.rememberRole(role)
         log.print(`Using role ${role.roleArn}`)
         return credentials
       })

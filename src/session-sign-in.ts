@@ -76,30 +76,18 @@ export function openEntrance(options: SignInOptions): Entrance {
     const plugin = pipeline.contextOf(provider.name, 'auth', last, folder)
     const context = { ...plugin, password: password.get, http, store: files.store, secrets, clock }
     // Also after a failure: what the identity provider set so far, such as a remembered device, is worth keeping.
-    const answer = await authenticate(provider, context, password).finally(() =>
-      keep(() => files.keepCookies(http, secrets)),
-    )
+    const answer = await authenticate(provider, context, password).finally(() => files.keepCookies(http, secrets))
     await password.accepted()
     await pipeline.afterSignIn(answer, last, folder)
     skew = http.skewMs() ?? 0
-    if (mode === 'login') await keep(() => files.keepSignedIn(new Date(clock.now())))
-    if (answer.kind === 'roles') await keep(() => files.keepIdpSessionEnd(answer.sessionEnd))
+    if (mode === 'login') files.keepSignedIn(new Date(clock.now()))
+    if (answer.kind === 'roles') files.keepIdpSessionEnd(answer.sessionEnd)
     if (answer.kind !== 'saml') return answer
     const assertion = readAssertion(answer.response)
     keepSecret(assertion.response)
     checkStatus(assertion)
-    await keep(() => files.keepIdpSessionEnd(assertion.sessionNotOnOrAfter))
+    files.keepIdpSessionEnd(assertion.sessionNotOnOrAfter)
     return { kind: 'saml', assertion }
-  }
-
-  /** On a full disk there are credentials all the same. */
-  async function keep(work: () => void | Promise<void>): Promise<void> {
-    try {
-      await work()
-    } catch (error) {
-      if (!isFailure(error) || error.kind !== 'config') throw error
-      log.warn(error.message, error.hint)
-    }
   }
 }
 
