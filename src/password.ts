@@ -25,7 +25,7 @@ export interface PasswordOptions {
   readonly settings: Settings
   readonly username: string
   readonly keyring: Keyring
-  readonly ask: Pick<Ask, 'secret'>
+  readonly ask: Pick<Ask, 'secret' | 'interactive'>
   readonly refusals: Refusals
   readonly log: Log
 }
@@ -85,7 +85,8 @@ export function createPasswordSource({
   }
 
   async function askPerson(): Promise<string> {
-    log.info(`signing in as ${username}${settings.url ? ` at ${hostOf(settings.url)}` : ''}`)
+    // Whose password, and where: the user name may be the one of this machine.
+    if (ask.interactive) log.info(`signing in as ${username}${settings.url ? ` at ${hostOf(settings.url)}` : ''}`)
     let answer = ''
     while (answer === '') answer = await ask.secret('Password: ').catch(withHint)
     source = 'typed'

@@ -56,7 +56,7 @@ async function interrupts(
 
 test('X03 Ctrl-C at the password', () =>
   interrupts({}, async screen => {
-    await screen.seen(/Password/)
+    await screen.seen(/signing in as charlie at 127\.0\.0\.1:\d+\s+.*Password/s)
     await screen.type('half')
   }))
 
