@@ -5,7 +5,8 @@ import { Buffer } from 'node:buffer'
 import path from 'node:path'
 import { unifiedDiff } from './diff.ts'
 import { failure } from './errors.ts'
-import { readBytes, withLock, writeFile, type Paths } from './files.ts'
+import { readBytes, readText, withLock, writeFile, type Paths } from './files.ts'
+import { readSections } from './ini.ts'
 import { redact } from './log.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -30,6 +31,24 @@ export function awsFile(variable: string, name: string, paths: Paths, env: Env):
 /** By the mark; but long-term keys (AKIA…) under it were put there by somebody else, `aws configure` for one. */
 export function isOurs(section: ReadonlyMap<string, string> | undefined): boolean {
   return section?.get(ownerKey) === 'true' && !section.get('aws_access_key_id')?.startsWith('AKIA')
+}
+
+/** `NAME` of `[profile NAME]` and `[profile "NAME"]`, or of another such section; `undefined` for all else. */
+export function nameIn(section: string, kind = 'profile'): string | undefined {
+  const [, found, name = ''] = /^([\w-]+)\s+(.+)$/.exec(section) ?? []
+  if (found === kind) return name.replace(/^(["'])(.*)\1$/, '$2')
+  return section === 'default' && kind === 'profile' ? section : undefined
+}
+
+/** The profiles of the config file by name. */
+export function readProfiles(file: string): Map<string, ReadonlyMap<string, string>> {
+  const profiles = new Map<string, ReadonlyMap<string, string>>()
+  for (const [section, keys] of readSections(readText(file) ?? '')) {
+    const name = nameIn(section)
+    // `[profile default]` wins.
+    if (name !== undefined && !(section === 'default' && profiles.has(section))) profiles.set(name, keys)
+  }
+  return profiles
 }
 
 /** The text whose characters are the file's bytes; `undefined` when there is no such file. */

@@ -3,9 +3,9 @@
  * Nothing is run and nobody is asked for it.
  */
 import { isRoleArn } from './arn.ts'
-import { configFile, credentialsFile, isOurs, readShared } from './aws-files.ts'
+import { configFile, credentialsFile, isOurs, readProfiles } from './aws-files.ts'
 import { failure } from './errors.ts'
-import type { Paths } from './files.ts'
+import { readText, type Paths } from './files.ts'
 import { readSections } from './ini.ts'
 import { unknownName } from './names.ts'
 import { parseTime } from './tokens.ts'
@@ -27,16 +27,16 @@ const foreign = ['credential_process', 'sso_session', 'sso_start_url', 'web_iden
 
 /** Fails with `config` for a profile that is not there, is ours, has no keys, or gets them in a way of its own. */
 export function readSourceProfile(name: string, paths: Paths, env: Env): SourceProfile {
-  const credentials = readSections(readShared(credentialsFile(paths, env)) ?? '')
-  const config = readSections(readShared(configFile(paths, env)) ?? '')
+  const credentials = readSections(readText(credentialsFile(paths, env)) ?? '')
+  const config = readProfiles(configFile(paths, env))
   return follow(name, [])
 
   /** The credentials file wins, key by key. */
   function find(wanted: string): Section {
     const own = credentials.get(wanted)
-    const more = config.get(`profile ${wanted}`) ?? (wanted === 'default' ? config.get('default') : undefined)
+    const more = config.get(wanted)
     if (!own && !more) {
-      const known = [...credentials.keys(), ...[...config.keys()].map(key => key.replace(/^profile /, ''))]
+      const known = [...credentials.keys(), ...config.keys()]
       throw unknownName(`there is no profile ${JSON.stringify(wanted)} under ~/.aws`, wanted, known)
     }
     if (isOurs(own) || isOurs(more)) {

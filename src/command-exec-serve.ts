@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
-import { awsFile } from './aws-files.ts'
+import { awsFile, nameIn } from './aws-files.ts'
 import type { Context } from './command-context.ts'
 import { renewObtained, type Obtained } from './command-obtain.ts'
 import { createContainer, type Grant } from './container.ts'
@@ -120,7 +120,7 @@ function filesWithoutDefault({ env, paths, log }: Context, folder: string): Env 
     const file = awsFile(variable, name, paths, env)
     const text = readBytes(file)?.toString('latin1') ?? ''
     const without = sectionNames(text)
-      .filter(section => /^(profile[ \t]+)?default$/.test(section))
+      .filter(section => nameIn(section) === 'default')
       .filter(section => offers.some(key => readSection(text, section)?.has(key)))
       .reduce((rest, section) => setSection(rest, section, nothing), text)
     if (without === text) continue

@@ -70,8 +70,19 @@ function pairs(old: readonly Chunk[], fresh: readonly Chunk[]): Pair[] {
   return found
 }
 
-/** Longest common lines of two sections, which are short. */
+/** What both begin and end with stays; only the lines between, which are few, are looked at one by one. */
 function compare(old: readonly string[], fresh: readonly string[]): string[] {
+  const shorter = Math.min(old.length, fresh.length)
+  let head = 0
+  while (head < shorter && old[head] === fresh[head]) head += 1
+  let tail = 0
+  while (tail < shorter - head && old.at(-1 - tail) === fresh.at(-1 - tail)) tail += 1
+  const same = (lines: readonly string[]): string[] => lines.map(line => ` ${line}`)
+  const inner = longestCommon(old.slice(head, old.length - tail), fresh.slice(head, fresh.length - tail))
+  return [...same(old.slice(0, head)), ...inner, ...same(old.slice(old.length - tail))]
+}
+
+function longestCommon(old: readonly string[], fresh: readonly string[]): string[] {
   const longest = Array.from({ length: old.length + 1 }, () => Array.from({ length: fresh.length + 1 }, () => 0))
   const at = (row: number, column: number): number => longest[row]?.[column] ?? 0
   for (let row = old.length - 1; row >= 0; row -= 1) {

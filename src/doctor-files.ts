@@ -3,9 +3,9 @@
  */
 import { statSync } from 'node:fs'
 import process from 'node:process'
-import { configFile, credentialsFile, isOurs, readShared } from './aws-files.ts'
+import { configFile, credentialsFile, isOurs, readProfiles } from './aws-files.ts'
 import { ok, type Env, type Finding } from './doctor.ts'
-import type { Paths } from './files.ts'
+import { readText, type Paths } from './files.ts'
 import { readSections } from './ini.ts'
 import { quote } from './shell.ts'
 
@@ -16,12 +16,12 @@ type Section = ReadonlyMap<string, string>
 /** `serving`: a daemon runs, so that a section that wins over it does harm. */
 export function judgeFiles(paths: Paths, env: Env, serving: boolean, now: number): Finding[] {
   const file = credentialsFile(paths, env)
-  const credentials = sectionsOf(file)
-  const config = sectionsOf(configFile(paths, env))
+  const credentials = readSections(readText(file) ?? '')
+  const config = readProfiles(configFile(paths, env))
   const wanted = env['AWS_PROFILE'] || env['AWS_DEFAULT_PROFILE']
   const name = wanted ?? 'default'
   const keys = credentials.get(name)
-  const settings = config.get(name === 'default' ? name : `profile ${name}`)
+  const settings = config.get(name)
   const found: Finding[] = [...judgeMode(file)]
   if (wanted && !keys && !settings) {
     const message = `AWS_PROFILE names ${JSON.stringify(wanted)}, which is in no file: clients fail instead of asking the daemon`
@@ -66,8 +66,4 @@ function judgeMode(file: string): Finding[] {
   }
   const message = `other users of this machine can read ${file}`
   return [{ check, verdict: 'warning', message, hint: `chmod 600 ${quote('sh', file)}` }]
-}
-
-function sectionsOf(file: string): ReadonlyMap<string, Section> {
-  return readSections(readShared(file) ?? '')
 }

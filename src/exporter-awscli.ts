@@ -2,7 +2,7 @@
  * A profile in the shared credentials file, which every AWS tool reads. The file belongs to other people too: one
  * section is ours, marked `cloudtoken = true`; a section of theirs in its place is renamed first and comes back by `forget`.
  */
-import { bytesOf, configFile, credentialsFile, editShared, isOurs, ownerKey, readShared } from './aws-files.ts'
+import { bytesOf, configFile, credentialsFile, editShared, isOurs, nameIn, ownerKey, readShared } from './aws-files.ts'
 import { failure } from './errors.ts'
 import type { Exporter, ExporterContext } from './exporter.ts'
 import {
@@ -132,7 +132,7 @@ function warnOfShadows(
 ): void {
   for (const file of [credentialsFile(paths, env), configFile(paths, env)]) {
     const text = readShared(file) ?? ''
-    const names = sectionNames(text).filter(name => /^(profile[ \t]+)?default$/.test(name))
+    const names = sectionNames(text).filter(name => nameIn(name) === 'default')
     const key = sources.find(source => names.some(name => readSection(text, name)?.has(source)))
     if (!key) continue
     const hint = 'rename that section, or set AWS_PROFILE to one without keys'

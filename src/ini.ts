@@ -31,9 +31,9 @@ export type SectionEntries = Readonly<Record<string, string | undefined>>
 
 const blank = '[ \\t\\f\\v]'
 const headerPattern = new RegExp(`^(${blank}*\\[${blank}*)([^\\]]*?)(${blank}*\\])`)
-const inlineComment = new RegExp(`${blank}+[#;].*$`, 's')
+// One blank is enough to find it: a run of them would be looked through from each.
+const inlineComment = new RegExp(`${blank}[#;].*$`, 's')
 const leadingBlank = new RegExp(`^${blank}*`)
-const outerBlank = new RegExp(`^${blank}+|${blank}+$`, 'g')
 const nameShape = /^(?! )[^[\]\x00-\x1f\x7f]+(?<! )$/
 const keyShape = /^[A-Za-z0-9_.-]+$/
 
@@ -70,9 +70,9 @@ function readLines(all: readonly Line[]): Map<string, string> | undefined {
     const { kind, key } = line
     if (kind === 'property') entries.set(key, (split(line.text)?.value ?? '').replace(inlineComment, ''))
     if (kind === 'continuation')
-      entries.set(key, `${entries.get(key) ?? ''}\n${trim(line.text).replace(inlineComment, '')}`)
+      entries.set(key, `${entries.get(key) ?? ''}\n${trim(line.text.replace(inlineComment, ''))}`)
   }
-  for (const [key, value] of entries) entries.set(key, value.replace(outerBlank, ''))
+  for (const [key, value] of entries) entries.set(key, trim(value))
   return entries
 }
 
@@ -260,7 +260,15 @@ function newLine(text: string): Line {
 }
 
 function trim(text: string): string {
-  return text.replace(outerBlank, '')
+  let [from, to] = [0, text.length]
+  while (from < to && isBlank(text.charCodeAt(from))) from += 1
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to -= 1
+  return text.slice(from, to)
+}
+
+/** Tab, vertical tab, form feed, space. */
+function isBlank(code: number): boolean {
+  return code === 9 || code === 11 || code === 12 || code === 32
 }
 
 function check(name: string, entries: SectionEntries): void {

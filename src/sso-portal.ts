@@ -2,6 +2,7 @@
  * Which IAM Identity Center: its start URL and region, and the addresses of its two services.
  */
 import { partitions, type Partition } from './arn.ts'
+import { nameIn } from './aws-files.ts'
 import { failure } from './errors.ts'
 import { readSections } from './ini.ts'
 import { unknownName } from './names.ts'
@@ -77,7 +78,7 @@ interface SsoSession {
 function readSessions(shared: string): Map<string, SsoSession> {
   const sessions = new Map<string, SsoSession>()
   for (const [section, keys] of readSections(shared)) {
-    const name = /^sso-session\s+(.+)$/.exec(section)?.[1]?.replace(/^(["'])(.*)\1$/, '$2')
+    const name = nameIn(section, 'sso-session')
     if (name !== undefined) sessions.set(name, { startUrl: keys.get('sso_start_url'), region: keys.get('sso_region') })
   }
   return sessions

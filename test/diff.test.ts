@@ -34,6 +34,12 @@ test('shows the sections that change, and no others', () => {
   )
 })
 
+test('a section of many lines costs no more than those that differ', () => {
+  const many = '# line\n'.repeat(100_000)
+  const lines = unifiedDiff('/f', `${many}[a]\n${many}`, `${many}[a]\nb = c\n${many}`).split('\n')
+  expect(lines.filter(line => /^[-+](?![-+])/.test(line))).toEqual(['+b = c'])
+})
+
 test('nothing for equal texts', () => expect(unifiedDiff('/f', '[a]\nx', '[a]\nx')).toBe(''))
 
 /** Texts and hunks apply by themselves: what stands in front of a line says what happens to it. */

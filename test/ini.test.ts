@@ -29,6 +29,10 @@ describe('reading', () => {
     })
   })
 
+  test('a value of blanks costs no more than its length', () => {
+    const blanks = ' '.repeat(1_000_000)
+    expect(readSection(`[a]\nk = x${blanks}y${blanks}# c\n`, 'a')).toEqual(new Map([['k', `x${blanks}y`]]))
+  })
   test('keys indented alike are keys of their own, not continuation lines', () => {
     expect(Object.fromEntries(readSection(busy, 'work') ?? [])).toEqual({ region: 'eu-west-1', output: 'json' })
   })
