@@ -21,7 +21,7 @@ interface Trouble {
 const troubles: readonly Trouble[] = [
   {
     code: 'dns',
-    sign: /ENOTFOUND|EAI_|dns error|failed to lookup/i,
+    sign: /ENOTFOUND|EAI_|dns error|failed to lookup|invalid dns name/i,
     text: host => `no address is known for ${host}`,
     hint: 'check the address, the network and the VPN',
   },

@@ -55,6 +55,8 @@ export const roles = [
   'arn:aws:iam::123456789012:role/User-Role',
 ]
 export const password = 'tr0ub4dor & <three>'
+/** A host that nobody has an address for. No name server is asked: a part of a name is 63 characters at the most. */
+export const noName = `${'x'.repeat(64)}.invalid`
 export const withPassword = { CLOUDTOKEN_PASSWORD: password }
 
 /** A place for the tests of a file: each begins in a home of its own, and what it started ends with it. */
@@ -82,8 +84,8 @@ export async function makePlace(): Promise<Place> {
     CLOUDTOKEN_URL: idp.url,
     CLOUDTOKEN_USERNAME: 'charlie',
     SHELL: '/bin/bash',
-    // It asks its own site for newer versions otherwise, and tests talk to this machine alone.
-    ...(isDeno && { DENO_NO_UPDATE_CHECK: '1' }),
+    // It asks its own site for newer versions otherwise, and a name server where a proxy is to find the name.
+    ...(isDeno && { DENO_NO_UPDATE_CHECK: '1', RES_OPTIONS: 'timeout:1 attempts:1' }),
     // Where a test runner has one, nobody sits at the terminal.
     CLOUDTOKEN_NO_INPUT: 'true',
   }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { freePort } from '../../scripts/demo-http.ts'
 import type { Finding } from '../../src/doctor.ts'
 import { startGoogle } from '../idp-google.ts'
-import { usePlace, withPassword } from './cli.ts'
+import { noName, usePlace, withPassword } from './cli.ts'
 
 const place = await usePlace()
 
@@ -88,7 +88,7 @@ describe('doctor', () => {
       return text
     }
     expect(await said({ CLOUDTOKEN_URL: `http://127.0.0.1:${await freePort()}/` })).toContain('refuse')
-    expect(await said({ CLOUDTOKEN_URL: 'https://idp.invalid/' })).toContain('idp.invalid')
+    expect(await said({ CLOUDTOKEN_URL: `https://${noName}/` })).toContain(noName)
     expect(await said({ CLOUDTOKEN_PROVIDER: 'okta2' })).toContain('okta2')
     const page = createServer(
       (_, response) => void response.setHeader('content-type', 'text/html').end('<h1>Hello</h1>'),

@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { startDemoIdp, type DemoIdp } from '../../scripts/demo-idp.ts'
 import { makePki } from '../pki.ts'
 import { startProxy, type ForwardProxy } from '../proxy.ts'
-import { password, roles, usePlace } from './cli.ts'
+import { noName, password, roles, usePlace } from './cli.ts'
 
 const proxyPassword = 'pr0xy-p@ss'
 const pki = makePki()
@@ -65,8 +65,6 @@ async function door(origin: string, host: string, tls: boolean): Promise<Door> {
 function company(): Record<string, string> {
   const { port, pathname, search } = new URL(idp.url)
   return {
-    // Deno would ask the proxy for a newer Deno.
-    DENO_NO_UPDATE_CHECK: '1',
     CLOUDTOKEN_URL: `https://idp.corp.test:${port}${pathname}${search}`,
     CLOUDTOKEN_USERNAME: 'jane',
     CLOUDTOKEN_PASSWORD: password,
@@ -102,8 +100,9 @@ test('without the authority, without the name, without the password of the proxy
   expect(unknown.stderr).toContain('hint: cloudtoken --ca-file FILE')
   const user = await place.run(['--ca-file', pki.ca], { env: { ...env, HTTPS_PROXY: proxy.origin } })
   expect(user.stderr).toContain('wants a user name and a password')
-  const direct = await place.run(['--ca-file', pki.ca], { env: { ...env, NO_PROXY: 'corp.test' } })
-  expect(direct.stderr).toMatch(/error: no address is known for idp\.corp\.test/)
+  const unnamed = { CLOUDTOKEN_URL: `https://${noName}/`, NO_PROXY: noName }
+  const direct = await place.run(['--ca-file', pki.ca], { env: { ...env, ...unnamed } })
+  expect(direct.stderr).toContain(`error: no address is known for ${noName}`)
   const certificate = await place.run(['--ca-file', pki.ca], { env })
   expect(certificate.stderr).toMatch(
     /wants a client certificate .*\n.*hint: cloudtoken --client-cert FILE --client-key FILE/,
