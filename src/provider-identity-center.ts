@@ -3,7 +3,7 @@
  */
 import process from 'node:process'
 import { configFile, readShared } from './aws-files.ts'
-import { failure, isFailure } from './errors.ts'
+import { failure, isFailure, messageOf } from './errors.ts'
 import { findPaths, remove, withLock } from './files.ts'
 import type { Settings } from './options.ts'
 import type { Provider, ProviderContext } from './provider.ts'
@@ -102,7 +102,7 @@ export function createIdentityCenter(machine: Machine): Provider {
       })
     }
     const token = await signIn(context, portal)
-    writeToken(file, portal, token)
+    share(context, file, portal, token)
     return token
   }
 
@@ -119,6 +119,15 @@ export function createIdentityCenter(machine: Machine): Provider {
 
 export const identityCenter: Provider = createIdentityCenter({ platform: process.platform, env: process.env, run })
 
+/** For the programs of AWS and the next run; one that cannot be written is good all the same. */
+function share({ log }: Caller, file: string, portal: Portal, token: SsoToken): void {
+  try {
+    writeToken(file, portal, token)
+  } catch (error) {
+    log.warn(messageOf(error), isFailure(error) ? error.hint : undefined)
+  }
+}
+
 async function silentToken(
   caller: Caller,
   portal: Portal,
@@ -131,7 +140,7 @@ async function silentToken(
   if (left > (kept.refreshToken === undefined ? marginMs : renewalWindowMs)) return kept
   try {
     const fresh = await refreshToken(caller, portal, kept)
-    if (fresh) writeToken(file, portal, fresh)
+    if (fresh) share(caller, file, portal, fresh)
     return fresh ?? (left > marginMs ? kept : undefined)
   } catch (error) {
     // A token that still is good beats an error.

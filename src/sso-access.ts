@@ -8,10 +8,13 @@ import { keepSecret } from './log.ts'
 import { inParallel } from './parallel.ts'
 import { askSso, unexpectedRefusal, type Caller, type SsoAnswer } from './sso-call.ts'
 import type { Portal } from './sso-portal.ts'
+import { isKey } from './tokens.ts'
 import type { Credentials, OfferedRoles, Role } from './types.ts'
 
 /** The service slows down who asks for more at once. */
 const atOnce = 8
+/** Of a hundred each: more than any organization has. */
+const mostPages = 1000
 /** From so many accounts on, a person who waits is told what for. */
 const manyAccounts = 20
 
@@ -56,7 +59,7 @@ export async function takeRole(caller: Caller, portal: Portal, accessToken: stri
   keepSecret(credentials.secretAccessKey)
   keepSecret(credentials.sessionToken)
   const { accessKeyId, secretAccessKey, sessionToken, expiration } = credentials
-  if (accessKeyId && secretAccessKey && sessionToken && expiration.getTime() > 0) return credentials
+  if ([accessKeyId, secretAccessKey, sessionToken].every(isKey) && expiration.getTime() > 0) return credentials
   throw failure('network', `${new URL(url).host} answered without credentials`, { code: 'sso-answer' })
 }
 
@@ -82,15 +85,16 @@ interface Pages {
 async function readPages(caller: Caller, portal: Portal, accessToken: string, wanted: Pages): Promise<unknown[]> {
   const found: unknown[] = []
   let next = ''
-  do {
+  for (let page = 0; page < mostPages; page += 1) {
     const query = { ...wanted.query, max_result: '100', ...(next !== '' && { next_token: next }) }
     const url = `${portal.accessUrl}${wanted.path}?${new URLSearchParams(query).toString()}`
     const answer = await askSso(caller, { url, accessToken })
     if (answer.refused !== undefined) throw refusedList(url, answer)
     found.push(...listAt(answer.body, wanted.list))
     next = textAt(answer.body, 'nextToken')
-  } while (next !== '')
-  return found
+    if (next === '') return found
+  }
+  throw failure('network', `the list of ${new URL(portal.accessUrl).host} has no end`, { code: 'sso-answer' })
 }
 
 function refusedList(url: string, answer: SsoAnswer): Error {

@@ -26,13 +26,12 @@ export async function registerClient(caller: Caller, portal: Portal, how: object
     body: { clientName: 'cloudtoken', clientType: 'public', scopes, ...how },
   })
   if (answer.refused !== undefined) throw refusedPortal(url, portal, answer)
-  const clientSecret = textAt(answer.body, 'clientSecret')
+  const [clientId, clientSecret] = [textAt(answer.body, 'clientId'), textAt(answer.body, 'clientSecret')]
   keepSecret(clientSecret)
-  return {
-    clientId: textAt(answer.body, 'clientId'),
-    clientSecret,
-    registrationExpiresAt: new Date(Number(at(answer.body, 'clientSecretExpiresAt')) * 1000),
-  }
+  const registrationExpiresAt = new Date(Number(at(answer.body, 'clientSecretExpiresAt')) * 1000)
+  if (clientId && clientSecret && registrationExpiresAt.getTime() > 0)
+    return { clientId, clientSecret, registrationExpiresAt }
+  throw without(portal, 'a registration')
 }
 
 /** CreateToken; a refusal is for the caller. */
@@ -47,13 +46,15 @@ export async function createToken(
   const { refused } = answer
   if (refused !== undefined) return { ...answer, refused }
   const accessToken = textAt(answer.body, 'accessToken')
-  const seconds = Number(at(answer.body, 'expiresIn'))
-  if (accessToken === '' || !(seconds > 0)) {
-    throw failure('network', `${new URL(portal.oidcUrl).host} answered without a token`, { code: 'sso-answer' })
-  }
+  const now = caller.clock.now()
+  const expiresAt = new Date(now + Number(at(answer.body, 'expiresIn')) * 1000)
+  if (accessToken === '' || !(expiresAt.getTime() > now)) throw without(portal, 'a token')
   const refreshToken = textAt(answer.body, 'refreshToken')
-  const expiresAt = new Date(caller.clock.now() + seconds * 1000)
   return { accessToken, expiresAt, ...registration, ...(refreshToken && { refreshToken }) }
+}
+
+function without({ oidcUrl }: Portal, what: string): Error {
+  return failure('network', `${new URL(oidcUrl).host} answered without ${what}`, { code: 'sso-answer' })
 }
 
 /** A new token without a person; `undefined` when the session has ended, or cannot be renewed. */

@@ -7,6 +7,7 @@ import { failure } from './errors.ts'
 import type { Http } from './http.ts'
 import { keepSecret, type Log } from './log.ts'
 import { clockNote, shorterDuration, stsFailure, type StsCall } from './sts-errors.ts'
+import { isKey } from './tokens.ts'
 import type { AccessKey, Credentials } from './types.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -149,7 +150,7 @@ export function findTarget(
 
 function readCredentials(result: AssumeResult, { call, now, origin }: Assume): Credentials {
   const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = result.Credentials ?? {}
-  if (!AccessKeyId || !SecretAccessKey || !SessionToken || !Expiration || Number.isNaN(Expiration.getTime())) {
+  if (!isKey(AccessKeyId) || !isKey(SecretAccessKey) || !isKey(SessionToken) || !Expiration?.getTime()) {
     throw incomplete()
   }
   keepSecret(SecretAccessKey)

@@ -68,8 +68,7 @@ export function fromTokens(text: string): Credentials | undefined {
   const roleArn = word('LastRole')
   const expiration = parseTime(word('Expiration'))
   const issued = parseTime(word('LastUpdated'))
-  // These end in shells, INI files and headers: no blanks, no line ends, no control characters.
-  if (![accessKeyId, secretAccessKey, sessionToken].every(value => /^[!-~]+$/.test(value))) return undefined
+  if (![accessKeyId, secretAccessKey, sessionToken].every(isKey)) return undefined
   if (!(isRoleArn(roleArn) || isUserArn(roleArn)) || !expiration || !issued) return undefined
   const samlProvider = printable(word('SAMLProvider'))
   const issuer = printable(word('Issuer'))
@@ -86,6 +85,11 @@ export function fromTokens(text: string): Credentials | undefined {
     ...(issuer && { issuer }),
     ...(sourceRole && { sourceRole }),
   }
+}
+
+/** Keys end in shells, INI files and headers: no blanks, no line ends, no control characters. */
+export function isKey(value: string | undefined): value is string {
+  return value !== undefined && /^[!-~]+$/.test(value)
 }
 
 /** A set that went through JSON, which has no dates. */

@@ -1,7 +1,18 @@
 /** Signing in at IAM Identity Center, against its services as they are documented. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../src/command-context.ts'
@@ -221,6 +232,18 @@ describe('a session that goes on', () => {
     expect(second['registrationExpiresAt']).toBe(first['registrationExpiresAt'] ?? '')
   })
 
+  test('a new token that cannot be written is good all the same', async () => {
+    await enter()
+    writeCache(sso.startUrl, { ...readCache(sso.startUrl), expiresAt: new Date(Date.now() - 1000).toISOString() })
+    // A name that leaves no room for that of a temporary file beside it.
+    const full = join(home, 't'.repeat(250))
+    renameSync(fileOf(sso.startUrl), full)
+    symlinkSync(full, fileOf(sso.startUrl))
+    const { offer, logged } = await enter()
+    expect((await offer.take({ roleArn: admin, providerArn: '' })).accountId).toBe(production)
+    expect(logged.join('\n')).toContain('cannot write')
+  })
+
   test('a refresh token that is refused: the old token while it is good, then a person', async () => {
     await enter()
     const kept = readCache(sso.startUrl)
@@ -362,6 +385,28 @@ describe('the portal', () => {
     sso.calls.length = 0
     await offer.list()
     expect(sso.calls).toEqual([])
+  })
+
+  test.each([
+    ['a registration without an end', 'AWS_ENDPOINT_URL_SSO_OIDC', { clientId: 'a', clientSecret: 'b' }],
+    ['a list without an end', 'AWS_ENDPOINT_URL_SSO', { accountList: [], nextToken: 'more' }],
+    [
+      'a key with a line end',
+      'AWS_ENDPOINT_URL_SSO',
+      { roleCredentials: { accessKeyId: 'a', secretAccessKey: 'b\nc', sessionToken: 'd', expiration: 9e12 } },
+    ],
+  ])('%s is no answer', async (_, variable, body) => {
+    const other = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => Response.json(body) })
+    try {
+      const env = { [variable]: `http://127.0.0.1:${other.port}` }
+      const use = async (): Promise<unknown> => {
+        const { offer } = await enter({ env })
+        return 'accountList' in body ? await offer.list() : await offer.take({ roleArn: admin, providerArn: '' })
+      }
+      expect(await failureOf(use())).toMatchObject({ kind: 'network', code: 'sso-answer' })
+    } finally {
+      await other.stop(true)
+    }
   })
 
   test('an answer of somebody else says so', async () => {

@@ -102,6 +102,7 @@ describe('AssumeRoleWithSAML', () => {
     ['without credentials', success('AssumeRoleWithSAML', '<Issuer>x</Issuer>')],
     ['without an end', { ...assumed(), body: assumed().body.replace(/<Expiration>.*<\/Expiration>/, '') }],
     ['without a token', { ...assumed(), body: assumed().body.replace(/<SessionToken>.*<\/SessionToken>/, '') }],
+    ['with a key of two lines', { ...assumed(), body: assumed().body.replace('fake/secret+key', 'fake&#10;key') }],
     ['with an end that is no time', assumed({ expiration: 'tomorrow' })],
     ['that is a page', { status: 200, body: '<!DOCTYPE html><html><body>Please sign in</body></html>' }],
     ['that is empty', { status: 200, body: '' }],
