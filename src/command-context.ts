@@ -160,7 +160,7 @@ export async function createContext(flags: Flags, env: Env = process.env, output
     keyring,
     vault: createVault({ settings, paths, keyring, platform, run, log }),
     clock: systemClock,
-    username: settings.username ?? userInfo().username,
+    username: settings.username ?? ownName(env),
   }
 }
 
@@ -209,5 +209,15 @@ function warnAbout(table: OptionTable, settings: Settings, flags: Flags, env: En
     if (!name.startsWith('CLOUDTOKEN_') || variables.includes(name) || name === 'CLOUDTOKEN_BIN') continue
     const near = nearest(name, variables)
     log.warn(`the variable ${name} means nothing to cloudtoken`, near && `did you mean ${near}?`)
+  }
+}
+
+function ownName(env: Env): string {
+  try {
+    return userInfo().username
+  } catch (error) {
+    const name = env['USER'] || env['LOGNAME']
+    if (name) return name
+    throw failure('config', 'the system does not know the name of this user', { hint: '--username NAME', cause: error })
   }
 }

@@ -191,7 +191,8 @@ export function parseValue(
     const [least, most] = option.range ?? [0, Number.MAX_SAFE_INTEGER]
     const number = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
     if (number >= least && number <= most) return number
-    throw wrong(option.range ? `a whole number from ${least} to ${most}` : 'a whole number')
+    const unit = option.value === 'SECONDS' ? ' (seconds)' : ''
+    throw wrong(option.range ? `a whole number from ${least} to ${most}${unit}` : 'a whole number')
   }
   if (option.values && !option.values.includes(text)) throw wrong(`one of ${option.values.join(', ')}`)
   return typeof value === 'string' ? value : text

@@ -23,7 +23,12 @@ const secretWord = /^(-[A-Za-z]*p|--(password|client-secret|secret-passphrase|mf
 /** Where the answer to these words lies; `undefined` for words with a secret, or where a folder was chosen: that takes real parsing. */
 export function quickFile(argv: readonly string[], env: Env): { file: string; key: string } | undefined {
   const state = env['XDG_STATE_HOME'] || (env['HOME'] && `${env['HOME']}/.local/state`)
-  if (!state || argv.some(word => /^--(config|cloudtoken)-/.test(word) || secretWord.test(word))) return undefined
+  if (
+    !state ||
+    !/^(?:\/|[a-z]:)/i.test(state) ||
+    argv.some(word => /^--(config|cloudtoken)-/.test(word) || secretWord.test(word))
+  )
+    return undefined
   const words = [...argv]
   for (const name of Object.keys(env).sort()) {
     if (/^CLOUDTOKEN_(CONFIG|CLOUDTOKEN)_/.test(name)) return undefined

@@ -38,6 +38,10 @@ test('findPaths: XDG, a chosen folder, Windows', () => {
     config: '/c/cloudtoken',
     state: '/s/cloudtoken',
   })
+  expect(findPaths({ HOME: '/h', XDG_CONFIG_HOME: 'c', XDG_STATE_HOME: '' }, undefined, 'linux')).toMatchObject({
+    config: '/h/.config/cloudtoken',
+    state: '/h/.local/state/cloudtoken',
+  })
   expect(findPaths({ HOME: '/h' }, '~/mine', 'linux')).toMatchObject({ config: '/h/mine', state: '/h/mine/state' })
   expect(findPaths({ USERPROFILE: '/u', APPDATA: '/a', LOCALAPPDATA: '/l' }, undefined, 'win32').config).toBe(
     '/a/cloudtoken',

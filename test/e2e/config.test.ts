@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { password, roles, usePlace, type Result } from './cli.ts'
+import process from 'node:process'
+import { run } from '../../src/run.ts'
+import { command, isDeno, password, roles, usePlace, type Result } from './cli.ts'
 
 const [readOnly = '', sysadmin = '', userRole = ''] = roles
 
@@ -98,7 +100,7 @@ describe('the command line', () => {
   test.each([
     [['--filtr', 'x'], 'did you mean --filter?'],
     [['--role'], '--role needs a value'],
-    [['--session-duration', '12'], '900 to 43200'],
+    [['--session-duration', '1h'], '900 to 43200 (seconds)'],
     [['extra'], 'no command extra'],
     [['-l', 'extra'], 'unexpected argument "extra"'],
     [['--consent', 'maybe'], 'ask, accept, refuse'],
@@ -185,3 +187,19 @@ describe('init', () => {
     expect([run.stdout, run.code]).toEqual([expect.stringContaining(`Using role ${roles[0]}`), 0])
   })
 })
+
+// As in a container that is started with a number for a user.
+test.skipIf(process.geteuid?.() !== 0 || process.platform !== 'linux' || isDeno)(
+  'a user whom the system does not know',
+  async () => {
+    const person = ['--reuid=54321', '--regid=54321', '--clear-groups']
+    const { code, stderr } = await run('setpriv', [...person, ...command, 'roles'], {
+      env: { PATH: process.env['PATH'], CLOUDTOKEN_NO_INPUT: 'true' },
+      cwd: '/',
+    })
+    expect([code, stderr]).toEqual([
+      20,
+      'cloudtoken: error: this user has no home folder\ncloudtoken: hint: set HOME to a folder of your own\n',
+    ])
+  },
+)
