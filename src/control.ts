@@ -38,7 +38,7 @@ export async function startControl(file: string, commands: ControlCommands): Pro
     throw failure('address', `another cloudtoken is controlled through ${file}`, { hint: 'cloudtoken stop' })
   }
   if (!windows) remove(file)
-  const server = createServer(socket => converse(socket, commands))
+  const server = createServer(socket => void converse(socket, commands))
   server.maxConnections = 64
   await new Promise<void>((resolve, reject) => {
     const umask = windows ? undefined : process.umask(0o177)
@@ -59,18 +59,25 @@ export async function startControl(file: string, commands: ControlCommands): Pro
   }
 }
 
-function converse(socket: Socket, commands: ControlCommands): void {
+async function converse(socket: Socket, commands: ControlCommands): Promise<void> {
   let text = ''
-  let turn = Promise.resolve()
   socket.setEncoding('utf8')
-  socket.on('error', () => socket.destroy())
-  socket.on('data', chunk => {
-    text += String(chunk)
-    const lines = text.split('\n')
-    text = lines.pop() ?? ''
-    if (text.length > longestLine) socket.destroy()
-    for (const line of lines) turn = turn.then(async () => void socket.write(`${await answer(line, commands)}\n`))
-  })
+  try {
+    // No more is read while there is something to answer.
+    for await (const chunk of socket) {
+      const lines = (text + String(chunk)).split('\n')
+      text = lines.pop() ?? ''
+      if (text.length > longestLine) return void socket.destroy()
+      for (const line of lines) {
+        // Who asks and does not listen is not to fill the memory.
+        if (socket.writableLength > longestLine) return void socket.destroy()
+        socket.write(`${await answer(line, commands)}\n`)
+      }
+    }
+    socket.end()
+  } catch {
+    socket.destroy()
+  }
 }
 
 async function answer(line: string, commands: ControlCommands): Promise<string> {

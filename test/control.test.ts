@@ -99,6 +99,18 @@ describe('control', () => {
     expect(await askDaemon(file, 'fine')).toBe(1)
   })
 
+  test('who asks and asks and never listens is sent away, and the memory stays', async () => {
+    server = await startControl(file, { long: () => 'x'.repeat(10_000) })
+    const socket = connect(file).pause()
+    const gone = new Promise<void>(resolve => socket.on('error', () => {}).on('close', resolve))
+    let sent = 0
+    const asking = setInterval(() => (sent += socket.write('{"command":"long"}\n'.repeat(1000)) ? 1000 : 0), 1)
+    await gone
+    clearInterval(asking)
+    expect(sent).toBeLessThan(1_000_000)
+    expect(await askDaemon(file, 'long')).toHaveLength(10_000)
+  })
+
   test('nobody there, or gone before the answer: no daemon', async () => {
     expect(await failureOf(askDaemon(file, 'status'))).toBe('no-daemon')
     mkdirSync(path.dirname(file))
