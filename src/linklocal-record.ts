@@ -33,9 +33,9 @@ function recordText(record: LinkRecord): string {
 /** `undefined` for none, and for one that an ordinary user may have written. */
 export function readRecord(address: string, deps: LinkDeps): LinkRecord | undefined {
   const file = recordFile(address, deps)
-  const text = readText(file)
-  if (text === undefined || !isTrusted(deps.folder, deps) || !isTrusted(file, deps)) return undefined
-  const { address: named, pid, started } = readFields(text)
+  // Looked at before it is opened: a pipe in its place would keep root waiting.
+  if (!isTrusted(deps.folder, deps) || !isTrusted(file, deps)) return undefined
+  const { address: named, pid, started } = readFields(readText(file))
   if (named !== address) return undefined
   const owner = typeof pid === 'number' && Number.isSafeInteger(pid) && pid > 0 && typeof started === 'string'
   return { address, device: deviceName(deps.platform), ...(owner && { pid, started }) }
@@ -97,9 +97,10 @@ export async function startTime(pid: number, deps: LinkDeps): Promise<string | u
   }
 }
 
-/** Neither a link nor in the hands of a user who is neither root nor who we are (a service with ambient capabilities). */
+/** There, no link or pipe, and not in the hands of a user who is neither root nor who we are (a service with ambient capabilities). */
 function isTrusted(file: string, deps: LinkDeps): boolean {
   if (deps.platform === 'win32') return true
-  const { mode, uid } = lstatSync(file)
-  return (mode & 0o170000) !== 0o120000 && (uid === 0 || uid === process.geteuid?.()) && (mode & 0o022) === 0
+  const found = lstatSync(file, { throwIfNoEntry: false })
+  if (!found?.isFile() && !found?.isDirectory()) return false
+  return (found.uid === 0 || found.uid === process.geteuid?.()) && (found.mode & 0o022) === 0
 }

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import os from 'node:os'
@@ -225,6 +226,13 @@ describe('what can go wrong', () => {
     expect(await linkStatus('127.0.0.1', deps)).toMatchObject({ state: 'foreign' })
     expect(await repair(deps)).toEqual([])
     expect(calls).toEqual([])
+  })
+
+  test('a pipe in the place of a record keeps nobody waiting', async () => {
+    const { deps } = machine('linux')
+    mkdirSync(deps.folder)
+    spawnSync('mkfifo', [recordFile(address, deps)])
+    expect(readRecord(address, deps)).toBeUndefined()
   })
 
   test.each(['', 'null', '7', '[]', '{', '{"address":"169.254.169.253"}'])('a damaged record %p is none', text => {
