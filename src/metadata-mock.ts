@@ -95,7 +95,7 @@ export function readMockConfig(text: string, file: string, now: Date = new Date(
     }
     // Files that were saved name some values twice.
     if (values.get(path) === value) return
-    const problem = problemWith(path, values)
+    const problem = problemWith(path, value, values)
     if (problem) throw reader.wrong(`${name}: ${path} ${problem}`)
     if (name.startsWith('userdata.')) values.set(path, decoded(value))
     else values.set(path, typeof value === 'object' ? value : String(value))

@@ -4,7 +4,7 @@
  */
 import path from 'node:path'
 import type { Config } from './config.ts'
-import { failure } from './errors.ts'
+import { failure, isFailure, messageOf } from './errors.ts'
 import { readText, type Paths } from './files.ts'
 import type { MetadataSource } from './metadata-document.ts'
 import { isMockConfig, readMockConfig, type MockConfig } from './metadata-mock.ts'
@@ -40,9 +40,14 @@ export async function sourceOf({ settings, config, paths }: SourceOptions, seed:
     return { source: createTree({ seed, region, profile, values }), warnings: [] }
   }
   if (isMockConfig(text)) {
-    const mock = readMockConfig(text, file)
-    const source = createTree({ seed, region, profile: 'ec2', values: new Map([...mock.values, ...values]) })
-    return { ...mock, source }
+    try {
+      const mock = readMockConfig(text, file)
+      const source = createTree({ seed, region, profile: 'ec2', values: new Map([...mock.values, ...values]) })
+      return { ...mock, source }
+    } catch (error) {
+      if (isFailure(error)) throw error
+      throw failure('config', `${file} is not understood: ${messageOf(error)}`, { cause: error })
+    }
   }
   const vague = [...values.keys()].find(name => name.includes('{mac}'))
   if (vague !== undefined) {

@@ -17,7 +17,7 @@ export function readValues(entries: Readonly<Record<string, unknown>>, where: st
   const values = new Map<string, MetadataValue>()
   for (const [key, value] of Object.entries(entries)) {
     const path = valuePath(key)
-    const problem = problemWith(path, values)
+    const problem = problemWith(path, value, values)
     if (problem) throw failure('config', `${where}: ${key} ${problem}`)
     values.set(path, typeof value === 'object' ? value : String(value))
   }
@@ -34,17 +34,31 @@ export function valuePath(name: string): string {
   return /^(meta-data|dynamic|user-data)(\/|$)/.test(path) ? path : `meta-data/${path}`
 }
 
-/** Why there can be no value of that name, beside those. */
-export function problemWith(path: string, others: Pick<MetadataValues, 'keys'>): string | undefined {
+/** An instance has far fewer; each is put into every version anew when the credentials change. */
+const mostValues = 1000
+
+/** Deeper than any page of EC2. */
+const deepest = 50
+
+/** Why there can be no such value of that name, beside those. */
+export function problemWith(path: string, value: unknown, others: MetadataValues): string | undefined {
   if (isOfIam(path)) return 'cannot be set: the credentials are real'
   if (['', 'meta-data', 'meta-data/', 'dynamic'].includes(path) || path.startsWith('user-data/')) {
     return 'is no name of a value'
   }
-  if (!/^[!-~]+$/.test(path)) return 'is no name of a value'
+  // No request for a path with a dot segment or an escape gets this far.
+  if (!/^[!-$&-~]+$/.test(path) || /(^|\/)\.{1,2}(\/|$)/.test(path)) return 'is no name of a value'
+  if (others.size >= mostValues) return `is one more than ${mostValues} values`
+  if (isDeep(value, deepest)) return `is nested more than ${deepest} times`
   for (const other of others.keys()) {
     if (path.startsWith(`${other}/`) || other.startsWith(`${path}/`)) return `and ${other} cannot both have a value`
   }
   return undefined
+}
+
+function isDeep(value: unknown, left: number): boolean {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return false
+  return left === 0 || Object.values(value).some(each => isDeep(each, left - 1))
 }
 
 export function isOfIam(path: string): boolean {

@@ -1,7 +1,11 @@
 /** Configurations of amazon-ec2-metadata-mock, in the forms that its documents and its own `-s` give them. */
 import { describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { createTree } from '../src/metadata-tree.ts'
 import { isMockConfig, readMockConfig } from '../src/metadata-mock.ts'
+import { sourceOf } from '../src/metadata-source.ts'
 import { createCredentials, startMetadata } from './metadata-server.ts'
 
 const now = new Date('2026-01-02T03:04:05Z')
@@ -165,10 +169,35 @@ describe('a configuration of amazon-ec2-metadata-mock', () => {
     [{ spot: { action: 'explode' } }, 'action is not one of terminate, stop, hibernate', undefined],
     [{ spot: { time: 'soon' } }, 'time is no time', undefined],
     [{ events: { kind: 'x' } }, 'unknown key events.kind', undefined],
+    [
+      { metadata: { values: { 'tags-instance': { '..': 'x' } } } },
+      'metadata.values.tags-instance: meta-data/tags/instance/.. is no name of a value',
+      undefined,
+    ],
     [{ 'mock-delay-sec': -1 }, 'mock-delay-sec is no number of seconds', undefined],
   ])('%j is not understood: %s', (value, message, hint) => {
     const expected = { kind: 'config', message: `aemm.json: ${message}`, ...(hint !== undefined && { hint }) }
     expect(() => read(value)).toThrow(expect.objectContaining(expected))
+  })
+
+  test('more values than an instance could have, and pages without end, are refused', () => {
+    const tags = Object.fromEntries(Array.from({ length: 1001 }, (_, index) => [`k${index}`, 'x']))
+    expect(() => read({ metadata: { values: { 'tags-instance': tags } } })).toThrow(
+      'k1000 is one more than 1000 values',
+    )
+    const deep: unknown = JSON.parse('['.repeat(5000) + ']'.repeat(5000))
+    expect(() => read({ metadata: { values: { 'ami-id': deep } } })).toThrow('is nested more than 50 times')
+  })
+
+  test('a value that is not even text is a mistake of the file', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'cloudtoken-mock-'))
+    const file = path.join(folder, 'aemm.json')
+    writeFileSync(file, '{"spot":{"time":{"toString":1}}}')
+    const settings = { metadataConfig: file, metadataProfile: 'classic', region: undefined }
+    const config = { file: undefined, metadata: {} }
+    const error = await sourceOf({ settings, config, paths: { config: folder } }, 'seed').catch(failed => failed)
+    expect(error).toMatchObject({ kind: 'config', message: expect.stringContaining(`${file} is not understood`) })
+    rmSync(folder, { recursive: true })
   })
 
   test('what has no meaning here is told', () => {
