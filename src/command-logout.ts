@@ -19,7 +19,7 @@ export async function logoutCommand(context: Context): Promise<number> {
     return undefined
   })
   // Where nobody can sign in there still is what the exporters wrote, and what was kept for anybody.
-  await (session ?? (await sessionOf(context, { signer: 'saml-response' }))).forget()
+  const forgotten = await (session ?? (await sessionOf(context, { signer: 'saml-response' }))).forget()
   const identities = path.join(paths.state, 'identities')
   if (!session) remove(identities)
   const daemons = await findDaemons(process.env, paths)
@@ -29,7 +29,10 @@ export async function logoutCommand(context: Context): Promise<number> {
     if (daemons.length === 0)
       for (const name of ['identities', 'log', tokenKeyName]) remove(path.join(paths.state, name))
   }
-  log.info('removed the credentials, the session at the identity provider, and the stored password')
+  log.info(
+    `removed the credentials and the session at the identity provider${forgotten ? ', and the stored password' : ''}`,
+  )
+  if (!forgotten) log.warn('the keyring still has the password', 'unlock it, then cloudtoken logout')
   for (const { status } of daemons)
     log.warn(`the daemon at ${hostOf(status)} goes on with what it has`, `cloudtoken stop --listen ${hostOf(status)}`)
   return 0

@@ -47,8 +47,8 @@ export function createPasswordSource({
   return {
     async get({ refused = false } = {}) {
       if (refused && source === 'stored') {
-        await keyring.remove(service, username)
-        log.warn(`the stored password for ${username} was refused and has been removed`)
+        const gone = await keyring.remove(service, username)
+        log.warn(`the stored password for ${username} was refused and ${gone ? 'has been' : 'could not be'} removed`)
       }
       const found = refused ? undefined : await findPassword()
       const password = found ?? (await askPerson())

@@ -2,6 +2,8 @@
  * Keys of a user that no file of AWS holds: typed once, then kept where the other secrets are.
  */
 import { failure } from './errors.ts'
+import { readFields } from './json.ts'
+import { isKey } from './tokens.ts'
 import type { Provider, ProviderContext, Secrets } from './provider.ts'
 import type { AccessKey, KeySource } from './types.ts'
 
@@ -39,7 +41,6 @@ async function askForKey({ ask, username }: ProviderContext): Promise<AccessKey>
 }
 
 function readKey(text: string | undefined): AccessKey | undefined {
-  if (text === undefined) return undefined
-  const { accessKeyId, secretAccessKey } = JSON.parse(text) as AccessKey
-  return { accessKeyId, secretAccessKey }
+  const { accessKeyId, secretAccessKey } = readFields(text)
+  return isKey(accessKeyId) && isKey(secretAccessKey) ? { accessKeyId, secretAccessKey } : undefined
 }

@@ -5,6 +5,7 @@
 import { isRoleArn, parseArn, partitions, roleOfSession } from './arn.ts'
 import { chainFromKeys, type Chain } from './chain.ts'
 import { failure, isFailure } from './errors.ts'
+import { readFields } from './json.ts'
 import { keepSecret } from './log.ts'
 import { codeFor, hasCode } from './mfa-code.ts'
 import type { Settings } from './options.ts'
@@ -13,7 +14,7 @@ import { keepKey } from './provider-keys.ts'
 import type { Secrets } from './provider.ts'
 import { callerIdentity, getSessionToken, type CallerIdentity } from './sts.ts'
 import type { StsOptions } from './sts-call.ts'
-import { awsTime, parseTime } from './tokens.ts'
+import { awsTime, isKey, parseTime } from './tokens.ts'
 import type { AccessKey, Credentials, KeySource } from './types.ts'
 
 export interface KeyExchange {
@@ -177,12 +178,11 @@ function readKept(
   mfaSerial: string,
   who: CallerIdentity,
 ): Credentials | undefined {
-  if (text === undefined) return undefined
-  const kept = JSON.parse(text) as Record<string, string>
+  const kept = readFields(text)
   const { accessKeyId, secretAccessKey, sessionToken } = kept
-  const expiration = parseTime(kept['expiration'] ?? '')
+  const expiration = parseTime(String(kept['expiration']))
   if (kept['of'] !== of || kept['mfaSerial'] !== mfaSerial) return undefined
-  if (!accessKeyId || !secretAccessKey || !sessionToken || !expiration) return undefined
+  if (!isKey(accessKeyId) || !isKey(secretAccessKey) || !isKey(sessionToken) || !expiration) return undefined
   keepSecret(secretAccessKey)
   keepSecret(sessionToken)
   const { arn: roleArn, account: accountId } = who

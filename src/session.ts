@@ -92,7 +92,8 @@ export interface Session {
   idpSessionEnd(): Date | undefined
   carried(): Carried
   /** What plugins and exporters left, the cookies, the cached credentials and the stored password. */
-  forget(): Promise<void>
+  /** False where the keyring would not let go of the password. */
+  forget(): Promise<boolean>
 }
 
 export async function openSession(options: SessionOptions): Promise<Session> {
@@ -210,7 +211,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     async forget() {
       await pipeline.forget(entrance.last(), folder, files.store)
       remove(folder)
-      if (!settings.skipKeyring) await options.keyring.remove(settings.keyringName, username)
+      const { keyring } = options
+      if (settings.skipKeyring || (await keyring.remove(settings.keyringName, username))) return true
+      // Where there is none it has no password either.
+      return !(await keyring.available())
     },
   }
 }

@@ -88,8 +88,8 @@ export function fromTokens(text: string): Credentials | undefined {
 }
 
 /** Keys end in shells, INI files and headers: no blanks, no line ends, no control characters. */
-export function isKey(value: string | undefined): value is string {
-  return value !== undefined && /^[!-~]+$/.test(value)
+export function isKey(value: unknown): value is string {
+  return typeof value === 'string' && /^[!-~]+$/.test(value)
 }
 
 /** A set that went through JSON, which has no dates. */

@@ -113,3 +113,12 @@ test('a code that was mistyped is asked for again; in the background nobody is a
     code: 'mfa-refused',
   })
 })
+
+test.each(['', '{', 'null', '{"accessKeyId":"AKIA"}', '{"accessKeyId":"AKIA","secretAccessKey":"a b"}'])(
+  'a damaged key %j is none: it is asked for',
+  async text => {
+    const { context } = await testContext({ answers: typed })
+    const secrets = { ...context.secrets, read: () => Promise.resolve(text) }
+    expect(await keys.authenticate({ ...context, secrets })).toMatchObject({ typed: true })
+  },
+)

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import process from 'node:process'
 import { until } from '../until.ts'
 import { password, roles, usePlace, type Result } from './cli.ts'
 
@@ -31,6 +32,21 @@ test('without a keyring: the session is sealed for this machine, the password no
   await place.run(['logout'])
   expect([named(/sealed|secrets/), (await signIn()).code]).toEqual([[], 11])
 })
+
+test.skipIf(process.platform !== 'linux')(
+  'logout does not say that a locked keyring let go of the password',
+  async () => {
+    const bin = join(place.home, 'bin')
+    mkdirSync(bin)
+    const tool =
+      '#!/bin/sh\ncase $1 in clear) echo "secret-tool: locked" >&2 ;; store) cat >/dev/null ;; esac\nexit 1\n'
+    writeFileSync(join(bin, 'secret-tool'), tool, { mode: 0o755 })
+    const { code, stderr } = await place.run(['logout'], { env: { PATH: `${bin}:${process.env['PATH']}` } })
+    expect([code, stderr]).toEqual([0, expect.stringContaining('warning: the keyring still has the password\n')])
+    expect(stderr).not.toContain('and the stored password')
+    expect((await place.run(['logout'])).stderr).toContain('and the stored password')
+  },
+)
 
 test('a passphrase: without it there is no session, a wrong one is said, and it is in no file', async () => {
   const env = { CLOUDTOKEN_SECRET_STORE: 'passphrase', CLOUDTOKEN_SECRET_PASSPHRASE: 'correct horse battery' }
