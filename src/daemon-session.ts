@@ -157,9 +157,12 @@ function startWorker(log: Log | undefined): Worker {
     child.on('error', error => end(messageOf(error)))
     child.on('exit', (code, signal) => end(signal ?? `exit code ${code}`))
   })
-  const end = (): Promise<void> => {
+  const end = async (): Promise<void> => {
     if (child.connected) child.disconnect()
-    return ended
+    // It takes half a second, unless something has stopped it, and then it would keep the address with it.
+    const timer = setTimeout(() => child.kill('SIGKILL'), 5000)
+    await ended
+    clearTimeout(timer)
   }
   return {
     listens: () => child.connected,

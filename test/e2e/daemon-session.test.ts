@@ -80,6 +80,16 @@ describe('the process that signs in for the daemon', () => {
     await silent.stop()
   })
 
+  test('hangs, and does not keep the daemon from its end', async () => {
+    const { child, done } = await place.daemon()
+    await word('refresh')
+    const [hanging = 0] = children(child.pid ?? 0)
+    process.kill(hanging, 'SIGSTOP')
+    expect((await word('stop')).code).toBe(0)
+    expect((await done).code).toBe(0)
+    expect(isThere(hanging)).toBe(false)
+  }, 20_000)
+
   test('may die: the credentials stay, and the next attempt has a new one', async () => {
     const { child } = await place.daemon()
     const daemon = child.pid ?? 0
