@@ -73,6 +73,7 @@ export async function openContainerEndpoint({ settings, paths, log }: Served): P
     listen: parseListen(containerEndpoint, '--container-endpoint'),
     guard: { allowFrom, allowHosts: allowHost, ownNamesOnly: true, onRefuse: log.warn },
     handler: container.handler,
+    onFailure: log.warn,
     ...(accessLog && { onAccess: accessLog.note }),
   })
   if (!taken.test(server.url)) {

@@ -52,6 +52,7 @@ export async function openGate({ listen, ipv6 = false, force, log, accessLog }: 
     const server = await serveMetadata({
       listen: where,
       handler: (request, target, caller) => handler(request, target, caller),
+      onFailure: log.warn,
       ...(accessLog && { onAccess: access => logged && accessLog.note(access) }),
     })
     undo.push(() => server.stop())

@@ -149,7 +149,8 @@ function refuse(status: number, text = ''): Response {
   return new Response(text, { status, headers })
 }
 
-function once(report: GuardOptions['onRefuse']): (reason: string, hint?: string) => void {
+/** The first hundred different ones, each once. */
+export function once(report: GuardOptions['onRefuse']): (reason: string, hint?: string) => void {
   const seen = new Set<string>()
   return (reason, hint) => {
     if (!report || seen.has(reason) || seen.size >= 100) return

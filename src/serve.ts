@@ -3,8 +3,8 @@
  */
 import { setImmediate } from 'node:timers'
 import ipaddr from 'ipaddr.js'
-import { failure } from './errors.ts'
-import { createGuard } from './guard.ts'
+import { failure, messageOf } from './errors.ts'
+import { createGuard, once } from './guard.ts'
 import type { Guard, GuardOptions, Listen } from './guard.ts'
 import type { Handler } from './metadata.ts'
 import { serve } from './runtime-serve.ts'
@@ -26,6 +26,8 @@ export interface ServeMetadataOptions {
   readonly handler: Handler
   /** Called after each answer; batching is the caller's. */
   onAccess?(access: Access): void
+  /** Told once for each different failure of a handler. */
+  onFailure?(reason: string): void
 }
 
 export interface MetadataServer extends Listen {
@@ -39,6 +41,7 @@ export interface MetadataServer extends Listen {
 /** Fails with `address` when it cannot listen, with `config` for a bad range or host of the guard. */
 export async function serveMetadata(options: ServeMetadataOptions): Promise<MetadataServer> {
   const { handler, onAccess } = options
+  const report = once(options.onFailure)
   let guard: Guard = createGuard({ ...options.guard, listen: options.listen })
   const answer = inTurn((request, peer, path, port) => {
     return guard(request, peer) ?? handler(request, path, { address: peer, port })
@@ -47,8 +50,11 @@ export async function serveMetadata(options: ServeMetadataOptions): Promise<Meta
     ...options.listen,
     fetch: onAccess ? withAccess(answer, onAccess) : answer,
     frequent,
-    // What went wrong is nobody's business on this port.
-    onError: () => new Response(null, { status: 500, headers: { 'Content-Length': '0', Connection: 'close' } }),
+    onError(error) {
+      // On this port it is nobody's business.
+      report(`a request failed: ${messageOf(error)}`)
+      return new Response(null, { status: 500, headers: { 'Content-Length': '0', Connection: 'close' } })
+    },
   })
   const listen = { hostname: options.listen.hostname, port: server.port }
   if (options.listen.port === 0) guard = createGuard({ ...options.guard, listen })

@@ -44,6 +44,22 @@ describe('parseListen', () => {
 describe('serveMetadata', () => {
   const handler = (): Response => new Response('x')
 
+  test('what fails is told once, and not to who asked', async () => {
+    const told: string[] = []
+    const fails = (_: Request, path: string) => Promise.reject(new Error(`no table ${path}`))
+    const listen = { hostname: '127.0.0.1', port: 0 }
+    const server = await serveMetadata({ listen, handler: fails, onFailure: reason => void told.push(reason) })
+    try {
+      for (const path of ['/a', '/a', '/b']) {
+        const response = await fetch(server.url + path)
+        expect([response.status, await response.text()]).toEqual([500, ''])
+      }
+      expect(told).toEqual(['a request failed: no table /a', 'a request failed: no table /b'])
+    } finally {
+      await server.stop()
+    }
+  })
+
   test('a port that is taken', async () => {
     const first = await startMetadata()
     try {
