@@ -36,7 +36,9 @@ export async function serveChild(
   })
   const folder = privateFolder(context.paths, context.clock.now())
   const over = new AbortController()
+  let copies: readonly Copy[] = []
   try {
+    copies = copiesWithoutDefault(context, folder)
     const grant = container.grant(obtained.credentials.roleArn)
     const renewing = renew(context, obtained, grant, over.signal)
     const tokenFile = path.join(folder, 'token')
@@ -45,13 +47,14 @@ export async function serveChild(
     const code = await start({
       AWS_CONTAINER_CREDENTIALS_FULL_URI: server.url + grant.path,
       AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: tokenFile,
-      ...filesWithoutDefault(context, folder),
+      ...Object.fromEntries(copies.map(({ variable, copy }) => [variable, copy])),
     })
     over.abort()
     await renewing
     return code
   } finally {
     over.abort()
+    for (const one of copies) keepChanged(context, one)
     remove(folder)
     await server.stop()
   }
@@ -110,12 +113,29 @@ function isRunning(pid: number): boolean {
   }
 }
 
+interface Copy {
+  readonly variable: string
+  /** What it is a copy of. */
+  readonly file: string
+  readonly copy: string
+  readonly bytes: Buffer
+}
+
+/** What the command wrote to its copy, `aws configure` for one, stays beside the file. */
+function keepChanged({ log }: Context, { file, copy, bytes }: Copy): void {
+  const now = readBytes(copy)
+  if (!now || now.equals(bytes)) return
+  const place = `${file}.of-${path.basename(path.dirname(copy))}`
+  writeFile(place, now)
+  log.warn(`the command changed its copy of ${file}: it is in ${place}`, `diff ${file} ${place}`)
+}
+
 /**
  * SDKs ask an endpoint only when `[default]` in the shared files offers nothing. Where it does, the command gets a copy
  * without that, and every other line as it is.
  */
-function filesWithoutDefault({ env, paths, log }: Context, folder: string): Env {
-  const variables: Record<string, string> = {}
+function copiesWithoutDefault({ env, paths, log }: Context, folder: string): readonly Copy[] {
+  const copies: Copy[] = []
   for (const [variable, name] of sharedFiles) {
     const file = awsFile(variable, name, paths, env)
     const text = readBytes(file)?.toString('latin1') ?? ''
@@ -125,11 +145,12 @@ function filesWithoutDefault({ env, paths, log }: Context, folder: string): Env 
       .reduce((rest, section) => setSection(rest, section, nothing), text)
     if (without === text) continue
     const copy = path.join(folder, name)
-    writeFile(copy, Buffer.from(without, 'latin1'))
-    variables[variable] = copy
+    const bytes = Buffer.from(without, 'latin1')
+    writeFile(copy, bytes)
+    copies.push({ variable, file, copy, bytes })
     log.info(`the command sees a copy of ${file} without the credentials of [default]`)
   }
-  return variables
+  return copies
 }
 
 const sharedFiles = [

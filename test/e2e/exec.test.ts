@@ -201,6 +201,18 @@ describe('exec --serve', () => {
     expect(readFileSync(join(place.home, '.aws/credentials'), 'utf8')).toBe(mine)
     expect(readFileSync(join(place.home, '.aws/config'), 'utf8')).toBe(config)
   })
+
+  test('what the command writes to its copy is kept beside the file', async () => {
+    const file = join(place.home, '.aws/config')
+    mkdirSync(join(place.home, '.aws'))
+    writeFileSync(file, '[default]\ncredential_process = false\n')
+    const line = 'printf "[profile new]\\nregion = x\\n" >>"$AWS_CONFIG_FILE"'
+    const { stderr } = await exec(['--serve', '--', 'sh', '-c', line])
+    const [kept = ''] = readdirSync(join(place.home, '.aws')).filter(name => name.startsWith('config.of-'))
+    expect(readFileSync(join(place.home, '.aws', kept), 'utf8')).toBe('[default]\n[profile new]\nregion = x\n')
+    expect(stderr).toContain(`it is in ${join(place.home, '.aws', kept)}\n`)
+    expect(readFileSync(file, 'utf8')).toBe('[default]\ncredential_process = false\n')
+  })
 })
 
 describe('at a terminal', () => {
