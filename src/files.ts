@@ -12,6 +12,7 @@ import {
   constants,
   existsSync,
   fchmodSync,
+  fchownSync,
   fsyncSync,
   mkdirSync,
   mkdtempSync,
@@ -140,6 +141,7 @@ export function writeFile(file: string, data: string | Uint8Array, mode = 0o600)
     try {
       writeFileSync(fd, data)
       if (mode !== 0o600) fchmodSync(fd, mode)
+      keepOwner(fd, target)
       fsyncSync(fd)
     } finally {
       closeSync(fd)
@@ -148,6 +150,17 @@ export function writeFile(file: string, data: string | Uint8Array, mode = 0o600)
   } catch (error) {
     discard(temporary)
     throw trouble('write', file, error)
+  }
+}
+
+/** Root that writes in somebody's home, as by sudo, takes neither their files nor what it puts beside them. */
+function keepOwner(fd: number, target: string): void {
+  if (process.geteuid?.() !== 0) return
+  const { uid, gid } = statSync(target, { throwIfNoEntry: false }) ?? statSync(path.dirname(target))
+  try {
+    if (uid !== 0) fchownSync(fd, uid, gid)
+  } catch {
+    // In a container the owner may be nobody that can be named.
   }
 }
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import {
   chmodSync,
+  chownSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -13,6 +14,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { variableOf } from '../src/config.ts'
 import { checkPrivate, findPaths, readText, withLock, writeFile } from '../src/files.ts'
 import { createLog, keepSecret } from '../src/log.ts'
@@ -60,6 +62,15 @@ describe('writeFile', () => {
     expect(lstatSync(link).isSymbolicLink()).toBe(true)
     expect(readText(file)).toBe('two')
     expect(readdirSync(join(folder, 'new/deep'))).toEqual(['file'])
+  })
+  test.skipIf(process.geteuid?.() !== 0)('root takes nobody’s file from them', () => {
+    const file = join(folder, 'theirs')
+    writeFileSync(file, 'one')
+    chownSync(file, 4711, 4712)
+    writeFile(file, 'two')
+    chownSync(folder, 4711, 4712)
+    writeFile(join(folder, 'new'), 'three')
+    for (const name of ['theirs', 'new']) expect(statSync(join(folder, name))).toMatchObject({ uid: 4711, gid: 4712 })
   })
   test('a folder in the way is a failure that names it', () => {
     mkdirSync(join(folder, 'file'))
