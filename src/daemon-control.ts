@@ -117,7 +117,8 @@ export async function findDaemons(env: Env, paths: Paths, listen?: Listen): Prom
   return (await lookForDaemons(env, paths, listen)).filter(each => 'status' in each)
 }
 
-async function lookForDaemons(env: Env, paths: Paths, listen?: Listen): Promise<(FoundDaemon | Failure)[]> {
+/** And what is wrong with the others: of most that they are gone. */
+export async function lookForDaemons(env: Env, paths: Paths, listen?: Listen): Promise<(FoundDaemon | Failure)[]> {
   const looks = controlFiles(env, paths, listen).map(async file => {
     const status = await askDaemon(file, 'status', undefined, patience).catch((error: unknown) => error)
     return isStatus(status) ? { file, status } : isFailure(status) ? status : noDaemon()

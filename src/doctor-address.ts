@@ -1,8 +1,9 @@
 /**
  * Does the metadata address belong to the daemon, and does what is sent there arrive?
  */
-import { findDaemons, hostOf, type DaemonStatus, type FoundDaemon } from './daemon-control.ts'
-import { ok, type Env, type Finding } from './doctor.ts'
+import { findDaemons, hostOf, lookForDaemons, type DaemonStatus, type FoundDaemon } from './daemon-control.ts'
+import { ok, problem, type Env, type Finding } from './doctor.ts'
+import { isFailure } from './errors.ts'
 import type { Paths } from './files.ts'
 import { findCause } from './linklocal-check.ts'
 import { detectForeignMetadata, probeMetadata } from './linklocal-foreign.ts'
@@ -12,9 +13,11 @@ import { formatListen, parseListen } from './serve.ts'
 const check = 'address'
 
 export async function judgeAddress(env: Env, paths: Paths): Promise<{ daemons: FoundDaemon[]; found: Finding[] }> {
-  const daemons = await findDaemons(env, paths)
+  const looks = await lookForDaemons(env, paths)
+  const daemons = looks.filter(each => 'status' in each)
+  const silent = looks.filter(each => isFailure(each) && each.code === 'silent')
   const link = await linkStatus(metadataAddress)
-  const found = judgeLink(link)
+  const found = [...judgeLink(link), ...silent.map(each => problem('daemon', each))]
   for (const daemon of daemons) found.push(...judgeDaemon(daemon.status), await judgeReach(daemon, env, paths))
   const ours = daemons.some(({ status }) => hostOf(status).startsWith(`${metadataAddress}:`))
   const foreign = await detectForeignMetadata(metadataAddress, { ours: ours || link.state === 'in-use' })
@@ -22,7 +25,7 @@ export async function judgeAddress(env: Env, paths: Paths): Promise<{ daemons: F
     const hint = 'cloudtoken -d --listen 127.0.0.1:9911'
     found.push({ check, verdict: 'problem', message: `${foreign}: cloudtoken leaves ${metadataAddress} alone`, hint })
   }
-  if (daemons.length === 0) found.push(ok('daemon', 'none is running; cloudtoken -d starts one'))
+  if (daemons.length + silent.length === 0) found.push(ok('daemon', 'none is running; cloudtoken -d starts one'))
   return { daemons, found }
 }
 

@@ -207,6 +207,9 @@ describe('control', () => {
       expect([words[0], code, stderr]).toEqual([words[0], 3, expect.stringMatching(/does not answer\n.*hint: fg/)])
     }
     expect((await place.run(['-d', '-r', '1', '--listen', listen])).code).toBe(40)
+    const doctor = JSON.parse((await ask('doctor', '--json')).stdout)
+    const message = expect.stringContaining('does not answer')
+    expect(doctor).toContainEqual(expect.objectContaining({ check: 'daemon', verdict: 'problem', message }))
     child.kill('SIGCONT')
     expect((await ask('stop')).code).toBe(0)
   }, 30_000)
