@@ -78,6 +78,7 @@ export function readMessage(line: string): Message | undefined {
       return { type: 'tell', message: words(fields, 'message', true) }
     case 'result': {
       const assertion = fields['assertion'] === undefined ? undefined : readAssertion(fields['assertion'])
+      if (!isShallow(fields['data'])) throw new Error(`data that is nested more than ${deepest} times`)
       return { type: 'result', ...(assertion && { assertion }), data: fields['data'] }
     }
     case 'error': {
@@ -221,6 +222,14 @@ function isRange(value: unknown): value is readonly [number, number] {
 
 function isValue(value: unknown): value is string | number | boolean {
   return ['string', 'number', 'boolean'].includes(typeof value)
+}
+
+const deepest = 100
+
+/** What is deeper can be read, but not written any more. */
+function isShallow(value: unknown, left = deepest): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return left > 0 && Object.values(value).every(each => isShallow(each, left - 1))
 }
 
 const longest = 4000

@@ -146,10 +146,12 @@ export function sealedStore(
   ask: () => Ask,
   memory: Map<string, string> = new Map<string, string>(),
 ): Secrets {
+  /** A file that was moved here from another identity must not open. */
+  const context = (name: string): string => `${path.basename(path.dirname(store.pathOf?.(name) ?? ''))}/${name}`
   const secrets: Secrets = {
     async read(name) {
       const sealed = store.read(nameOf(name))
-      if (sealed !== undefined) return (await vault.open(name, sealed, ask())) ?? memory.get(name)
+      if (sealed !== undefined) return (await vault.open(context(name), sealed, ask())) ?? memory.get(name)
       // As it lay there before secrets were sealed.
       const plain = store.read(name)
       if (plain !== undefined) await secrets.write(name, plain)
@@ -157,8 +159,8 @@ export function sealedStore(
     },
     async write(name, text) {
       const kept = store.read(nameOf(name))
-      if (kept !== undefined && vault.keeps && (await vault.open(name, kept, ask())) === text) return true
-      const sealed = await vault.seal(name, text, ask())
+      if (kept !== undefined && vault.keeps && (await vault.open(context(name), kept, ask())) === text) return true
+      const sealed = await vault.seal(context(name), text, ask())
       memory.set(name, text)
       if (sealed === undefined) {
         if (!vault.keeps) removeSealed(store, name)

@@ -174,3 +174,10 @@ describe('schema and reader', () => {
     })
   })
 })
+
+test('what could not be written to the next plugin is refused', () => {
+  const nested = (depth: number): string => `{"type":"result","data":${'['.repeat(depth)}${']'.repeat(depth)}}`
+  expect(readMessage(nested(100))).toMatchObject({ type: 'result' })
+  for (const depth of [101, 400_000])
+    expect(() => readMessage(nested(depth))).toThrow('data that is nested more than 100 times')
+})

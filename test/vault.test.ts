@@ -147,12 +147,15 @@ describe.each([
     expect(await open(settings).secrets.read('cookies.json')).toBeUndefined()
   })
 
-  test('damaged, of another name, or without its key: none, and a new one can be kept', async () => {
-    const { secrets } = open(settings)
+  test('damaged, of another name or identity, or without its key: none, and a new one can be kept', async () => {
+    const { secrets, vault, who } = open(settings)
     await secrets.write('cookies.json', cookies)
     const store = folderStore(join(state, 'me'))
     store.write('other.sealed', store.read('cookies.json.sealed') ?? '')
     expect(await open(settings).secrets.read('other')).toBeUndefined()
+    const theirs = folderStore(join(state, 'them'))
+    theirs.write('cookies.json.sealed', store.read('cookies.json.sealed') ?? '')
+    expect(await sealedStore(theirs, vault, () => who.ask).read('cookies.json')).toBeUndefined()
     for (const text of ['', '{', '[]', '{"key":"moon","sealed":"x"}', `{"key":"${holder}","sealed":"AAAA"}`]) {
       store.write('cookies.json.sealed', text)
       expect(await open(settings).secrets.read('cookies.json')).toBeUndefined()
