@@ -39,15 +39,18 @@ async function failureOf(work: Promise<unknown>): Promise<string | undefined> {
   )
 }
 
-/** What comes back for these bytes before the other side ends, or within 500 ms. */
+/** What comes back for these bytes: an answer to each line, or nothing before the other side ends it. */
 function raw(bytes: string): Promise<string> {
+  const lines = (text: string): number => text.split('\n').length
   return new Promise(resolve => {
     const socket = connect(file, () => socket.write(bytes))
     let text = ''
-    socket.setEncoding('utf8').on('data', chunk => (text += String(chunk)))
+    socket.setEncoding('utf8').on('data', chunk => {
+      text += String(chunk)
+      if (lines(text) >= lines(bytes)) socket.destroy()
+    })
     socket.on('close', () => resolve(text))
     socket.on('error', () => resolve(text))
-    setTimeout(() => socket.destroy(), 500)
   })
 }
 

@@ -84,6 +84,7 @@ function bash(script: string, env: Readonly<Record<string, string>>): Promise<Ra
       PATH: [...(added === '' ? [] : [added]), process.env['PATH']].join(':'),
       AWS_ENDPOINT_URL_STS: place.sts.origin,
       CI: 'true',
+      DENO_NO_UPDATE_CHECK: '1',
       GITHUB_ACTIONS: 'true',
       RUNNER_TEMP: place.home,
       GITHUB_ACTION_PATH: root,

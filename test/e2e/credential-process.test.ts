@@ -175,6 +175,6 @@ describe('beside a daemon', () => {
     const start = performance.now()
     const { code } = await ask('--role', roles[1] ?? '')
     expect(code).toBe(0)
-    expect(performance.now() - start).toBeLessThan(8000)
+    expect(performance.now() - start).toBeLessThan(20_000)
   })
 })

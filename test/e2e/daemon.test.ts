@@ -124,7 +124,7 @@ describe('cloudtoken -d', () => {
       times.sort((one, other) => one - other)
       // A machine that is busy with other things takes its time now and then; a wait for STS would be seconds.
       expect(times[Math.floor(times.length / 2)]).toBeLessThan(100)
-      expect(times.at(-1)).toBeLessThan(1000)
+      expect(times.at(-1)).toBeLessThan(5000)
     } finally {
       await slow.stop(true)
     }
