@@ -1,16 +1,15 @@
 /** Where the output cannot go: what is lost is told, a reader that has enough is not. */
 import { expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
-import { run } from '../../src/run.ts'
+import { runProgram } from '../run-program.ts'
 import { command, usePlace, withPassword } from './cli.ts'
 
 const place = await usePlace()
 
 const shell = (line: string) =>
-  run('bash', ['-c', line.replaceAll('cloudtoken', command.join(' '))], {
+  runProgram('bash', ['-c', line.replaceAll('cloudtoken', command.join(' '))], {
     env: { ...place.env, ...withPassword },
     cwd: place.home,
-    timeoutMs: 60_000,
   })
 
 test.skipIf(!existsSync('/dev/full'))('a full disk behind >: said, and exit code 1', async () => {
