@@ -18,7 +18,7 @@ export async function judgeAddress(env: Env, paths: Paths): Promise<{ daemons: F
   const silent = looks.filter(each => isFailure(each) && each.code === 'silent')
   const link = await linkStatus(metadataAddress)
   const found = [...judgeLink(link), ...silent.map(each => problem('daemon', each))]
-  for (const daemon of daemons) found.push(...judgeDaemon(daemon.status), await judgeReach(daemon, env, paths))
+  for (const daemon of daemons) found.push(...judgeDaemon(daemon.status), await judgeReach(daemon, link, env, paths))
   const ours = daemons.some(({ status }) => hostOf(status).startsWith(`${metadataAddress}:`))
   const foreign = await detectForeignMetadata(metadataAddress, { ours: ours || link.state === 'in-use' })
   if (foreign) {
@@ -47,8 +47,12 @@ function judgeDaemon({ state, lastError, url, role }: DaemonStatus): Finding[] {
 }
 
 /** The daemon counts what reaches it: one question more, and its count says whether the way leads to it. */
-async function judgeReach({ status }: FoundDaemon, env: Env, paths: Paths): Promise<Finding> {
+async function judgeReach({ status }: FoundDaemon, link: LinkStatus, env: Env, paths: Paths): Promise<Finding> {
   const listen = parseListen(hostOf(status))
+  if (link.state === 'absent' && listen.hostname === link.address) {
+    const message = `something took ${link.address} away from this machine, and with it the way to the daemon`
+    return { check, verdict: 'problem', message, hint: 'cloudtoken stop, then cloudtoken -d' }
+  }
   const answer = await probeMetadata(listen.hostname, 2000, listen.port)
   const [after] = await findDaemons(env, paths, listen)
   if (answer && (after?.status.requests ?? 0) > status.requests) return ok(check, `${status.url} reaches the daemon`)

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { freePort } from '../../scripts/demo-http.ts'
+import { startControl } from '../../src/control.ts'
 import type { Finding } from '../../src/doctor.ts'
 import { startGoogle } from '../idp-google.ts'
 import { noName, usePlace, withPassword } from './cli.ts'
@@ -32,6 +35,20 @@ describe('doctor', () => {
     expect(ill.code).toBe(1)
     expect(ill.of('environment').map(([verdict]) => verdict)).toEqual(['problem', 'problem', 'problem'])
     expect(JSON.stringify(ill.found) + ill.stderr).not.toContain('hush')
+  })
+
+  const there = Object.values(networkInterfaces()).some(all => all?.some(each => each.address === '169.254.169.254'))
+  test.skipIf(there || process.platform === 'win32')('an address that went away under its daemon', async () => {
+    const file = join(place.home, '.local/state/cloudtoken/run/169.254.169.254_80.sock')
+    const status = { pid: 1, url: 'http://169.254.169.254', state: 'serving', role: null, requests: 0 }
+    const control = await startControl(file, { status: () => status })
+    try {
+      const text = 'something took 169.254.169.254 away from this machine, and with it the way to the daemon'
+      const { of } = await doctor()
+      expect(of('address')).toEqual([['problem', `${text}; cloudtoken stop, then cloudtoken -d`]])
+    } finally {
+      control.close()
+    }
   })
 
   test('an identity, up to its password: nothing asked, nothing sent, nothing kept', async () => {
