@@ -82,7 +82,8 @@ function whyNot(program: string, code: string, env: Env): Reason {
     const hint = `cloudtoken exec -- sh ${program}`
     return { message: `${file} is neither a program nor a script that says what runs it`, hint, code: 126 }
   }
-  if (code === 'E2BIG') return { message: `the arguments of ${program} are too long for this system`, code: 126 }
+  if (code === 'E2BIG')
+    return { message: `arguments and environment of ${program} are too long for this system`, code: 126 }
   const hint = `ls -l ${file}, and what its first line names`
   return { message: `${file} cannot be executed (${code})`, hint, code: 126 }
 }

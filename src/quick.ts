@@ -22,7 +22,9 @@ const secretWord = /^(-[A-Za-z]*p|--(password|client-secret|secret-passphrase|mf
 
 /** Where the answer to these words lies; `undefined` for words with a secret, or where a folder was chosen: that takes real parsing. */
 export function quickFile(argv: readonly string[], env: Env): { file: string; key: string } | undefined {
-  const state = env['XDG_STATE_HOME'] || (env['HOME'] && `${env['HOME']}/.local/state`)
+  // As `findPaths` has it: a relative one would be in whatever folder this is.
+  const chosen = env['XDG_STATE_HOME']?.startsWith('/') ? env['XDG_STATE_HOME'] : undefined
+  const state = chosen ?? (env['HOME'] && `${env['HOME']}/.local/state`)
   if (
     !state ||
     !/^(?:\/|[a-z]:)/i.test(state) ||

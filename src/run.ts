@@ -92,7 +92,8 @@ export function handOver(command: string, args: readonly string[], env: NodeJS.P
       // A second Ctrl-C means "at once" to many programs, so the one that the terminal sent is not sent again.
       if ((signal === 'SIGINT' || signal === 'SIGQUIT') && isForeground()) return
       // Not child.kill: Deno takes the last signal sent that way for the one the child died of.
-      if (child?.pid !== undefined && child.exitCode === null) process.kill(child.pid, signal)
+      if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null)
+        process.kill(child.pid, signal)
     }
     const ended = (): void => {
       for (const signal of passed) process.off(signal, pass)

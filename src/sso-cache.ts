@@ -8,7 +8,7 @@ import { readText, writeFile } from './files.ts'
 import { readFields } from './json.ts'
 import { keepSecret } from './log.ts'
 import { isSameStart, type Portal } from './sso-portal.ts'
-import { awsTime } from './tokens.ts'
+import { awsTime, isKey } from './tokens.ts'
 
 export interface SsoToken {
   readonly accessToken: string
@@ -33,7 +33,7 @@ export function readToken(file: string, portal: Pick<Portal, 'startUrl'>): SsoTo
   const accessToken = textOf(kept['accessToken'])
   const expiresAt = dateOf(kept['expiresAt'])
   const startUrl = textOf(kept['startUrl'])
-  if (!accessToken || !expiresAt || !isSameStart(startUrl ?? portal.startUrl, portal.startUrl)) return undefined
+  if (!isKey(accessToken) || !expiresAt || !isSameStart(startUrl ?? portal.startUrl, portal.startUrl)) return undefined
   const refreshToken = textOf(kept['refreshToken'])
   const clientId = textOf(kept['clientId'])
   const clientSecret = textOf(kept['clientSecret'])

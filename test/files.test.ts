@@ -156,6 +156,10 @@ describe('the quick answer', () => {
     const mark = (name: string) => quickFile([], { ...env(), [variableOf(name)]: 'x' })?.key
     expect(others.filter(name => !/^(config|cloudtoken)-/.test(name) && !mark(name)?.includes('=x'))).toEqual([])
   })
+  test('lies where the state lies, and never in the working folder', () => {
+    for (const own of [env(), { ...env(), XDG_STATE_HOME: '/s' }, { ...env(), XDG_STATE_HOME: 'relative' }])
+      expect(quickFile([], own)?.file).toStartWith(`${findPaths(own, undefined, 'linux').state}/quick/`)
+  })
   test('ends when a file it depends on changes', () => {
     const file = join(folder, 'config.yaml')
     keep(1000, [[file, 0]])

@@ -336,6 +336,7 @@ describe('the cache of the AWS CLI', () => {
     for (const text of [
       JSON.stringify({ startUrl: 'https://other.example/start', accessToken: 'a', expiresAt: '2099-01-01T00:00:00Z' }),
       '{"accessToken": "a"',
+      '{"accessToken": "a\\nb", "expiresAt": "2099-01-01T00:00:00Z"}',
       '[]',
       'null',
       '',
