@@ -70,7 +70,10 @@ async function tryOut(
   const store = shadow(files.store)
   // What is sealed is read where that takes no question.
   const closed = { ...ask, secret: () => Promise.reject(failure('person', 'nobody is asked')) }
-  const secrets = sealedStore(store, { ...options.vault, seal: async () => undefined }, () => closed)
+  // It opens by the place that it has, which nothing else of a trial is told.
+  const { pathOf } = files.store
+  const placed = { ...store, ...(pathOf && { pathOf }) }
+  const secrets = sealedStore(placed, { ...options.vault, seal: async () => undefined }, () => closed)
   const plugin = { stage: 'auth', data: [], flags: {}, folder: '', store, secrets } as const
   const base = { settings, username, ask, mode: 'login', signal, clock, log } as const
   const password = (): Promise<string> => stop(`its pages are understood; it wants the password of ${username}`)
