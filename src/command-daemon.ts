@@ -9,7 +9,7 @@ import { createContext, optionsOnly, type Context, type Flags } from './command-
 import { announce, closing, endOnSignals, orWait, prepare, unlessEnded, warnAboutShadows } from './command-serve.ts'
 import { respectOther } from './daemon-control.ts'
 import { failure, isFailure } from './errors.ts'
-import { findPaths } from './files.ts'
+import { findPaths } from './paths.ts'
 import { couldOpen, openGate, type Gate } from './gate.ts'
 import { isMetadataAddress } from './linklocal.ts'
 import { createLog } from './log.ts'

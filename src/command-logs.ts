@@ -9,7 +9,7 @@ import { logFile } from './command-background.ts'
 import { optionsOnly, type Flags } from './command-context.ts'
 import { findDaemons, hostOf } from './daemon-control.ts'
 import { failure } from './errors.ts'
-import { findPaths, type Paths } from './files.ts'
+import { findPaths, type Paths } from './paths.ts'
 import { createLog, type Log } from './log.ts'
 import { parseListen } from './serve.ts'
 

@@ -4,7 +4,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
-import type { Paths } from './files.ts'
+import type { Paths } from './paths.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 

@@ -13,7 +13,7 @@ import { readOrder, type Simulation, type SimulationStatus } from './daemon-simu
 import { timeOf, type MetadataService, type Serving, type ServingStatus } from './daemon.ts'
 import type { Client } from './daemon-readers.ts'
 import { failure, isFailure, messageOf, type Failure } from './errors.ts'
-import type { Paths } from './files.ts'
+import type { Paths } from './paths.ts'
 import type { Gate } from './gate.ts'
 import type { Listen } from './guard.ts'
 import { fieldsOf } from './json.ts'

@@ -4,7 +4,7 @@
 import { findDaemons, hostOf, lookForDaemons, type DaemonStatus, type FoundDaemon } from './daemon-control.ts'
 import { ok, problem, type Env, type Finding } from './doctor.ts'
 import { isFailure } from './errors.ts'
-import type { Paths } from './files.ts'
+import type { Paths } from './paths.ts'
 import { findCause } from './linklocal-check.ts'
 import { detectForeignMetadata, probeMetadata } from './linklocal-foreign.ts'
 import { linkStatus, metadataAddress, type LinkStatus } from './linklocal.ts'

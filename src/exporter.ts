@@ -5,7 +5,7 @@ import type { Credentials } from './types.ts'
 import type { OptionTable } from './option.ts'
 import type { Settings } from './options.ts'
 import type { Log } from './log.ts'
-import type { Paths } from './files.ts'
+import type { Paths } from './paths.ts'
 
 export interface Exporter {
   /** What `plugins.post_auth` says. */

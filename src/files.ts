@@ -26,46 +26,10 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { homedir, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
-import { setTimeout as delay } from 'node:timers/promises'
-import { codeOf, failure, messageOf, reasonOf, type Failure } from './errors.ts'
-
-type Env = Readonly<Record<string, string | undefined>>
-
-export interface Paths {
-  readonly home: string
-  /** config.yaml, proxy.yaml, plugins/, and where the original wrote them: tokens.json, tokens.shell, tokens.tmp. */
-  readonly config: string
-  /** Cookies, last role, token key. */
-  readonly state: string
-}
-
-/** Where things live: `--config-dir`, XDG, `%APPDATA%`. A chosen configuration folder keeps its state inside. */
-export function findPaths(env: Env, configDir?: string, platform: NodeJS.Platform = process.platform): Paths {
-  const home = env['HOME'] || env['USERPROFILE'] || systemHome()
-  const windows = platform === 'win32'
-  // By its specification a relative one does not count; it would be another folder in each working directory.
-  const base = (variable: string, fallback: string): string => {
-    const chosen = env[variable] ?? ''
-    return path.isAbsolute(chosen) ? chosen : path.join(home, fallback)
-  }
-  const config = windows ? base('APPDATA', 'AppData/Roaming') : base('XDG_CONFIG_HOME', '.config')
-  const state = windows ? base('LOCALAPPDATA', 'AppData/Local') : base('XDG_STATE_HOME', '.local/state')
-  if (!configDir) return { home, config: path.join(config, 'cloudtoken'), state: path.join(state, 'cloudtoken') }
-  const chosen = path.resolve(configDir.replace(/^~(?=$|\/)/, home))
-  return { home, config: chosen, state: path.join(chosen, 'state') }
-}
-
-/** A container may run as a user whom its system does not know. */
-function systemHome(): string {
-  try {
-    return homedir()
-  } catch (error) {
-    throw failure('config', 'this user has no home folder', { hint: 'set HOME to a folder of your own', cause: error })
-  }
-}
+import { codeOf, failure, reasonOf, type Failure } from './errors.ts'
 
 /** The text of a file; `undefined` when there is none. */
 export function readText(file: string): string | undefined {
@@ -81,8 +45,8 @@ export function readBytes(file: string): Buffer | undefined {
   }
 }
 
-/** With what shows why: the nearest folder there is, or how full the disk is. */
-function trouble(verb: string, file: string, cause: unknown): Failure {
+/** A failure with what shows why: the nearest folder there is, or how full the disk is. */
+export function trouble(verb: string, file: string, cause: unknown): Failure {
   const code = codeOf(cause)
   const there = verb === 'read' ? file : existing(file)
   const hint =
@@ -219,52 +183,6 @@ export function openLogFile(file: string, largest = 4 * 1024 * 1024): (text: str
   }
 }
 
-/**
- * Runs `work` while no other cloudtoken holds the lock of this file; waits up to `patience` ms for it: longer than the lock
- * of one that was killed stays.
- */
-export async function withLock<T>(file: string, work: () => T | Promise<T>, patience = 20_000): Promise<T> {
-  const { lock } = (await import('proper-lockfile')).default
-  const target = followLink(file)
-  ensureFolder(path.dirname(target))
-  // Who was stopped or asleep for longer has lost it to another, which is no reason to end: the work goes on.
-  const options = { realpath: false, stale: 10_000, onCompromised: () => {} }
-  const release = await retry(() => lock(target, options), patience).catch(error => {
-    // Where nothing can be written there is nothing to keep apart, and what cannot do without will say so.
-    if (['ENOSPC', 'EDQUOT', 'EROFS'].includes(codeOf(error) ?? '')) return undefined
-    if (codeOf(error) !== 'ELOCKED') throw trouble('lock', file, error)
-    const hint = `remove ${target}.lock if no other cloudtoken is running`
-    throw failure('config', `cannot lock ${file}: ${messageOf(error)}`, { hint, cause: error })
-  })
-  try {
-    return await work()
-  } finally {
-    await release?.().catch(() => {})
-  }
-}
-
-/**
- * How many listeners of each signal are those of a lock. They end the process by that signal, as if they were not there,
- * once no one else listens.
- */
-export function lockListeners(): number {
-  // What signal-exit, which removes locks that are still held, keeps its number in.
-  const { __signal_exit_emitter__: emitter } = process as { __signal_exit_emitter__?: { readonly count?: number } }
-  return emitter?.count ?? 0
-}
-
-/** Waits for another holder only: a folder that cannot be written is no more writable in ten seconds. */
-async function retry<T>(take: () => Promise<T>, patience: number): Promise<T> {
-  for (let waited = 0; ; waited += 50) {
-    try {
-      return await take()
-    } catch (error) {
-      if (codeOf(error) !== 'ELOCKED' || waited >= patience) throw error
-      await delay(50)
-    }
-  }
-}
-
 /** Removing what is not there is success. */
 export function remove(file: string): void {
   rmSync(file, { force: true, recursive: true })
@@ -288,7 +206,8 @@ function discard(temporary: string): void {
   }
 }
 
-function followLink(file: string, hops = 0): string {
+/** Where a file is, or will be. */
+export function followLink(file: string, hops = 0): string {
   try {
     return realpathSync(file)
   } catch {

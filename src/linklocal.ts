@@ -5,7 +5,7 @@
 import { accessSync, constants } from 'node:fs'
 import { isIP } from 'node:net'
 import { codeOf, failure, isFailure, messageOf } from './errors.ts'
-import { withLock } from './files.ts'
+import { withLock } from './lock.ts'
 import {
   deviceName,
   findDevice,

@@ -4,7 +4,7 @@
 import process from 'node:process'
 import { configFile, credentialsFile } from './aws-files.ts'
 import { readSourceProfile, type SourceProfile } from './aws-profile.ts'
-import { findPaths } from './files.ts'
+import { findPaths } from './paths.ts'
 import type { Settings } from './options.ts'
 import type { Provider } from './provider.ts'
 

@@ -4,7 +4,7 @@
 import path from 'node:path'
 import { checkStatus, readAssertion, type SamlResponse } from './assertion.ts'
 import { codeOf, failure, isFailure } from './errors.ts'
-import { withLock } from './files.ts'
+import { withLock } from './lock.ts'
 import { createHttp, type OnWait } from './http.ts'
 import type { Network } from './http-network.ts'
 import { keepSecret, type Log } from './log.ts'

@@ -4,7 +4,8 @@
  */
 import { Buffer } from 'node:buffer'
 import path from 'node:path'
-import { remove, type Paths } from './files.ts'
+import { remove } from './files.ts'
+import type { Paths } from './paths.ts'
 import { readFields } from './json.ts'
 import type { Keyring } from './keyring.ts'
 import { keepSecret, type Log } from './log.ts'

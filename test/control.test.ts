@@ -17,7 +17,8 @@ import path from 'node:path'
 import { addressName, controlFile, controlFiles } from '../src/control-place.ts'
 import { askDaemon, startControl, type ControlServer } from '../src/control.ts'
 import { failure, isFailure } from '../src/errors.ts'
-import { findPaths, openLogFile } from '../src/files.ts'
+import { findPaths } from '../src/paths.ts'
+import { openLogFile } from '../src/files.ts'
 
 let top: string
 let file: string
