@@ -207,6 +207,8 @@ verify_signature() {
     sed -n 2p "$2.minisig" | openssl base64 -d -A | tail -c 64 >"$2.signature"
     openssl pkeyutl -verify -pubin -inkey "$2.pem" -rawin -in "$2" -sigfile "$2.signature" >/dev/null 2>&1 ||
       fail 1 'the signature of the release is not good'
+  else
+    say 'the signature is not verified: neither minisign nor OpenSSL 3 is here'
   fi
 }
 

@@ -270,6 +270,12 @@ test.each([
   }
 })
 
+test('with a release key and nothing that could verify a signature, it says so', async () => {
+  const text = readFileSync(script, 'utf8').replace("release_key=''", `release_key='${makeKey().publicKey}'`)
+  const { code, stderr } = await install([], { env: { PATH: tools(basics) }, text })
+  expect([code, stderr]).toEqual([0, expect.stringContaining('cloudtoken: the signature is not verified: ')])
+})
+
 test('refuses to go without a checksum', async () => {
   const bin = tools(basics.filter(name => name !== 'sha256sum'))
   const { code, stderr } = await install([], { env: { PATH: bin } })
