@@ -15,7 +15,7 @@ interface Suite {
   /** Limit for all of them together. */
   readonly suiteMs: number
   /** How often a failed test may try again: programs of others on a busy machine are late now and then. */
-  readonly retries?: number
+  readonly retries?: number | undefined
   /** Put before the command, such as what makes a network namespace around it. */
   readonly within?: readonly string[]
   /** Files at the same time; 1 for those that share the machine's network or users. */
@@ -48,8 +48,10 @@ export async function runSuite(suite: Suite): Promise<Tally> {
   })
   const tally = judge(output, code, suite.files.length)
   const verdict = tally.failed === 0 ? 'ok' : 'not ok'
+  const again = output.split('(attempt 2)').length - 1
+  const late = again === 0 ? '' : `, ${again} of them at the second attempt`
   say(
-    `${verdict}  ${suite.name}: ${tally.passed} good, ${tally.failed} bad, ${tally.skipped} left out, ${seconds(start)}`,
+    `${verdict}  ${suite.name}: ${tally.passed} good${late}, ${tally.failed} bad, ${tally.skipped} left out, ${seconds(start)}`,
   )
   return tally
 }

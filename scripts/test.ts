@@ -31,6 +31,8 @@ async function script(name: string): Promise<Tally> {
 }
 
 const workers = Math.min(4, availableParallelism())
+// A machine of CI may stand still for seconds; on our own we want to see what that breaks.
+const retries = inCi ? 1 : undefined
 const checks = await script('check')
 const build = await script('build')
 const units = await runSuite({
@@ -39,8 +41,9 @@ const units = await runSuite({
   testMs: 30_000,
   suiteMs: 300_000,
   workers,
+  retries,
 })
-const scenarios = { files: testFiles('test/e2e'), testMs: 60_000, suiteMs: 600_000, workers }
+const scenarios = { files: testFiles('test/e2e'), testMs: 60_000, suiteMs: 600_000, workers, retries }
 const source = await runSuite({ ...scenarios, name: 'end to end, source', env: { CLOUDTOKEN_BIN: undefined } })
 const deno = await runSuite({
   ...scenarios,
