@@ -2,7 +2,7 @@
  * The SAMLResponse, out of the request that carries it to AWS. The request itself never leaves the browser.
  */
 import { isAwsSignIn, partitions } from './arn.ts'
-import { type DevTools } from './browser-pipe.ts'
+import type { DevTools } from './browser-pipe.ts'
 import { formFailure } from './form-failure.ts'
 import { readSamlResponse } from './form-saml.ts'
 import { place } from './form-text.ts'

@@ -2,7 +2,7 @@
  * Cookies without an end of their own. A browser drops them when it closes, and sessions at identity providers live in
  * them; so they are kept for the renewal like those of the other providers: sealed, among the files of this identity.
  */
-import { type DevTools, type Fields } from './browser-pipe.ts'
+import type { DevTools, Fields } from './browser-pipe.ts'
 import { fieldsOf, readJson } from './json.ts'
 import type { Secrets, Store } from './provider.ts'
 import { removeSealed } from './vault.ts'

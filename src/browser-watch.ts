@@ -1,7 +1,7 @@
 /**
  * Whether a page that nobody sees goes on by itself.
  */
-import { type DevTools } from './browser-pipe.ts'
+import type { DevTools } from './browser-pipe.ts'
 import { fieldsOf } from './json.ts'
 
 /** What the page shows. */

@@ -16,7 +16,7 @@ import { codeOf } from './errors.ts'
 import { makePrivate, readBytes, remove, writeFile } from './files.ts'
 import type { Paths } from './paths.ts'
 import { readSection, sectionNames, setSection } from './ini.ts'
-import { notify } from './notify.ts'
+import { createCall } from './notify.ts'
 import { modified } from './quick.ts'
 import { callFor, keepFresh, type RenewalState } from './renewal.ts'
 import { run } from './run.ts'
@@ -71,7 +71,7 @@ async function renew(
   const { clock, settings, log, env } = context
   let held = credentials
   let before: RenewalState | undefined
-  let called = false
+  const call = createCall(run, process.platform, env)
   await keepFresh(credentials, {
     clock,
     signal,
@@ -83,9 +83,7 @@ async function renew(
       grant.show({ credentials: held, ...troubleOf(state) })
       const told = before?.lastError !== undefined && before.needsPerson === state.needsPerson
       if (state.lastError === undefined || !told) report(state, log)
-      const call = callFor(state)
-      if (call !== undefined && !called) void notify(run, process.platform, env, 'cloudtoken', call)
-      called = call !== undefined
+      call(callFor(state))
       before = state
     },
   })

@@ -7,7 +7,7 @@
 import type { Buffer } from 'node:buffer'
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { roleName } from './arn.ts'
-import { type MetadataSnapshot } from './metadata-document.ts'
+import type { MetadataSnapshot } from './metadata-document.ts'
 import { awsTime } from './tokens.ts'
 import { canonicalPath, type Handler } from './metadata.ts'
 import type { Credentials } from './types.ts'

@@ -134,7 +134,7 @@ export async function unlockDaemons(env: Env, paths: Paths, vault: Pick<Vault, '
   const passphrase = vault.passphrase()
   if (vault.inUse() !== 'passphrase' || passphrase === undefined) return
   for (const { file, status } of await findDaemons(env, paths)) {
-    if (status.state === 'needs-person') await askDaemon(file, 'unlock', passphrase, 2000).catch(() => {})
+    if (status.state === 'needs-person') await askDaemon(file, 'unlock', passphrase, patience).catch(() => {})
   }
 }
 

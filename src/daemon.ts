@@ -19,7 +19,7 @@ import type { MockConfig } from './metadata-mock.ts'
 import { sourceOf } from './metadata-source.ts'
 import { createTokens } from './metadata-token.ts'
 import { createMetadata, type Handler } from './metadata.ts'
-import { notify } from './notify.ts'
+import { createCall } from './notify.ts'
 import type { Settings } from './options.ts'
 import { callFor, createOrders, keepFresh, type RenewalState } from './renewal.ts'
 import { run } from './run.ts'
@@ -126,7 +126,7 @@ export function createServing(
   const orders = createOrders()
   let state: RenewalState | undefined
   let exporting = Promise.resolve()
-  let told = false
+  const call = createCall(run, process.platform, process.env)
 
   async function order(renew?: (signal: AbortSignal) => Promise<Credentials>): Promise<Credentials> {
     if (!state) throw failure('person', 'the daemon waits for its first sign-in', { hint: 'cloudtoken' })
@@ -143,9 +143,7 @@ export function createServing(
       exporting = exporting.then(() => exportAgain(session, credentials, log))
     state = next
     report(next, log)
-    const call = callFor(next)
-    if (call !== undefined && !told) void notify(run, process.platform, process.env, 'cloudtoken', call)
-    told = call !== undefined
+    call(callFor(next))
   }
 
   /** The role that there will be, where that is known before there are credentials. */

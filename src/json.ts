@@ -20,3 +20,9 @@ export function fieldsOf(value: unknown): Record<string, unknown> {
 export function readFields(text: string | undefined): Record<string, unknown> {
   return fieldsOf(readJson(text ?? ''))
 }
+
+/** Whether there are more than so many objects or lists within each other. */
+export function isDeeper(value: unknown, most: number): boolean {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return false
+  return most === 0 || Object.values(value).some(each => isDeeper(each, most - 1))
+}

@@ -6,6 +6,7 @@
  */
 import { Buffer } from 'node:buffer'
 import { failure } from './errors.ts'
+import { fieldsOf, readJson } from './json.ts'
 import { readEvents, type Entries, type MockReader, type Wanted } from './metadata-mock-events.ts'
 import { placeless, places, understood } from './metadata-mock-names.ts'
 import { isOfIam, problemWith, valuePath, type MetadataValue, type MetadataValues } from './metadata-values.ts'
@@ -129,9 +130,6 @@ function usualPath(name: string, value: unknown, given: Entries): string | undef
 
 function parsed(text: string): Entries | undefined {
   if (!text.trimStart().startsWith('{')) return undefined
-  try {
-    return { ...JSON.parse(text) }
-  } catch {
-    return undefined
-  }
+  const value = readJson(text)
+  return value === undefined ? undefined : fieldsOf(value)
 }

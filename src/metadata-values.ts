@@ -2,6 +2,7 @@
  * Values that a person puts in place of ours, by path below the version: `meta-data/instance-type`, `user-data`.
  */
 import { failure } from './errors.ts'
+import { isDeeper } from './json.ts'
 import { createPage, type Page } from './metadata-document.ts'
 import { putPage, removePage, type VersionPages } from './metadata-overlay.ts'
 
@@ -49,16 +50,11 @@ export function problemWith(path: string, value: unknown, others: MetadataValues
   // No request for a path with a dot segment or an escape gets this far.
   if (!/^[!-$&-~]+$/.test(path) || /(^|\/)\.{1,2}(\/|$)/.test(path)) return 'is no name of a value'
   if (others.size >= mostValues) return `is one more than ${mostValues} values`
-  if (isDeep(value, deepest)) return `is nested more than ${deepest} times`
+  if (isDeeper(value, deepest)) return `is nested more than ${deepest} times`
   for (const other of others.keys()) {
     if (path.startsWith(`${other}/`) || other.startsWith(`${path}/`)) return `and ${other} cannot both have a value`
   }
   return undefined
-}
-
-function isDeep(value: unknown, left: number): boolean {
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return false
-  return left === 0 || Object.values(value).some(each => isDeep(each, left - 1))
 }
 
 export function isOfIam(path: string): boolean {

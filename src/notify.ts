@@ -27,6 +27,15 @@ export function notifyCommand(
   return ['notify-send', '--app-name=cloudtoken', title, text]
 }
 
+/** Once for all the attempts that fail for the same person; `undefined` where nobody has to do anything any more. */
+export function createCall(run: Run, platform: NodeJS.Platform, env: Env): (text: string | undefined) => void {
+  let called = false
+  return text => {
+    if (text !== undefined && !called) void notify(run, platform, env, 'cloudtoken', text)
+    called = text !== undefined
+  }
+}
+
 export async function notify(
   run: Run,
   platform: NodeJS.Platform,

@@ -4,6 +4,7 @@
  */
 import type { Stage } from './config.ts'
 import type { FailureKind } from './errors.ts'
+import { isDeeper } from './json.ts'
 import type { Option, OptionTable, OptionValue } from './option.ts'
 import type { DataEntry, Description, PluginKind } from './plugin.ts'
 import { fromTokens, type Tokens } from './tokens.ts'
@@ -78,7 +79,7 @@ export function readMessage(line: string): Message | undefined {
       return { type: 'tell', message: words(fields, 'message', true) }
     case 'result': {
       const assertion = fields['assertion'] === undefined ? undefined : readAssertion(fields['assertion'])
-      if (!isShallow(fields['data'])) throw new Error(`data that is nested more than ${deepest} times`)
+      if (isDeeper(fields['data'], deepest)) throw new Error(`data that is nested more than ${deepest} times`)
       return { type: 'result', ...(assertion && { assertion }), data: fields['data'] }
     }
     case 'error': {
@@ -224,13 +225,8 @@ function isValue(value: unknown): value is string | number | boolean {
   return ['string', 'number', 'boolean'].includes(typeof value)
 }
 
-const deepest = 100
-
 /** What is deeper can be read, but not written any more. */
-function isShallow(value: unknown, left = deepest): boolean {
-  if (typeof value !== 'object' || value === null) return true
-  return left > 0 && Object.values(value).every(each => isShallow(each, left - 1))
-}
+const deepest = 100
 
 const longest = 4000
 

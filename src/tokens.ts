@@ -2,6 +2,7 @@
  * Credentials as files and the metadata service show them: eleven keys, as the first Cloudtoken wrote them.
  */
 import { accountOf, isRoleArn, isUserArn } from './arn.ts'
+import { readJson } from './json.ts'
 import type { Credentials, Role } from './types.ts'
 
 /** Content of `tokens.json`; the names of the metadata service where it has one. Times as `awsTime` writes them. */
@@ -107,12 +108,8 @@ function readRole(value: unknown): Role | undefined {
 }
 
 function parse(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined
-  } catch {
-    return undefined
-  }
+  const value = readJson(text)
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined
 }
 
 function printable(value: string): string {
